@@ -1,0 +1,5 @@
+//! Stub.
+
+/// Stub.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvironmentGrant {}

@@ -1,0 +1,34 @@
+//! What one call, and a skill over time, may use up: the operator's defaults, and SOUL.md's `limit` that only tightens.
+
+use std::time::Duration;
+
+use crate::denial::RuleRef;
+
+/// Limits of one skill. `None` leaves the operator's default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Wall-clock time of one call.
+    pub time: Option<Duration>,
+    /// Memory of one call, in bytes: the sum of its linear memories and tables.
+    pub memory: Option<u64>,
+    /// The result of one call as JSON, in bytes.
+    pub output: Option<u64>,
+    /// What one call may write to files, in bytes.
+    pub disk: Option<u64>,
+    /// Calls over time.
+    pub rate: Option<Rate>,
+    /// Bytes sent over the network over time.
+    pub egress: Option<Rate>,
+    /// The line that set them.
+    pub rule: Option<RuleRef>,
+}
+
+/// An amount over a window of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// How many calls, or bytes.
+    pub amount: u64,
+    /// In which time: a second, a minute, an hour or a day.
+    pub per: Duration,
+}

@@ -1,0 +1,11 @@
+//! SOUL.md → grants → one sandboxed call of a WebAssembly component.
+
+pub mod denial;
+pub mod grant;
+pub mod sandbox;
+pub mod skill;
+pub mod soul;
+pub mod visible;
+
+pub use denial::{Denial, DenialId, RuleRef};
+pub use soul::Soul;

@@ -1,0 +1,114 @@
+//! The one place where a call's accesses are decided on and written down.
+//!
+//! The filesystem and the network layer both hold the call's [`Witness`]: they tell it of everything that was tried,
+//! and ask it before every effect. So no layer can let something pass unrecorded in its own way.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::denial::Denial;
+use crate::sandbox::clock::CallClock;
+use crate::sandbox::overseer::{Access, AccessKind, Decision, Effect, Overseer};
+
+/// Accesses kept one by one in an outcome; beyond it they are only counted. The overseer hears of all.
+const KEPT_ACCESSES: usize = 1_000;
+/// Denials kept one by one in an outcome.
+const KEPT_DENIALS: usize = 100;
+
+/// Records one call's accesses and asks its overseer.
+pub(crate) struct Witness {
+    /// The skill's slug, for denials' sentences.
+    pub(crate) skill: Arc<str>,
+    /// How the operator names the agent on the command line (`SOUL.md` path or id), for hints.
+    pub(crate) agent: Arc<str>,
+    overseer: Arc<dyn Overseer>,
+    clock: Arc<CallClock>,
+    ledger: Mutex<Ledger>,
+}
+
+/// What a call did, in order.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Ledger {
+    /// The first accesses.
+    pub(crate) accesses: Vec<Access>,
+    /// How many more there were.
+    pub(crate) accesses_dropped: u64,
+    /// The first denials, of accesses and of limits.
+    pub(crate) denials: Vec<Denial>,
+    /// How many more there were.
+    pub(crate) denials_dropped: u64,
+}
+
+impl Witness {
+    /// A witness of one call.
+    pub(crate) fn new(
+        skill: Arc<str>,
+        agent: Arc<str>,
+        overseer: Arc<dyn Overseer>,
+        clock: Arc<CallClock>,
+    ) -> Self {
+        Self { skill, agent, overseer, clock, ledger: Mutex::default() }
+    }
+
+    /// Writes down an access that was allowed.
+    pub(crate) fn allowed(&self, kind: AccessKind, target: &str, access: &str) {
+        self.push(Access {
+            kind,
+            target: target.to_owned(),
+            access: access.to_owned(),
+            decision: Decision::Allowed,
+            denial: None,
+        });
+    }
+
+    /// Writes down an access that was refused.
+    pub(crate) fn denied(&self, kind: AccessKind, target: &str, access: &str, denial: Denial) {
+        self.limit(denial.clone());
+        self.push(Access {
+            kind,
+            target: target.to_owned(),
+            access: access.to_owned(),
+            decision: Decision::Denied,
+            denial: Some(denial),
+        });
+    }
+
+    /// Writes down a denial that belongs to no single access: a limit that was reached.
+    pub(crate) fn limit(&self, denial: Denial) {
+        let mut ledger = self.lock();
+        if ledger.denials.len() < KEPT_DENIALS {
+            ledger.denials.push(denial);
+        } else {
+            ledger.denials_dropped += 1;
+        }
+    }
+
+    /// Asks the overseer, with the call's clock stopped until it answers.
+    pub(crate) async fn before_effect(&self, effect: &Effect) -> Result<(), Denial> {
+        let _pause = self.clock.pause();
+        self.overseer.before_effect(effect).await
+    }
+
+    /// The call's clock.
+    pub(crate) fn clock(&self) -> &Arc<CallClock> {
+        &self.clock
+    }
+
+    /// What was recorded so far.
+    pub(crate) fn ledger(&self) -> Ledger {
+        self.lock().clone()
+    }
+
+    fn push(&self, access: Access) {
+        self.overseer.record(&access);
+        let mut ledger = self.lock();
+        if ledger.accesses.len() < KEPT_ACCESSES {
+            ledger.accesses.push(access);
+        } else {
+            ledger.accesses_dropped += 1;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -93,7 +93,7 @@ impl Drop for Pause {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = false)]
+    #[tokio::test]
     async fn a_paused_clock_does_not_expire() {
         let clock = CallClock::start(Duration::from_millis(30));
         let pause = clock.pause();

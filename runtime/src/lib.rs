@@ -1,5 +1,6 @@
 //! SOUL.md → grants → one sandboxed call of a WebAssembly component.
 
+pub mod compile;
 pub mod denial;
 pub mod grant;
 pub mod sandbox;

@@ -1,2 +1,50 @@
-//! x
-fn main() {}
+//! The chores of this repository. `cargo xtask` lists them; each sets up what it needs.
+
+mod build;
+mod demo;
+mod setup;
+mod test;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+/// A chore: its name, what it does, the function.
+struct Chore {
+    name: &'static str,
+    about: &'static str,
+    run: fn() -> Result<()>,
+}
+
+const CHORES: &[Chore] = &[
+    Chore { name: "demo", about: "build everything and watch Guardian stay inside its grant", run: demo::run },
+    Chore { name: "test", about: "everything that CI runs: format, lints, docs, tests", run: test::run },
+    Chore { name: "skills", about: "build the standard skills into target/skills/", run: build::skills },
+    Chore { name: "guests", about: "build the tests' probe components into target/guests/", run: build::guests },
+    Chore { name: "bench", about: "run the benches of docs/figures.md", run: test::bench },
+];
+
+fn main() -> ExitCode {
+    match chore(std::env::args().nth(1).as_deref()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn chore(name: Option<&str>) -> Result<()> {
+    match name {
+        None | Some("help" | "-h" | "--help") => {
+            for chore in CHORES {
+                println!("cargo xtask {:8} {}", chore.name, chore.about);
+            }
+            Ok(())
+        }
+        Some(name) => match CHORES.iter().find(|chore| chore.name == name) {
+            Some(chore) => (chore.run)(),
+            None => bail!("no chore `{name}`; `cargo xtask` lists them"),
+        },
+    }
+}

@@ -138,6 +138,9 @@ denials! {
     LimitHandles = "limit.handles",
         "The skill held as many files, streams or requests open as it may.",
         "The skill's author should close what is no longer needed.";
+    LimitRandom = "limit.random",
+        "The skill asked for more random bytes in one step than the host makes.",
+        "The skill's author should ask for less at once, or stretch a seed.";
     LimitLog = "limit.log",
         "The skill printed more than the log of a call keeps; the rest was dropped.",
         "The skill's author should log less.";

@@ -1,5 +1,5 @@
 //! Stub.
-
 /// Stub.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ApprovalGrant {}
+#[expect(missing_docs)]
+pub struct ApprovalGrant { pub rule: crate::RuleRef }

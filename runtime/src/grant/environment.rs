@@ -1,5 +1,5 @@
 //! Stub.
-
 /// Stub.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EnvironmentGrant {}
+#[expect(missing_docs)]
+pub struct EnvironmentGrant { pub name: String, pub value: String }

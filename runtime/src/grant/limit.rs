@@ -32,3 +32,15 @@ pub struct Rate {
     /// In which time: a second, a minute, an hour or a day.
     pub per: Duration,
 }
+
+/// Stub.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs)]
+pub struct EffectiveLimits { pub time: Duration, pub memory: u64, pub output: u64, pub disk: u64, pub rate: Option<Rate>, pub egress: Option<Rate> }
+impl Limits {
+    /// Stub.
+    #[must_use]
+    pub fn tighten(&self, d: &EffectiveLimits) -> EffectiveLimits {
+        EffectiveLimits { time: self.time.unwrap_or(d.time).min(d.time), memory: self.memory.unwrap_or(d.memory).min(d.memory), ..d.clone() }
+    }
+}

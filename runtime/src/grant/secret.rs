@@ -1,5 +1,5 @@
 //! Stub.
-
 /// Stub.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SecretGrant {}
+#[expect(missing_docs)]
+pub struct SecretGrant { pub rule: crate::RuleRef }

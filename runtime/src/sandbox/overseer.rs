@@ -9,6 +9,7 @@ use std::pin::Pin;
 use serde::Serialize;
 
 use crate::denial::Denial;
+use crate::sandbox::interfaces::Progress;
 
 /// A boxed future, so that an [`Overseer`] can be a trait object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -101,6 +102,9 @@ pub trait Overseer: Send + Sync + 'static {
 
     /// Hears of an access, after the decision and before the guest learns of it.
     fn record(&self, access: &Access);
+
+    /// Hears how far the guest says it has come. Text in it is the guest's.
+    fn progress(&self, _progress: &Progress) {}
 }
 
 /// The overseer of a program that needs none: every permitted effect goes on, and accesses stand in the outcome only.

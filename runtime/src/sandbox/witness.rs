@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::denial::Denial;
 use crate::sandbox::clock::CallClock;
+use crate::sandbox::interfaces::Progress;
 use crate::sandbox::overseer::{Access, AccessKind, Decision, Effect, Overseer};
 
 /// Accesses kept one by one in an outcome; beyond it they are only counted. The overseer hears of all.
@@ -86,6 +87,11 @@ impl Witness {
     pub(crate) async fn before_effect(&self, effect: &Effect) -> Result<(), Denial> {
         let _pause = self.clock.pause();
         self.overseer.before_effect(effect).await
+    }
+
+    /// Passes on how far the guest says it has come.
+    pub(crate) fn progress(&self, progress: &Progress) {
+        self.overseer.progress(progress);
     }
 
     /// The call's clock.

@@ -1,0 +1,86 @@
+//! The compiling process's own side: limits on itself first, then one question, one answer, the end.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, setrlimit};
+
+use crate::compile::CompileError;
+use crate::compile::protocol::{self, Answer, Question};
+use crate::sandbox::engine;
+use crate::skill::decode;
+use crate::visible;
+
+/// The argument that makes a program a compiling child. No command has this form.
+pub(crate) const WORKER_ARGUMENT: &str = "--soulbound-compile-worker";
+
+/// Processor time that one component may take.
+pub(crate) const CPU: Duration = Duration::from_secs(10);
+/// Memory that one component may take, in bytes. Python's 18 MB need about 400 MiB.
+pub(crate) const MEMORY: u64 = 512 << 20;
+/// Address space: memory, the program itself, and stacks.
+const ADDRESS_SPACE: u64 = 2 << 30;
+/// The child's main thread has this much stack for recursive parts of the compiler.
+const STACK: usize = 16 << 20;
+
+/// Turns this process into a compiling child if it was started as one, and never returns then.
+///
+/// A program that uses [`Compiler::of_this_program`](crate::compile::Compiler::of_this_program) calls this first
+/// thing in `main`, before it reads arguments or starts threads.
+pub fn run_if_worker() {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|argument| argument == WORKER_ARGUMENT) && arguments.next().is_none() {
+        std::process::exit(i32::from(u8::from(serve() != ExitCode::SUCCESS)));
+    }
+}
+
+fn serve() -> ExitCode {
+    // In this order: nothing hostile is read before every limit stands.
+    if limit_self().is_err() {
+        return ExitCode::FAILURE;
+    }
+    let worker = std::thread::Builder::new().stack_size(STACK).spawn(|| {
+        let Ok([question, component]) = protocol::read(&mut std::io::stdin().lock()) else { return false };
+        let Ok(question) = serde_json::from_slice::<Question>(&question) else { return false };
+        let (report, code) = match answer(&component, &question.wit, question.compile) {
+            Ok(answer) => (serde_json::to_vec(&Ok::<_, String>(answer.inspection)), answer.code),
+            Err(error) => {
+                let text = if let CompileError::Invalid(text) = error { text } else { error.to_string() };
+                (serde_json::to_vec(&Err::<crate::skill::Inspection, _>(text)), Vec::new())
+            }
+        };
+        report.is_ok_and(|report| protocol::write(&mut std::io::stdout().lock(), [&report, &code]).is_ok())
+    });
+    match worker.map(std::thread::JoinHandle::join) {
+        Ok(Ok(true)) => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+/// Memory, time, files, cores: what this process may use from now on, itself and for good.
+fn limit_self() -> rustix::io::Result<()> {
+    let fixed = |limit: u64| Rlimit { current: Some(limit), maximum: Some(limit) };
+    // The soft limit's signal ends the process; the hard one is for a program that had caught it.
+    let cpu = Rlimit { current: Some(CPU.as_secs()), maximum: Some(CPU.as_secs() + 1) };
+    setrlimit(Resource::Cpu, cpu)?;
+    setrlimit(Resource::Data, fixed(MEMORY))?;
+    setrlimit(Resource::As, fixed(ADDRESS_SPACE))?;
+    setrlimit(Resource::Fsize, fixed(0))?;
+    setrlimit(Resource::Nofile, fixed(16))?;
+    setrlimit(Resource::Core, fixed(0))
+}
+
+/// Decodes, and compiles if asked.
+pub(crate) fn answer(component: &[u8], wit: &[(String, String)], compile: bool) -> Result<Answer, CompileError> {
+    let inspection = decode::decode(component, wit).map_err(|error| CompileError::Invalid(visible::line(&error.0)))?;
+    let code = if compile {
+        let invalid = |error: wasmtime::Error| {
+            let text: String = format!("{error:#}").chars().take(500).collect();
+            CompileError::Invalid(visible::line(&text))
+        };
+        engine::compiling().and_then(|engine| engine.precompile_component(component)).map_err(invalid)?
+    } else {
+        Vec::new()
+    };
+    Ok(Answer { inspection, code })
+}

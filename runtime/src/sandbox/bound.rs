@@ -1,0 +1,307 @@
+//! A skill bound to a grant: everything that can be decided before a call, decided once.
+//!
+//! Binding opens the granted directories, judges the imports, compiles and links. What comes out can only be called;
+//! what it may reach is fixed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use wasmtime::component::types::ComponentFunc;
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
+
+use crate::compile::CompileError;
+use crate::denial::{Denial, DenialId, RuleRef};
+use crate::grant::Grant;
+use crate::grant::limit::EffectiveLimits;
+use crate::sandbox::budget::Budget;
+use crate::sandbox::files::BoundFiles;
+use crate::sandbox::interfaces::SelfKnowledge;
+use crate::sandbox::linker;
+use crate::sandbox::network::SkillNetwork;
+use crate::sandbox::runtime::{AgentIdentity, Inner, Runtime};
+use crate::sandbox::state::CallState;
+use crate::skill::imports::{self, JudgedImport, Standing};
+use crate::skill::{Digest, Inspection, SkillFolder, Tool};
+use crate::soul::SkillEntry;
+use crate::visible;
+
+/// The longest name of a tool that every MCP client takes, `skill__function`.
+const TOOL_NAME: usize = 64;
+
+/// A skill under one agent's grant, ready to be called. Clones are the same skill.
+#[derive(Clone)]
+pub struct BoundSkill(pub(crate) Arc<Bound>);
+
+pub(crate) struct Bound {
+    pub(crate) runtime: Arc<Inner>,
+    pub(crate) agent: Arc<str>,
+    pub(crate) named: Arc<str>,
+    pub(crate) skill: Arc<str>,
+    pub(crate) grant: Grant,
+    pub(crate) limits: EffectiveLimits,
+    pub(crate) digest: Digest,
+    pub(crate) inspection: Inspection,
+    pub(crate) imports: Vec<JudgedImport>,
+    pub(crate) pre: InstancePre<CallState>,
+    pub(crate) entries: HashMap<String, ToolEntry>,
+    pub(crate) files: Arc<BoundFiles>,
+    pub(crate) network: Arc<SkillNetwork>,
+    pub(crate) knowledge: Arc<SelfKnowledge>,
+    pub(crate) calls: Option<Budget>,
+    pub(crate) egress: Option<Arc<Budget>>,
+}
+
+/// A tool's function in the component.
+pub(crate) struct ToolEntry {
+    pub(crate) index: ComponentExportIndex,
+    pub(crate) ty: ComponentFunc,
+}
+
+/// Why a skill cannot be bound.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// Its grant does not let it run.
+    #[error("{0}")]
+    Denied(Box<Denial>),
+    /// Its component cannot be used.
+    #[error(transparent)]
+    Component(#[from] CompileError),
+    /// The component's exports make no usable tools.
+    #[error("{0}")]
+    Tools(String),
+    /// Granted directories cannot be opened.
+    #[error("{}", .0.iter().map(|error| error.message.clone()).collect::<Vec<_>>().join("; "))]
+    Directories(Vec<DirectoryProblem>),
+    /// A key of SOUL.md does not fit the component.
+    #[error("{}", .0.message)]
+    Grant(Box<DirectoryProblem>),
+}
+
+/// A line of SOUL.md that cannot hold, with the place and the remedy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DirectoryProblem {
+    /// The line.
+    pub rule: RuleRef,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+impl From<Denial> for BindError {
+    fn from(denial: Denial) -> Self {
+        Self::Denied(Box::new(denial))
+    }
+}
+
+impl Runtime {
+    /// Binds a skill to what one agent's SOUL.md grants it.
+    ///
+    /// # Errors
+    ///
+    /// The grant refuses the component, directories cannot be opened, or the component cannot be used.
+    pub fn bind(&self, agent: &AgentIdentity, entry: &SkillEntry, skill: &SkillFolder) -> Result<BoundSkill, BindError> {
+        let grant = &entry.grant;
+        let name = entry.name.as_str();
+        pinned(name, grant, skill)?;
+        enforceable(name, grant)?;
+        let compiled = self.0.compiler.compile(&self.0.engine, skill)?;
+        let judged: Vec<JudgedImport> =
+            compiled.inspection.imports.iter().map(|import| imports::judge(import, Some(grant))).collect();
+        if let Some(denial) = judged.iter().find_map(|import| imports::refusal(name, import, grant)) {
+            return Err(denial.into());
+        }
+        usable_tools(name, &compiled.inspection)?;
+        let files = BoundFiles::open(&grant.directories, &agent.folder, &self.0.files).map_err(|errors| {
+            BindError::Directories(
+                errors
+                    .into_iter()
+                    .map(|error| DirectoryProblem { rule: error.rule, message: error.message, hint: error.hint })
+                    .collect(),
+            )
+        })?;
+        let pre = self.link(&compiled.component, &judged)?;
+        let limits = grant.limits.tighten(&self.0.limits);
+        let bound = Bound {
+            agent: agent.id.as_str().into(),
+            named: agent.named.as_str().into(),
+            skill: name.into(),
+            grant: grant.clone(),
+            digest: skill.digest,
+            entries: entries(&compiled.component, &compiled.inspection)?,
+            files: Arc::new(files),
+            network: Arc::new(SkillNetwork::new(Arc::clone(&self.0.network), grant.hosts.clone())),
+            knowledge: Arc::new(knowledge(agent, name, grant, skill.digest)),
+            calls: limits.rate.map(Budget::full),
+            egress: limits.egress.map(|rate| Arc::new(Budget::full(rate))),
+            inspection: compiled.inspection,
+            imports: judged,
+            pre,
+            limits,
+            runtime: Arc::clone(&self.0),
+        };
+        Ok(BoundSkill(Arc::new(bound)))
+    }
+
+    fn link(&self, component: &Component, judged: &[JudgedImport]) -> Result<InstancePre<CallState>, BindError> {
+        use crate::grant::Capability;
+        let has = |capability, standing| {
+            judged.iter().any(|import| import.capability == Some(capability) && import.standing == standing)
+        };
+        // A refused `http` is the real one over an empty grant: each request is refused as the interface's own error.
+        let network = has(Capability::Http, Standing::Granted) || has(Capability::Http, Standing::Refused);
+        let linker = if network { &self.0.with_network } else { &self.0.without_network };
+        let load = |error: wasmtime::Error| CompileError::Load(visible::line(&error.root_cause().to_string()));
+        if !has(Capability::Sockets, Standing::Refused) {
+            return Ok(linker.instantiate_pre(component).map_err(load)?);
+        }
+        let mut linker = linker.clone();
+        for import in judged.iter().filter(|import| import.capability == Some(Capability::Sockets)) {
+            linker::refuse(&mut linker, &self.0.engine, component, &import.interface).map_err(load)?;
+        }
+        Ok(linker.instantiate_pre(component).map_err(load)?)
+    }
+}
+
+impl BoundSkill {
+    /// The tools that can be called.
+    #[must_use]
+    pub fn tools(&self) -> &[Tool] {
+        &self.0.inspection.tools
+    }
+
+    /// The tool of this name, or the bare function where that is unambiguous.
+    #[must_use]
+    pub fn tool(&self, name: &str) -> Option<&Tool> {
+        self.0.inspection.tool(name)
+    }
+
+    /// The component's imports and what each amounts to under the grant.
+    #[must_use]
+    pub fn imports(&self) -> &[JudgedImport] {
+        &self.0.imports
+    }
+
+    /// SHA-256 of the component's bytes.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.0.digest
+    }
+
+    /// The limits of every call.
+    #[must_use]
+    pub fn limits(&self) -> &EffectiveLimits {
+        &self.0.limits
+    }
+
+    /// The budget of calls over time; a program that ends between calls keeps its state.
+    #[must_use]
+    pub fn call_budget(&self) -> Option<&Budget> {
+        self.0.calls.as_ref()
+    }
+
+    /// The budget of bytes sent over time.
+    #[must_use]
+    pub fn egress_budget(&self) -> Option<&Budget> {
+        self.0.egress.as_deref()
+    }
+
+    /// The granted directories, for `why`.
+    #[must_use]
+    pub fn files(&self) -> &Arc<BoundFiles> {
+        &self.0.files
+    }
+}
+
+/// `sha256` names the only component that loads.
+fn pinned(name: &str, grant: &Grant, skill: &SkillFolder) -> Result<(), Denial> {
+    match &grant.sha256 {
+        Some((pinned, rule)) if *pinned != skill.digest.0 => Err(Denial::new(
+            DenialId::SkillNotTrusted,
+            format!("skill `{name}` is another component than the one that SOUL.md pins: {}", skill.digest),
+        )
+        .rule(rule.clone())
+        .hint("put the pinned component back, or review this one and change the `sha256` line")),
+        _ => Ok(()),
+    }
+}
+
+/// A key that cannot be enforced yet refuses the skill: nothing is parsed and ignored.
+fn enforceable(name: &str, grant: &Grant) -> Result<(), Denial> {
+    let approve = grant.approve.first().map(|approve| ("approve", "nobody can be asked yet", &approve.rule));
+    let secrets = grant.secrets.first().map(|secret| ("secrets", "no secret can be added yet", &secret.rule));
+    match approve.or(secrets) {
+        None => Ok(()),
+        Some((key, why, rule)) => Err(Denial::new(
+            DenialId::GrantUnenforced,
+            format!("skill `{name}` has `{key}`, which this build cannot enforce: {why}"),
+        )
+        .rule(rule.clone())
+        .hint(format!("remove the `{key}` line to run the skill without it, or use a build that enforces it"))),
+    }
+}
+
+/// At least one tool, and names that every client can tell apart.
+fn usable_tools(skill: &str, inspection: &Inspection) -> Result<(), BindError> {
+    if inspection.tools.is_empty() {
+        let why: Vec<String> =
+            inspection.not_tools.iter().map(|(name, why)| format!("`{}`: {why}", visible::line(name))).collect();
+        let why = if why.is_empty() { "it exports no function".to_owned() } else { why.join("; ") };
+        return Err(BindError::Tools(format!("skill `{skill}` has no tool: {why}")));
+    }
+    let mut seen = HashMap::new();
+    for tool in &inspection.tools {
+        let name = tool_name(skill, tool);
+        if name.len() > TOOL_NAME {
+            return Err(BindError::Tools(format!(
+                "`{name}` has {} characters, a tool's name may have {TOOL_NAME}",
+                name.len()
+            )));
+        }
+        if let Some(other) = seen.insert(name.clone(), &tool.name) {
+            return Err(BindError::Tools(format!(
+                "the tools `{other}` and `{}` would both be called `{name}`",
+                tool.name
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// A tool's name over MCP: `skill__function`, with `_` for `.`.
+#[must_use]
+pub fn tool_name(skill: &str, tool: &Tool) -> String {
+    format!("{skill}__{}", tool.name.replace('.', "_"))
+}
+
+fn entries(
+    component: &Component,
+    inspection: &Inspection,
+) -> Result<HashMap<String, ToolEntry>, BindError> {
+    use wasmtime::component::types::ComponentItem;
+    let missing = |name: &str| BindError::Tools(format!("the component does not export `{}`", visible::line(name)));
+    let mut entries = HashMap::new();
+    for tool in &inspection.tools {
+        let parent = match &tool.interface {
+            None => None,
+            Some(interface) => Some(component.get_export_index(None, interface).ok_or_else(|| missing(interface))?),
+        };
+        let (item, index) =
+            component.get_export(parent.as_ref(), &tool.function).ok_or_else(|| missing(&tool.name))?;
+        let ComponentItem::ComponentFunc(ty) = item else { return Err(missing(&tool.name)) };
+        entries.insert(tool.name.clone(), ToolEntry { index, ty });
+    }
+    Ok(entries)
+}
+
+fn knowledge(agent: &AgentIdentity, skill: &str, grant: &Grant, digest: Digest) -> SelfKnowledge {
+    SelfKnowledge {
+        agent: agent.id.clone(),
+        skill: skill.to_owned(),
+        digest: digest.to_string(),
+        directories: grant.directories.iter().map(|grant| (grant.guest.clone(), grant.mode)).collect(),
+        hosts: grant.hosts.iter().map(ToString::to_string).collect(),
+    }
+}

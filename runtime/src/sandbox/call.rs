@@ -1,0 +1,332 @@
+//! One call, top to bottom: the one place where a guest is run.
+//!
+//! budget → arguments → a slot → a fresh store → instantiate → call → JSON → outcome. Dropping the call's future ends the
+//! guest, wherever it is: that is the kill switch.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use serde_json::{Map, Value};
+use wasmtime::component::{ResourceTable, Val};
+use wasmtime::{Store, UpdateDeadline};
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder};
+use wasmtime_wasi_http::WasiHttpCtx;
+
+use crate::denial::{Denial, DenialId};
+use crate::sandbox::bound::{Bound, BoundSkill, ToolEntry};
+use crate::sandbox::clock::CallClock;
+use crate::sandbox::ending;
+use crate::sandbox::files::CallFiles;
+use crate::sandbox::limiter::{MemoryGauge, MemoryLimiter};
+use crate::sandbox::log::CallLog;
+use crate::sandbox::network::CallNetwork;
+use crate::sandbox::outcome::{CallError, Ending, ErrorKind, Outcome};
+use crate::sandbox::overseer::Overseer;
+use crate::sandbox::state::CallState;
+use crate::sandbox::threads::TaskInfo;
+use crate::sandbox::value::{self, Returned};
+use crate::sandbox::witness::Witness;
+
+/// Host objects that one call may hold: files, streams, requests, pollables.
+const HANDLES: usize = 256;
+/// Component-model handles of one call.
+const COMPONENT_HANDLES: usize = 1_024;
+/// Random bytes that one request for them may ask for.
+const RANDOM_BYTES: u64 = 1 << 20;
+/// All header fields of one request or response, in bytes.
+const FIELD_BYTES: usize = 32 << 10;
+/// What a guest passes to the host in one step, beyond its output limit, in bytes: a chunk of a file.
+const STEP_BYTES: u64 = 2 << 20;
+/// After this many ticks of computing a call counts as heavy and yields to short ones.
+const QUICK_TICKS: u32 = 4;
+
+impl BoundSkill {
+    /// Calls a tool, in a sandbox made for this call. Dropping the future ends the guest.
+    ///
+    /// The overseer hears of every access and may hold or refuse every effect.
+    pub async fn call(&self, tool: &str, arguments: Map<String, Value>, overseer: Arc<dyn Overseer>) -> Outcome {
+        let bound = Arc::clone(&self.0);
+        let started = Instant::now();
+        let name = match self.tool(tool) {
+            Some(tool) => tool.name.clone(),
+            None => return Outcome::before_start(no_such_tool(&bound, tool)),
+        };
+        let prepared = match prepare(&bound, &name, &arguments) {
+            Ok(values) => values,
+            Err(ending) => return Outcome::before_start(ending),
+        };
+        let Some(io) = bound.runtime.io.handle().cloned() else { return Outcome::before_start(busy(&bound)) };
+        let run = run(bound, name, prepared, overseer);
+        let mut outcome = Entered { io, inner: Box::pin(run) }.await;
+        outcome.duration = started.elapsed();
+        outcome
+    }
+}
+
+/// Waits for a slot, runs the guest on its own threads, and ends it when its time is up.
+async fn run(bound: Arc<Bound>, tool: String, arguments: Vec<Val>, overseer: Arc<dyn Overseer>) -> Outcome {
+    // Waiting for a slot is bounded like the call itself, and is not on its clock.
+    let entering = tokio::time::timeout(bound.limits.time, bound.runtime.admission.enter(&bound.agent));
+    let Ok(Ok(permit)) = entering.await else { return Outcome::before_start(busy(&bound)) };
+    let clock = CallClock::start(bound.limits.time);
+    let witness =
+        Arc::new(Witness::new(Arc::clone(&bound.skill), Arc::clone(&bound.named), overseer, Arc::clone(&clock)));
+    if let Err(denial) = bound.files.verify(&bound.skill) {
+        return Outcome::before_start(Ending::Failed { denial: Some(denial), error: None });
+    }
+    let log = CallLog::default();
+    let gauge = Arc::<MemoryGauge>::default();
+    let info = TaskInfo { agent: Arc::clone(&bound.agent), heavy: Arc::new(AtomicBool::new(false)) };
+    let heavy = Arc::clone(&info.heavy);
+    let guest = {
+        let (bound, witness, log, gauge) = (Arc::clone(&bound), Arc::clone(&witness), log.clone(), Arc::clone(&gauge));
+        async move {
+            // Dropped with the guest, also when it is cancelled: the slot is free when the store is gone.
+            let _permit = permit;
+            let _running = bound.runtime.ticker.running();
+            let state = state(&bound, &witness, &log, &gauge);
+            let caught = CatchPanic(Box::pin(guest(&bound, &tool, &arguments, state, heavy, &witness, &log, &gauge)));
+            caught.await.unwrap_or_else(|()| ending::panicked(&bound.skill))
+        }
+    };
+    let task = bound.runtime.threads.spawn(info, guest);
+    let ending = tokio::select! {
+        biased;
+        ending = task => ending,
+        // Dropping the task ends the guest at its next yield; the outcome need not wait for that.
+        () = clock.expired() => ending::timed_out(&bound.skill, clock.budget()),
+    };
+    collect(&bound, ending, &witness, &log, &gauge)
+}
+
+/// Runs on the guests' threads: store, instance, call, result.
+#[expect(clippy::too_many_arguments, reason = "the parts of one call, made by its only caller")]
+async fn guest(
+    bound: &Bound,
+    tool: &str,
+    arguments: &[Val],
+    state: CallState,
+    heavy: Arc<AtomicBool>,
+    witness: &Witness,
+    log: &CallLog,
+    gauge: &MemoryGauge,
+) -> Ending {
+    let Some(entry) = bound.entries.get(tool) else { return no_such_tool(bound, tool) };
+    let mut store = store(bound, state, heavy);
+    let returned = call_function(bound, &mut store, entry, arguments).await;
+    // Before anything else: what the guest held is gone when the outcome is made.
+    drop(store);
+    let refused = || witness.ledger().denials.last().cloned();
+    let output = bound.limits.output;
+    match returned {
+        Ok(result) => {
+            let ty = entry.ty.results().next();
+            match value::result_to_json(result.as_ref().zip(ty.as_ref()), output) {
+                Ok(Returned::Value(value)) => Ending::Returned(value),
+                Ok(Returned::ToolError(value)) => Ending::Failed {
+                    denial: refused(),
+                    error: Some(CallError { value: Some(value.clone()), ..CallError::new(ErrorKind::Tool, said(&value)) }),
+                },
+                Err(value::TooLarge) => ending::output_too_large(&bound.skill, output),
+            }
+        }
+        Err(error) => {
+            for frame in ending::frames(&error) {
+                log.line("trap", &frame);
+            }
+            ending::of_error(&bound.skill, &error, gauge, output, refused())
+        }
+    }
+}
+
+async fn call_function(
+    bound: &Bound,
+    store: &mut Store<CallState>,
+    entry: &ToolEntry,
+    arguments: &[Val],
+) -> wasmtime::Result<Option<Val>> {
+    // The core start function runs in here: limits and deadline stand already.
+    let instance = bound.pre.instantiate_async(&mut *store).await?;
+    let function = instance
+        .get_func(&mut *store, entry.index)
+        .ok_or_else(|| wasmtime::Error::msg("the component's export vanished"))?;
+    let mut results = vec![Val::Bool(false); entry.ty.results().len()];
+    function.call_async(&mut *store, arguments, &mut results).await?;
+    Ok(results.pop())
+}
+
+fn state(bound: &Arc<Bound>, witness: &Arc<Witness>, log: &CallLog, gauge: &Arc<MemoryGauge>) -> CallState {
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(HANDLES);
+    let mut http = WasiHttpCtx::new();
+    http.set_field_size_limit(FIELD_BYTES);
+    CallState {
+        table,
+        wasi: wasi(bound, log),
+        http,
+        network: CallNetwork::new(Arc::clone(&bound.network), Arc::clone(witness), egress(bound)),
+        files: CallFiles::new(Arc::clone(&bound.files), Arc::clone(witness), bound.limits.disk),
+        limiter: MemoryLimiter::new(bound.limits.memory, Arc::clone(gauge)),
+        log: log.clone(),
+        witness: Arc::clone(witness),
+        knowledge: Arc::clone(&bound.knowledge),
+    }
+}
+
+/// Clocks and random numbers are the system's; everything else of ours is absent: environment, arguments, streams.
+fn wasi(bound: &Bound, log: &CallLog) -> WasiCtx {
+    let mut wasi = WasiCtxBuilder::new();
+    wasi.stdout(log.stdout()).stderr(log.stderr()).max_random_size(RANDOM_BYTES);
+    for variable in &bound.grant.environment {
+        wasi.env(&variable.name, &variable.value);
+    }
+    wasi.build()
+}
+
+/// Charges what a call sends to the skill's budget.
+fn egress(bound: &Arc<Bound>) -> Arc<dyn Fn(u64) -> Result<(), Denial> + Send + Sync> {
+    let bound = Arc::clone(bound);
+    Arc::new(move |bytes| match &bound.egress {
+        None => Ok(()),
+        Some(budget) => budget.take(bytes).map_err(|_| {
+            let rate = budget.rate();
+            let message = format!("skill `{}` has sent its {} bytes for now", bound.skill, rate.amount);
+            with_limit_rule(&bound, Denial::new(DenialId::LimitEgress, message))
+        }),
+    })
+}
+
+fn store(bound: &Bound, state: CallState, heavy: Arc<AtomicBool>) -> Store<CallState> {
+    let mut store = Store::new(&bound.runtime.engine, state);
+    store.limiter(|state| &mut state.limiter);
+    store.set_hostcall_fuel(usize::try_from(bound.limits.output.saturating_add(STEP_BYTES)).unwrap_or(usize::MAX));
+    store.set_max_component_handles(COMPONENT_HANDLES);
+    store.set_epoch_deadline(1);
+    let mut ticks = 0_u32;
+    store.epoch_deadline_callback(move |_| {
+        ticks = ticks.saturating_add(1);
+        if ticks == QUICK_TICKS {
+            heavy.store(true, Ordering::Relaxed);
+        }
+        Ok(UpdateDeadline::Yield(1))
+    });
+    store
+}
+
+/// The budget of calls, then the arguments as WIT values.
+fn prepare(bound: &Bound, tool: &str, arguments: &Map<String, Value>) -> Result<Vec<Val>, Ending> {
+    let Some(entry) = bound.entries.get(tool) else { return Err(no_such_tool(bound, tool)) };
+    let values = value::arguments_to_values(arguments, entry.ty.params()).map_err(|error| Ending::Failed {
+        denial: None,
+        error: Some(CallError::new(ErrorKind::Arguments, error.to_string())),
+    })?;
+    if let Some(budget) = &bound.calls
+        && let Err(wait) = budget.take(1)
+    {
+        let rate = budget.rate();
+        let wait = wait.map(|wait| format!("; try again in {} s", wait.as_secs() + 1)).unwrap_or_default();
+        let message =
+            format!("skill `{}` was called more than {} times in {}{wait}", bound.skill, rate.amount, ending::shown(rate.per));
+        let denial = with_limit_rule(bound, Denial::new(DenialId::LimitRate, message));
+        return Err(Ending::Failed { denial: Some(denial), error: None });
+    }
+    Ok(values)
+}
+
+fn with_limit_rule(bound: &Bound, denial: Denial) -> Denial {
+    match &bound.grant.limits.rule {
+        Some(rule) => denial.rule(rule.clone()),
+        None => denial,
+    }
+}
+
+fn no_such_tool(bound: &Bound, tool: &str) -> Ending {
+    let names: Vec<String> = bound.inspection.tools.iter().map(|tool| format!("`{}`", tool.name)).collect();
+    let message = format!(
+        "skill `{}` has no tool {}; it has {}",
+        bound.skill,
+        crate::visible::quoted_target(tool),
+        names.join(", ")
+    );
+    Ending::Failed { denial: None, error: Some(CallError::new(ErrorKind::Arguments, message)) }
+}
+
+fn busy(bound: &Bound) -> Ending {
+    let denial = Denial::new(DenialId::Busy, format!("too many calls of agent `{}` are waiting", bound.agent));
+    Ending::Failed { denial: Some(denial), error: None }
+}
+
+/// A tool's own error as one line.
+fn said(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Object(map) => match map.get("message").and_then(Value::as_str) {
+            Some(text) => text.to_owned(),
+            None => value.to_string(),
+        },
+        other => other.to_string(),
+    }
+}
+
+fn collect(bound: &Bound, ending: Ending, witness: &Witness, log: &CallLog, gauge: &MemoryGauge) -> Outcome {
+    let ledger = witness.ledger();
+    let (lines, log_dropped) = log.finish();
+    let mut denials = ledger.denials;
+    if let Ending::Failed { denial: Some(denial), .. } = &ending
+        && !denials.contains(denial)
+    {
+        denials.push(denial.clone());
+    }
+    if log_dropped > 0 {
+        denials.push(Denial::new(
+            DenialId::LimitLog,
+            format!("skill `{}` printed {log_dropped} bytes more than a log keeps", bound.skill),
+        ));
+    }
+    Outcome {
+        ending,
+        denials,
+        accesses: ledger.accesses,
+        accesses_dropped: ledger.accesses_dropped,
+        log: lines,
+        log_dropped,
+        duration: std::time::Duration::ZERO,
+        memory_peak: gauge.peak(),
+    }
+}
+
+/// Polls a future inside the runtime of timers and sockets, so that the caller needs none of its own.
+struct Entered<F> {
+    io: tokio::runtime::Handle,
+    inner: Pin<Box<F>>,
+}
+
+impl<F: Future> Future for Entered<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let io = self.io.clone();
+        let _entered = io.enter();
+        self.inner.as_mut().poll(context)
+    }
+}
+
+/// A panic of the host's code in a call ends that call and no more.
+struct CatchPanic<F>(Pin<Box<F>>);
+
+impl<F: Future> Future for CatchPanic<F> {
+    type Output = Result<F::Output, ()>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        // The future is not polled again after a panic, so nothing sees what it left half done.
+        match std::panic::catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(context))) {
+            Ok(poll) => poll.map(Ok),
+            Err(_) => Poll::Ready(Err(())),
+        }
+    }
+}

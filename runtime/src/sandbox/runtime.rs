@@ -1,0 +1,163 @@
+//! The runtime that a program holds: one engine, the guests' threads, and the operator's settings.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use wasmtime::Engine;
+use wasmtime::component::Linker;
+
+use crate::compile::{CompileError, Compiler};
+use crate::grant::limit::{EffectiveLimits, Rate};
+use crate::sandbox::admission::Admission;
+use crate::sandbox::files::OpenRules;
+use crate::sandbox::network::{Network, NetworkConfig};
+use crate::sandbox::state::CallState;
+use crate::sandbox::threads::GuestThreads;
+use crate::sandbox::ticker::Ticker;
+use crate::sandbox::{engine, linker};
+use crate::skill::{Inspection, SkillFolder};
+
+/// What the operator decides for every skill of every agent.
+#[non_exhaustive]
+pub struct RuntimeConfig {
+    /// How components are compiled.
+    pub compiler: Compiler,
+    /// Calls at once, in all. One agent has at most half of them.
+    pub slots: u32,
+    /// Limits of a skill whose SOUL.md sets none. SOUL.md only tightens them.
+    pub limits: EffectiveLimits,
+    /// Which directories may be granted at all, and how files are treated.
+    pub files: OpenRules,
+    /// The network: ceiling, resolver, certificates, proxy, limits.
+    pub network: NetworkConfig,
+}
+
+impl RuntimeConfig {
+    /// The defaults of the design, with this way to compile: 30 s, 256 MiB, 1 MiB of output, 256 MiB written a call,
+    /// 120 calls a minute, 64 slots.
+    #[must_use]
+    pub fn new(compiler: Compiler) -> Self {
+        Self {
+            compiler,
+            slots: 64,
+            limits: EffectiveLimits {
+                time: Duration::from_secs(30),
+                memory: 256 << 20,
+                output: 1 << 20,
+                disk: 256 << 20,
+                rate: Some(Rate { amount: 120, per: Duration::from_secs(60) }),
+                egress: None,
+            },
+            files: OpenRules::default(),
+            network: NetworkConfig::default(),
+        }
+    }
+}
+
+/// Runs skills. Clones share one engine.
+#[derive(Clone)]
+pub struct Runtime(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) engine: Engine,
+    pub(crate) compiler: Compiler,
+    pub(crate) limits: EffectiveLimits,
+    pub(crate) files: OpenRules,
+    pub(crate) network: Arc<Network>,
+    pub(crate) without_network: Linker<CallState>,
+    pub(crate) with_network: Linker<CallState>,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) threads: GuestThreads,
+    pub(crate) ticker: Ticker,
+    pub(crate) io: IoRuntime,
+}
+
+/// Timers, sockets and name lookups of all guests. Shut down without waiting, so that a runtime can be dropped
+/// anywhere.
+pub(crate) struct IoRuntime(Option<tokio::runtime::Runtime>);
+
+impl IoRuntime {
+    pub(crate) fn handle(&self) -> Option<&tokio::runtime::Handle> {
+        self.0.as_ref().map(tokio::runtime::Runtime::handle)
+    }
+}
+
+impl Drop for IoRuntime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Why a runtime cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RuntimeError {
+    /// The engine's settings do not fit this machine.
+    #[error("the WebAssembly engine does not start: {0}")]
+    Engine(String),
+    /// The system refuses threads or event queues.
+    #[error("the guests' threads do not start: {0}")]
+    Threads(#[from] std::io::Error),
+    /// The operator's certificates or proxy cannot be used.
+    #[error("the network settings cannot be used: {0}")]
+    Network(String),
+}
+
+impl Runtime {
+    /// Starts the engine and its threads.
+    ///
+    /// # Errors
+    ///
+    /// The machine refuses, or the operator's network settings cannot be used.
+    pub fn new(config: RuntimeConfig) -> Result<Self, RuntimeError> {
+        let engine_error = |error: wasmtime::Error| RuntimeError::Engine(format!("{error:#}"));
+        let engine = engine::running(config.slots).map_err(engine_error)?;
+        let io = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .max_blocking_threads(16)
+            .thread_name("soulbound-io")
+            .enable_all()
+            .build()?;
+        let threads = GuestThreads::start(io.handle())?;
+        let ticker = Ticker::start(&engine)?;
+        let without_network = linker::without_network(&engine).map_err(engine_error)?;
+        let with_network = linker::with_network(&without_network).map_err(engine_error)?;
+        let network = Network::new(config.network).map_err(|error| RuntimeError::Network(error.to_string()))?;
+        Ok(Self(Arc::new(Inner {
+            engine,
+            compiler: config.compiler,
+            limits: config.limits,
+            files: config.files,
+            network: Arc::new(network),
+            without_network,
+            with_network,
+            admission: Admission::new(config.slots as usize),
+            threads,
+            ticker,
+            io: IoRuntime(Some(io)),
+        })))
+    }
+
+    /// What a component imports and exports, read in the compiling child process.
+    ///
+    /// # Errors
+    ///
+    /// It is invalid or too costly.
+    pub fn inspect(&self, skill: &SkillFolder) -> Result<Inspection, CompileError> {
+        self.0.compiler.inspect(skill)
+    }
+}
+
+/// The agent on whose behalf a skill is bound.
+#[derive(Debug, Clone)]
+pub struct AgentIdentity {
+    /// Its id: whose turn its calls take.
+    pub id: String,
+    /// How the operator names it on the command line, for hints: `examples/guardian/SOUL.md`, or the id.
+    pub named: String,
+    /// The folder of its SOUL.md, to which granted directories are relative.
+    pub folder: PathBuf,
+}

@@ -1,0 +1,90 @@
+//! The epoch: one thread that counts a tick every millisecond while any guest runs, and sleeps while none does.
+//!
+//! Compiled code checks the epoch at loops and calls, and yields when it has moved. That is what makes a spinning
+//! guest end, and share.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use wasmtime::Engine;
+
+/// Time between two ticks.
+pub(crate) const TICK: Duration = Duration::from_millis(1);
+
+/// Ticks while a [`Running`] lives.
+pub(crate) struct Ticker {
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    running: AtomicUsize,
+    closed: AtomicBool,
+    asleep: Mutex<bool>,
+    wake: Condvar,
+}
+
+/// One running guest.
+pub(crate) struct Running(Arc<Shared>);
+
+impl Ticker {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses a thread.
+    pub(crate) fn start(engine: &Engine) -> std::io::Result<Self> {
+        let shared = Arc::<Shared>::default();
+        let (engine, of_thread) = (engine.weak(), Arc::clone(&shared));
+        thread::Builder::new().name("soulbound-epoch".into()).spawn(move || {
+            while !of_thread.closed.load(Ordering::Acquire) {
+                of_thread.sleep_while_idle();
+                thread::sleep(TICK);
+                let Some(engine) = engine.upgrade() else { return };
+                engine.increment_epoch();
+            }
+        })?;
+        Ok(Self { shared })
+    }
+
+    /// Keeps the epoch moving until the guard is dropped.
+    pub(crate) fn running(&self) -> Running {
+        if self.shared.running.fetch_add(1, Ordering::AcqRel) == 0 {
+            self.shared.wake_up();
+        }
+        Running(Arc::clone(&self.shared))
+    }
+}
+
+impl Shared {
+    fn sleep_while_idle(&self) {
+        let mut asleep = self.asleep.lock().unwrap_or_else(PoisonError::into_inner);
+        while self.running.load(Ordering::Acquire) == 0 && !self.closed.load(Ordering::Acquire) {
+            *asleep = true;
+            asleep = self.wake.wait(asleep).unwrap_or_else(PoisonError::into_inner);
+        }
+        *asleep = false;
+    }
+
+    fn wake_up(&self) {
+        let asleep = self.asleep.lock().unwrap_or_else(PoisonError::into_inner);
+        if *asleep {
+            self.wake.notify_one();
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.shared.closed.store(true, Ordering::Release);
+        self.shared.wake_up();
+    }
+}

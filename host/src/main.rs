@@ -1,2 +1,18 @@
-//! x
-fn main() {}
+//! `soulbound`: the program. It reads its arguments, does one thing, and says how that ended.
+
+mod agent;
+mod cli;
+mod exit;
+mod rates;
+mod settings;
+mod standard;
+mod state;
+mod style;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // Before anything else: the compiling child is this program, started with one argument of its own.
+    soulbound_runtime::compile::run_if_worker();
+    cli::run().into()
+}

@@ -11,6 +11,7 @@
 //! Reading a component's inside ([`decode`]) is work on hostile input and happens in the compiling child process
 //! ([`crate::compile`]).
 
+pub mod annotations;
 pub mod bytes;
 pub(crate) mod decode;
 pub mod folder;
@@ -20,6 +21,7 @@ pub mod manifest;
 pub(crate) mod schema;
 pub mod sources;
 
+pub use annotations::Annotations;
 pub use bytes::{Digest, NotAComponent};
 pub use folder::{FolderError, SkillFolder};
 pub use imports::{JudgedImport, Standing};

@@ -1,0 +1,81 @@
+//! The command line: nouns and verbs, one file each. Data goes to standard output, talk to standard error.
+
+mod call;
+mod check;
+mod completions;
+mod explain;
+mod inspect;
+mod why;
+
+use std::io::Write;
+
+use clap::{Parser, Subcommand};
+
+use crate::exit::Exit;
+use crate::style::Style;
+
+/// Skills of AI agents, sandboxed: each reaches exactly what its agent's SOUL.md grants.
+#[derive(Debug, Parser)]
+#[command(name = "soulbound", version, max_term_width = 110, arg_required_else_help = true)]
+#[command(after_help = "Example:\n  soulbound check examples/guardian/SOUL.md\n  soulbound call examples/guardian/SOUL.md file-reader read path=/documents/policy.md")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(check::Check),
+    Call(call::Call),
+    Inspect(inspect::Inspect),
+    Why(why::Why),
+    Explain(explain::Explain),
+    Completions(completions::Completions),
+}
+
+/// Reads the arguments and does what they say.
+pub(crate) fn run() -> Exit {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let wanted = !error.use_stderr();
+            let _ = error.print();
+            return if wanted { Exit::Done } else { Exit::CouldNotRun };
+        }
+    };
+    let done = match arguments.command {
+        Command::Check(check) => check.run(),
+        Command::Call(call) => call.run(),
+        Command::Inspect(inspect) => inspect.run(),
+        Command::Why(why) => why.run(),
+        Command::Explain(explain) => explain.run(),
+        Command::Completions(completions) => completions.run(),
+    };
+    done.unwrap_or_else(|error| {
+        complain(&format!("{error:#}"));
+        Exit::CouldNotRun
+    })
+}
+
+/// What could not be done, on standard error.
+fn complain(text: &str) {
+    let style = Style::stderr();
+    note(&format!("{} {text}", style.red("error:")));
+}
+
+/// One line, or several, on standard error. A closed standard error is no reason to stop.
+fn note(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Data on standard output. A reader that went away (`| head`) is no error.
+fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
+/// One JSON document on standard output, with nothing in it that a terminal would act on.
+fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    print(&soulbound_runtime::visible::json(&serde_json::to_string_pretty(value)?));
+    Ok(())
+}

@@ -1,0 +1,297 @@
+//! `soulbound call SOUL.md SKILL TOOL [JSON]`: one call in the sandbox, as an operator tries something.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use serde_json::{Map, Value, json};
+use soulbound_runtime::sandbox::value::{parse_arguments, parse_pairs};
+use soulbound_runtime::sandbox::{
+    BindError, BoundSkill, CallError, Ending, ErrorKind, Outcome, Runtime, Unattended,
+};
+use soulbound_runtime::skill::SkillFolder;
+use soulbound_runtime::soul::{Diagnostic, ReadError, SkillEntry};
+use soulbound_runtime::{Denial, DenialId, Soul, visible};
+
+use crate::agent::SoulFile;
+use crate::exit::Exit;
+use crate::rates::KeptBudgets;
+use crate::settings::Settings;
+use crate::state::StateFolder;
+use crate::style::Style;
+
+/// Call one tool of a skill, sandboxed under a SOUL.md
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  soulbound call examples/guardian/SOUL.md file-reader read path=/documents/policy.md\n  soulbound call examples/guardian/SOUL.md file-reader read '{\"path\": \"/documents/policy.md\"}' --json\n  echo '{\"path\": \"/documents\"}' | soulbound call examples/guardian/SOUL.md file-reader list -")]
+pub(super) struct Call {
+    /// The agent's SOUL.md (a path with `/` or `.md`)
+    #[arg(value_name = "SOUL.md|AGENT")]
+    agent: String,
+    /// The skill, as SOUL.md lists it
+    skill: String,
+    /// The tool: a function that the component exports
+    tool: String,
+    /// One JSON object, or `key=value` words, or `-` for JSON on standard input
+    #[arg(value_name = "JSON", allow_hyphen_values = true)]
+    arguments: Vec<String>,
+    /// One JSON document with the result, every access and the log
+    #[arg(long)]
+    json: bool,
+    /// Show what the skill printed and logged
+    #[arg(long)]
+    log: bool,
+}
+
+/// A call that did not get as far as an outcome.
+enum Failure {
+    /// SOUL.md is bad.
+    Soul(Vec<Diagnostic>),
+    /// Refused before it began.
+    Denied(Denial),
+    /// An error of some kind.
+    Error(CallError),
+    /// The component, or what the operator set, cannot be used.
+    Component { message: String, hint: Option<String> },
+}
+
+impl Call {
+    pub(super) fn run(self) -> Result<Exit> {
+        let soul_file = SoulFile::from_argument(&self.agent)?;
+        match self.outcome(&soul_file)? {
+            Ok(outcome) => self.report(&outcome),
+            Err(failure) => self.report_failure(&failure),
+        }
+    }
+
+    fn outcome(&self, soul_file: &SoulFile) -> Result<Result<Outcome, Failure>> {
+        let state = StateFolder::find()?;
+        if state.is_stopped() {
+            return Ok(Err(Failure::Denied(stopped(&state))));
+        }
+        let settings = Settings::read(&state)?;
+        let soul = match Soul::read(&soul_file.path) {
+            Ok(soul) => soul,
+            Err(ReadError::Content(errors)) => return Ok(Err(Failure::Soul(errors.errors))),
+            Err(error) => return Err(error.into()),
+        };
+        let Some(entry) = soul.skill(&self.skill) else { return Ok(Err(Failure::Denied(not_listed(&soul, &self.skill)))) };
+        if let Some(required) = settings.approval_required(entry) {
+            return Ok(Err(Failure::Denied(approval_required(entry, &required.rule))));
+        }
+        let folder = match soul_file.sources(None).find(&self.skill) {
+            Ok(found) => found.folder,
+            Err(error) => {
+                let hint = Some(format!("put the skill's folder at `{}`", soul_file.folder().join("skills").join(&self.skill).display()));
+                return Ok(Err(Failure::Component { message: visible::line(&error.to_string()), hint }));
+            }
+        };
+        let runtime = super::check::runtime(&state, settings)?;
+        self.bind_and_call(&runtime, soul_file, &soul, entry, &folder, &state)
+    }
+
+    fn bind_and_call(
+        &self,
+        runtime: &Runtime,
+        soul_file: &SoulFile,
+        soul: &Soul,
+        entry: &SkillEntry,
+        folder: &SkillFolder,
+        state: &StateFolder,
+    ) -> Result<Result<Outcome, Failure>> {
+        let bound = match runtime.bind(&soul_file.identity(soul), entry, folder) {
+            Ok(bound) => bound,
+            Err(error) => return Ok(Err(of_bind(error))),
+        };
+        let arguments = match self.read_arguments(&bound)? {
+            Ok(arguments) => arguments,
+            Err(error) => return Ok(Err(Failure::Error(error))),
+        };
+        let (kept, admitted) = KeptBudgets::admit(state, &soul_file.path, &self.skill, &bound)?;
+        let admitted = match admitted {
+            Ok(admitted) => admitted,
+            Err(denial) => return Ok(Err(Failure::Denied(denial))),
+        };
+        let tokio = tokio::runtime::Builder::new_current_thread().build()?;
+        let outcome = tokio.block_on(bound.call_admitted(admitted, &self.tool, arguments, Arc::new(Unattended)));
+        kept.keep(&bound)?;
+        Ok(Ok(outcome))
+    }
+
+    fn read_arguments(&self, bound: &BoundSkill) -> Result<Result<Map<String, Value>, CallError>> {
+        let words: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
+        let parsed = match words.as_slice() {
+            [] => Ok(Map::new()),
+            ["-"] => {
+                let mut text = String::new();
+                let stdin = std::io::stdin().lock();
+                stdin.take(64 << 20).read_to_string(&mut text).context("standard input cannot be read")?;
+                parse_arguments(&text)
+            }
+            [one] if one.trim_start().starts_with(['{', '[']) => parse_arguments(one),
+            words => parse_pairs(words.iter().copied(), bound.tool(&self.tool)),
+        };
+        Ok(parsed.map_err(|error| CallError::new(ErrorKind::Arguments, error.to_string())))
+    }
+
+    fn report(&self, outcome: &Outcome) -> Result<Exit> {
+        let exit = match &outcome.ending {
+            Ending::Returned(_) => Exit::Done,
+            Ending::Failed { error: Some(error), denial: None } if error.kind == ErrorKind::Arguments => Exit::CouldNotRun,
+            Ending::Failed { .. } => Exit::Refused,
+        };
+        if self.json {
+            super::print_json(&document(outcome))?;
+            return Ok(exit);
+        }
+        if self.log {
+            for line in &outcome.log {
+                super::note(&Style::stderr().dim(&line.shown()));
+            }
+        }
+        match &outcome.ending {
+            Ending::Returned(value) => {
+                super::print_json(value)?;
+                for denial in &outcome.denials {
+                    super::note(&denial.to_string());
+                }
+            }
+            Ending::Failed { denial, error } => {
+                say_failure(denial.as_ref(), error.as_ref());
+                if !self.log && !outcome.log.is_empty() {
+                    super::note(&format!("  log:      {} lines; `--log` shows them", outcome.log.len()));
+                }
+            }
+        }
+        Ok(exit)
+    }
+
+    fn report_failure(&self, failure: &Failure) -> Result<Exit> {
+        let exit = match failure {
+            Failure::Denied(_) => Exit::Refused,
+            Failure::Soul(_) | Failure::Error(_) | Failure::Component { .. } => Exit::CouldNotRun,
+        };
+        let (denial, error, hint) = match failure {
+            Failure::Denied(denial) => (Some(denial), None, None),
+            Failure::Error(error) => (None, Some(json!({"kind": error.kind, "id": null, "message": error.message})), None),
+            Failure::Component { message, hint } => {
+                (None, Some(json!({"kind": "component", "id": null, "message": message})), hint.as_deref())
+            }
+            Failure::Soul(errors) => {
+                let message: Vec<String> = errors
+                    .iter()
+                    .map(|error| format!("{}:{}:{}: {}", error.file, error.line, error.column, error.message))
+                    .collect();
+                let hint = errors.first().and_then(|error| error.hint.as_deref());
+                (None, Some(json!({"kind": "soul", "id": null, "message": message.join("\n")})), hint)
+            }
+        };
+        if self.json {
+            let error = error.map(|mut error| {
+                error["hint"] = json!(hint);
+                error
+            });
+            super::print_json(&json!({"ok": false, "denial": denial, "error": error, "denials": denial.into_iter().collect::<Vec<_>>(),
+                "accesses": [], "log": [], "duration_us": 0, "memory_peak_bytes": 0}))?;
+            return Ok(exit);
+        }
+        match failure {
+            Failure::Denied(denial) => say_failure(Some(denial), None),
+            Failure::Error(error) => say_failure(None, Some(error)),
+            Failure::Component { message, hint } => {
+                super::complain(message);
+                if let Some(hint) = hint {
+                    super::note(&format!("  hint: {hint}"));
+                }
+            }
+            Failure::Soul(errors) => errors.iter().for_each(|error| super::note(&error.to_string())),
+        }
+        Ok(exit)
+    }
+}
+
+/// The denial, and the error beside it, as a person reads them.
+fn say_failure(denial: Option<&Denial>, error: Option<&CallError>) {
+    let style = Style::stderr();
+    if let Some(denial) = denial {
+        let text = denial.to_string();
+        let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
+        super::note(&style.red(first));
+        if !rest.is_empty() {
+            super::note(rest);
+        }
+    }
+    if let Some(error) = error {
+        let kind = match error.kind {
+            ErrorKind::Tool => "the tool's error:",
+            ErrorKind::Trap => "trap:",
+            _ => "error:",
+        };
+        let indent = if denial.is_some() { "  " } else { "" };
+        super::note(&format!("{indent}{} {}", style.bold(kind), visible::line(&error.message)));
+    }
+}
+
+fn document(outcome: &Outcome) -> Value {
+    let log: Vec<Value> = outcome.log.iter().map(|line| json!({"source": line.source, "text": line.text})).collect();
+    let mut document = json!({
+        "denials": outcome.denials,
+        "accesses": outcome.accesses,
+        "accesses_dropped": outcome.accesses_dropped,
+        "log": log,
+        "log_dropped_bytes": outcome.log_dropped,
+        "duration_us": u64::try_from(outcome.duration.as_micros()).unwrap_or(u64::MAX),
+        "memory_peak_bytes": outcome.memory_peak,
+    });
+    let head = match &outcome.ending {
+        Ending::Returned(value) => json!({"ok": true, "result": value}),
+        Ending::Failed { denial, error } => json!({
+            "ok": false,
+            "denial": denial,
+            "error": error.as_ref().map(|error| json!({
+                "kind": error.kind, "id": error.id, "message": error.message, "value": error.value, "hint": null,
+            })),
+        }),
+    };
+    if let (Value::Object(mut head), Value::Object(rest)) = (head, document.take()) {
+        head.extend(rest);
+        return Value::Object(head);
+    }
+    document
+}
+
+fn of_bind(error: BindError) -> Failure {
+    match error {
+        BindError::Denied(denial) => Failure::Denied(*denial),
+        BindError::Directories(problems) => Failure::Soul(problems.iter().map(super::check::diagnostic).collect()),
+        BindError::Grant(problem) => Failure::Soul(vec![super::check::diagnostic(&problem)]),
+        other => Failure::Component { message: visible::line(&other.to_string()), hint: None },
+    }
+}
+
+fn stopped(state: &StateFolder) -> Denial {
+    Denial::new(
+        DenialId::GatewayStopped,
+        format!("everything under {} was stopped by an operator", visible::quoted_target(&state.path().display().to_string())),
+    )
+    .hint("when the reason is gone, remove the file `stopped` from the state folder")
+}
+
+fn not_listed(soul: &Soul, skill: &str) -> Denial {
+    let names: Vec<String> = soul.skills().iter().map(|entry| format!("`{}`", entry.name)).collect();
+    let listed = if names.is_empty() { "no skill".to_owned() } else { names.join(", ") };
+    Denial::new(
+        DenialId::SkillNotListed,
+        format!("agent `{}` has no skill {} under `## Skills`", soul.id(), visible::quoted_target(skill)),
+    )
+    .hint(format!("{} lists {listed}", soul.file()))
+}
+
+fn approval_required(entry: &SkillEntry, rule: &soulbound_runtime::RuleRef) -> Denial {
+    Denial::new(
+        DenialId::GrantUnenforced,
+        format!("skill `{}` would need a person's approval, and nobody can be asked yet", entry.name),
+    )
+    .rule(rule.clone())
+    .hint("take the entry out of `require_approval`, or use a build that enforces it")
+}

@@ -1,0 +1,96 @@
+//! `soulbound explain ID`: a denial or a table, in a page.
+
+use anyhow::{Result, bail};
+use clap::Args;
+use serde_json::{Value, json};
+use soulbound_runtime::DenialId;
+use soulbound_runtime::grant::address::metadata;
+use soulbound_runtime::grant::capability::{Capability, IMPORTS};
+
+use crate::exit::Exit;
+
+/// Explain a denial's id, or print a table: `metadata`, `capabilities`
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  soulbound explain path.outside\n  soulbound explain metadata")]
+pub(super) struct Explain {
+    /// A denial's id such as `path.outside`, or `metadata`, or `capabilities`; nothing lists them all
+    id: Option<String>,
+    /// One JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+impl Explain {
+    pub(super) fn run(self) -> Result<Exit> {
+        let (text, value) = match self.id.as_deref() {
+            None => list(),
+            Some("metadata") => metadata_table(),
+            Some("capabilities") => capabilities(),
+            Some(id) => match DenialId::parse(id) {
+                Some(id) => page(id),
+                None => bail!("nothing is called `{id}`{}\n  hint: `soulbound explain` lists every id", near(id)),
+            },
+        };
+        if self.json { super::print_json(&value)? } else { super::print(&text) }
+        Ok(Exit::Done)
+    }
+}
+
+fn near(id: &str) -> String {
+    let score = |known: &DenialId| strsim::jaro_winkler(known.as_str(), id);
+    let best = DenialId::ALL.iter().max_by(|one, other| score(one).total_cmp(&score(other)));
+    best.filter(|best| score(best) > 0.8).map(|best| format!("; did you mean `{best}`?")).unwrap_or_default()
+}
+
+fn page(id: DenialId) -> (String, Value) {
+    let text = format!("{id}\n\n{}\n\nWhat to do: {}", id.meaning(), id.remedy());
+    (text, json!({"id": id, "meaning": id.meaning(), "remedy": id.remedy()}))
+}
+
+fn list() -> (String, Value) {
+    let width = DenialId::ALL.iter().map(|id| id.as_str().len()).max().unwrap_or_default();
+    let lines: Vec<String> =
+        DenialId::ALL.iter().map(|id| format!("{:width$}  {}", id.as_str(), id.meaning())).collect();
+    let text = format!("{}\n\ntables: metadata, capabilities", lines.join("\n"));
+    (text, json!({"denials": DenialId::ALL, "tables": ["metadata", "capabilities"]}))
+}
+
+fn capabilities() -> (String, Value) {
+    let mut lines = vec!["What a component may import, and what each import needs:".to_owned()];
+    let mut rows = Vec::new();
+    for row in IMPORTS {
+        let interfaces = if row.interfaces.is_empty() { "*".to_owned() } else { row.interfaces.join(", ") };
+        let needs = needs(row.capability);
+        let name = row.capability.map_or("(inert)", Capability::name);
+        lines.push(format!("  {name:8} {}/{{{interfaces}}}@{}\n           {needs}", row.package, row.version));
+        rows.push(json!({"capability": row.capability.map(Capability::name), "package": row.package,
+            "interfaces": row.interfaces, "version": row.version, "needs": needs}));
+    }
+    lines.push("Anything else refuses the skill when it is bound (import.unknown).".to_owned());
+    (lines.join("\n"), json!({"imports": rows}))
+}
+
+fn needs(capability: Option<Capability>) -> &'static str {
+    match capability {
+        None => "needs nothing: it carries no authority",
+        Some(Capability::Files) => "needs `read`, `write` or `create`; without one it links with no directory at all",
+        Some(Capability::Environment) => "needs `env`; without it empty",
+        Some(Capability::Http) => "needs `hosts`",
+        Some(Capability::Sockets) => "not granted by this build; `refuse: sockets` runs a skill without",
+        Some(_) => "see SOUL.md",
+    }
+}
+
+fn metadata_table() -> (String, Value) {
+    let mut lines = vec!["Cloud metadata services: never reachable, whatever is granted.".to_owned(), String::new()];
+    let mut rows = Vec::new();
+    for row in metadata::ADDRESSES {
+        lines.push(format!("  {:22} {}", row.address, row.owner));
+        rows.push(json!({"address": row.address.to_string(), "owner": row.owner}));
+    }
+    for row in metadata::NAMES {
+        lines.push(format!("  {:22} {}", row.name, row.owner));
+        rows.push(json!({"name": row.name, "owner": row.owner}));
+    }
+    (lines.join("\n"), json!({"metadata": rows}))
+}

@@ -1,0 +1,166 @@
+//! `gateway.toml`: what the operator decides for every agent. Strict: an unknown key is an error, and so is a known one
+//! that this build does not enforce.
+
+mod file;
+mod unenforced;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use soulbound_runtime::RuleRef;
+use soulbound_runtime::grant::host::HostCeiling;
+use soulbound_runtime::grant::{Approval, ApprovalGrant, Limits};
+use soulbound_runtime::sandbox::files::OpenRules;
+use soulbound_runtime::sandbox::network::{NetworkConfig, ProxyUrl};
+use soulbound_runtime::soul::SkillEntry;
+
+use crate::state::{StateFolder, home};
+
+/// Where the gateway listens when nothing else is said.
+const DEFAULT_LISTENER: &str = "127.0.0.1:7685";
+/// The name under which settings stand in messages.
+const FILE: &str = "gateway.toml";
+/// The largest settings file, in bytes.
+const FILE_BYTES: u64 = 1 << 20;
+
+/// The operator's settings, read.
+pub(crate) struct Settings {
+    /// What any agent may reach over the network at most, and through what.
+    pub(crate) network: NetworkConfig,
+    /// Which directories may be granted.
+    pub(crate) files: OpenRules,
+    /// Defaults, which SOUL.md only tightens.
+    pub(crate) limits: Limits,
+    /// What must wait for a person whatever SOUL.md says.
+    pub(crate) require_approval: Vec<ApprovalGrant>,
+}
+
+impl Settings {
+    /// Reads the settings of a state folder; without a file, the defaults.
+    pub(crate) fn read(state: &StateFolder) -> Result<Self> {
+        let path = state.settings_file();
+        let file = match read_text(&path)? {
+            None => file::File::default(),
+            Some(text) => {
+                let file = file::parse(&text).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
+                unenforced::refuse(&file).with_context(|| path.display().to_string())?;
+                file
+            }
+        };
+        Self::build(file, state).with_context(|| path.display().to_string())
+    }
+
+    fn build(file: file::File, state: &StateFolder) -> Result<Self> {
+        let ceiling = file.ceiling.unwrap_or_default();
+        let mut network = NetworkConfig::default();
+        network.ceiling = HostCeiling::parse(FILE, ceiling.allow_hosts.as_deref(), &ceiling.deny_hosts)
+            .map_err(|(list, entry, error)| anyhow::anyhow!("`{list}` entry `{entry}`: {}{}", error.message, hint(error.hint)))?;
+        let listen = file.gateway.and_then(|gateway| gateway.listen);
+        network.own_listeners = vec![listener(listen.as_deref().unwrap_or(DEFAULT_LISTENER))?];
+        if let Some(own) = file.network {
+            network.extra_ca_pem = own.ca_file.map(|path| certificate(&path)).transpose()?;
+            network.proxy = own
+                .proxy
+                .map(|url| ProxyUrl::parse(&url).map_err(|error| anyhow::anyhow!("`proxy`: {error}")))
+                .transpose()?;
+        }
+        let mut files = OpenRules::default();
+        files.state_folder = Some(state.path().to_owned());
+        files.deny = ceiling.deny_dirs.iter().map(|text| directory(text)).collect::<Result<_>>()?;
+        files.home = home();
+        files.path = std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default();
+        files.allow_hard_links = match file.files.and_then(|files| files.hard_links).as_deref() {
+            None | Some("refuse") => false,
+            Some("allow") => true,
+            Some(other) => bail!("`[files] hard_links` is `{other}`; expected `allow` or `refuse`"),
+        };
+        Ok(Self {
+            network,
+            files,
+            limits: limits(file.limits.unwrap_or_default())?,
+            require_approval: approvals(&ceiling.require_approval)?,
+        })
+    }
+
+    /// The first requirement of approval that concerns a skill, which this build cannot meet.
+    pub(crate) fn approval_required(&self, skill: &SkillEntry) -> Option<&ApprovalGrant> {
+        let grant = &skill.grant;
+        self.require_approval.iter().find(|required| match &required.what {
+            Approval::Writes => {
+                grant.directories.iter().any(|granted| granted.mode != soulbound_runtime::grant::DirectoryMode::Read)
+            }
+            Approval::Method(method) => grant.hosts.iter().any(|host| host.methods().contains(&method.as_str())),
+            // A tool's name, or always.
+            _ => true,
+        })
+    }
+}
+
+fn read_text(path: &Path) -> Result<Option<String>> {
+    use std::io::Read;
+    let file = match std::fs::File::open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        other => other.with_context(|| format!("`{}` cannot be read", path.display()))?,
+    };
+    let mut text = String::new();
+    file.take(FILE_BYTES + 1).read_to_string(&mut text).with_context(|| format!("`{}` cannot be read", path.display()))?;
+    if text.len() as u64 > FILE_BYTES {
+        bail!("`{}` has more than {FILE_BYTES} bytes", path.display());
+    }
+    Ok(Some(text))
+}
+
+fn hint(hint: Option<String>) -> String {
+    hint.map(|hint| format!("\n  hint: {hint}")).unwrap_or_default()
+}
+
+fn listener(text: &str) -> Result<SocketAddr> {
+    text.parse().with_context(|| format!("`[gateway] listen` is `{text}`; expected an address such as `{DEFAULT_LISTENER}`"))
+}
+
+fn certificate(path: &str) -> Result<Vec<u8>> {
+    let path = directory(path)?;
+    std::fs::read(&path).with_context(|| format!("`[network] ca_file` `{}` cannot be read", path.display()))
+}
+
+/// An operator's path: absolute, or below `~`.
+fn directory(text: &str) -> Result<PathBuf> {
+    let path = match text.strip_prefix("~") {
+        Some("") => home().context("`~` needs HOME")?,
+        Some(below) if below.starts_with('/') => home().context("`~` needs HOME")?.join(below.trim_start_matches('/')),
+        _ => PathBuf::from(text),
+    };
+    if path.is_absolute() { Ok(path) } else { bail!("`{text}` is not absolute; write it from `/` or `~/`") }
+}
+
+/// The operator's limits over the built-in ones.
+fn limits(file: file::Limits) -> Result<Limits> {
+    let mut limits = Limits::default();
+    let given = [
+        ("rate", file.rate),
+        ("time", file.time),
+        ("memory", file.memory),
+        ("output", file.output),
+        ("disk", file.disk),
+        ("egress", file.egress),
+    ];
+    for (name, value) in given {
+        let Some(value) = value else { continue };
+        let rule = RuleRef { file: FILE.to_owned(), line: 0, column: 0, text: format!("{name} = \"{value}\"") };
+        limits
+            .add(&format!("{name} {value}"), rule)
+            .map_err(|error| anyhow::anyhow!("`[limits] {name}`: {}{}", error.message, hint(error.hint)))?;
+    }
+    limits.rule = None;
+    Ok(limits.over(&soulbound_runtime::sandbox::default_limits()))
+}
+
+fn approvals(entries: &[String]) -> Result<Vec<ApprovalGrant>> {
+    let parse = |entry: &String| {
+        let text = format!("require_approval = [\"{entry}\"]");
+        ApprovalGrant::parse(entry, RuleRef { file: FILE.to_owned(), line: 0, column: 0, text })
+            .map_err(|error| anyhow::anyhow!("`require_approval` entry `{entry}`: {}{}", error.message, hint(error.hint)))
+    };
+    entries.iter().map(parse).collect()
+}

@@ -1,0 +1,74 @@
+//! The shape of `gateway.toml`: every key that there is, in one place.
+
+use serde::Deserialize;
+
+/// The whole file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    pub(super) gateway: Option<Gateway>,
+    pub(super) ceiling: Option<Ceiling>,
+    pub(super) limits: Option<Limits>,
+    pub(super) network: Option<Network>,
+    pub(super) files: Option<Files>,
+    // Known, and not enforced by this build: `unenforced` refuses them.
+    pub(super) audit: Option<toml::Value>,
+    pub(super) approvals: Option<toml::Value>,
+    pub(super) alerts: Option<toml::Value>,
+}
+
+/// `[gateway]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Gateway {
+    /// Where the gateway listens: never reachable for a skill.
+    pub(super) listen: Option<String>,
+}
+
+/// `[ceiling]`: what any agent may reach at most.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Ceiling {
+    #[serde(default)]
+    pub(super) deny_hosts: Vec<String>,
+    pub(super) allow_hosts: Option<Vec<String>>,
+    #[serde(default)]
+    pub(super) deny_dirs: Vec<String>,
+    #[serde(default)]
+    pub(super) require_approval: Vec<String>,
+}
+
+/// `[limits]`: defaults that SOUL.md only tightens, in its spelling.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Limits {
+    pub(super) time: Option<String>,
+    pub(super) memory: Option<String>,
+    pub(super) output: Option<String>,
+    pub(super) disk: Option<String>,
+    pub(super) rate: Option<String>,
+    pub(super) egress: Option<String>,
+}
+
+/// `[network]`: how skills' requests leave.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Network {
+    /// Certificates (PEM) trusted beside the public ones.
+    pub(super) ca_file: Option<String>,
+    /// `http://host:port` of a proxy that speaks CONNECT.
+    pub(super) proxy: Option<String>,
+}
+
+/// `[files]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Files {
+    /// `refuse` (the default) or `allow` files with more than one hard link.
+    pub(super) hard_links: Option<String>,
+}
+
+/// Reads the text. The error names line, column and, for an unknown key, those that there are.
+pub(super) fn parse(text: &str) -> Result<File, String> {
+    toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())
+}

@@ -1,0 +1,20 @@
+//! Keys that the contract knows and this build does not enforce. Accepting them would promise what nothing keeps.
+
+use anyhow::{Result, bail};
+
+use super::file::File;
+
+/// Refuses a file that has one.
+pub(super) fn refuse(file: &File) -> Result<()> {
+    let sections = [
+        ("[audit]", file.audit.is_some(), "there is no audit trail yet"),
+        ("[approvals]", file.approvals.is_some(), "nobody can be asked yet"),
+        ("[[alerts]]", file.alerts.is_some(), "no alert is sent yet"),
+    ];
+    for (section, there, why) in sections {
+        if there {
+            bail!("this build does not enforce `{section}`: {why}\n  hint: remove the section, or use a build that enforces it");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,24 @@
+//! `append`: adds to the end of a file. The rule: what was there stays.
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write};
+
+use granted::Failure;
+
+use crate::bindings::Written;
+use crate::path::plain;
+
+/// Adds `content` to the end of `path`.
+pub(crate) fn append(path: &str, content: &str) -> Result<Written, Failure> {
+    let path = plain(path)?;
+    let at_path = |error: std::io::Error| Failure::from_io(&error, &path);
+    let (mut file, created) = match OpenOptions::new().append(true).open(&path) {
+        Ok(file) => (file, false),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            (OpenOptions::new().append(true).create_new(true).open(&path).map_err(at_path)?, true)
+        }
+        Err(error) => return Err(at_path(error)),
+    };
+    file.write_all(content.as_bytes()).map_err(at_path)?;
+    Ok(Written { path, bytes: content.len() as u64, created })
+}

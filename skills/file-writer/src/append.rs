@@ -7,6 +7,7 @@ use granted::Failure;
 
 use crate::bindings::Written;
 use crate::path::plain;
+use crate::save::failure_to_make;
 
 /// Adds `content` to the end of `path`.
 pub(crate) fn append(path: &str, content: &str) -> Result<Written, Failure> {
@@ -15,7 +16,8 @@ pub(crate) fn append(path: &str, content: &str) -> Result<Written, Failure> {
     let (mut file, created) = match OpenOptions::new().append(true).open(&path) {
         Ok(file) => (file, false),
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            (OpenOptions::new().append(true).create_new(true).open(&path).map_err(at_path)?, true)
+            let made = OpenOptions::new().append(true).create_new(true).open(&path);
+            (made.map_err(|error| failure_to_make(&error, &path))?, true)
         }
         Err(error) => return Err(at_path(error)),
     };

@@ -8,13 +8,14 @@ use granted::{Failure, Kind, mode_of, quoted};
 
 use crate::bindings::Made;
 use crate::path::plain;
+use crate::save::failure_to_make;
 
 /// Makes `path`.
 pub(crate) fn make_directory(path: &str) -> Result<Made, Failure> {
     let path = plain(path)?;
     let created = make(&path).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => Failure::new(Kind::Exists, format!("{} is a file", quoted(&path))),
-        _ => Failure::from_io(&error, &path),
+        _ => failure_to_make(&error, &path),
     })?;
     Ok(Made { path, created })
 }

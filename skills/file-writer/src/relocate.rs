@@ -4,10 +4,11 @@
 use std::fs;
 use std::io::ErrorKind;
 
-use granted::{Failure, Kind, quoted};
+use granted::{Failure, Kind, kind_of, quoted};
 
 use crate::bindings::Moved;
 use crate::path::plain;
+use crate::save::failure_to_make;
 
 /// Renames `source` to `destination`.
 pub(crate) fn relocate(source: &str, destination: &str) -> Result<Moved, Failure> {
@@ -25,13 +26,13 @@ pub(crate) fn relocate(source: &str, destination: &str) -> Result<Moved, Failure
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(Failure::from_io(&error, &destination)),
     }
-    fs::rename(&source, &destination).map_err(|error| match error.kind() {
+    fs::rename(&source, &destination).map_err(|error| match kind_of(&error) {
         ErrorKind::CrossesDevices => Failure::new(
             Kind::Denied,
             format!("{} and {} are not in one granted directory", quoted(&source), quoted(&destination)),
         ),
         // The source was there a moment ago: what is missing is the destination's directory.
-        _ => Failure::from_io(&error, &destination),
+        _ => failure_to_make(&error, &destination),
     })?;
     Ok(Moved { source, destination })
 }

@@ -33,7 +33,7 @@ fn create(path: &str, content: &str) -> Result<bool, Failure> {
         ErrorKind::AlreadyExists => {
             Failure::new(Kind::Exists, format!("{} exists; only new files were granted here", quoted(path)))
         }
-        _ => Failure::from_io(&error, path),
+        _ => failure_to_make(&error, path),
     })?;
     file.write_all(content.as_bytes()).map_err(|error| {
         let failure = Failure::from_io(&error, path);
@@ -59,7 +59,7 @@ fn replace(path: &str, content: &str) -> Result<bool, Failure> {
         Err(error) if error.kind() == ErrorKind::NotFound => true,
         Err(error) => return Err(at_path(error)),
     };
-    let (unfinished, mut file) = unfinished_beside(path).map_err(at_path)?;
+    let (unfinished, mut file) = unfinished_beside(path).map_err(|error| failure_to_make(&error, path))?;
     let done = file.write_all(content.as_bytes()).and_then(|()| {
         drop(file);
         fs::rename(&unfinished, path)
@@ -98,6 +98,14 @@ fn unfinished_name(path: &str, attempt: u32) -> String {
     let name = name_of(path);
     let directory = path.strip_suffix(name).unwrap_or_default();
     format!("{directory}{}{ending}", granted::cut(name, LONGEST_NAME - ending.len()))
+}
+
+/// What the file system answered for a file that is not there yet.
+pub(crate) fn failure_to_make(error: &std::io::Error, path: &str) -> Failure {
+    match error.kind() {
+        ErrorKind::NotFound => Failure::no_directory_for(path),
+        _ => Failure::from_io(error, path),
+    }
 }
 
 fn new_file(path: &str) -> std::io::Result<File> {

@@ -48,7 +48,7 @@ impl Failure {
     /// What the file system answered for `path`.
     pub fn from_io(error: &Error, path: &str) -> Self {
         let shown = quoted(path);
-        match error.kind() {
+        match kind_of(error) {
             ErrorKind::NotFound => Self::not_found(path),
             ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Self::new(
                 Kind::Denied,
@@ -83,5 +83,33 @@ impl Failure {
                 directories_in_words()
             ),
         )
+    }
+
+    /// A file can't be made at `path` because what it would lie in is not there.
+    pub fn no_directory_for(path: &str) -> Self {
+        Self::new(
+            Kind::NotFound,
+            format!(
+                "no directory is there to hold {}; what lies outside the grants looks the same: {}",
+                quoted(path),
+                directories_in_words()
+            ),
+        )
+    }
+}
+
+/// The error's kind, also where std on WASI knows no name for the number that libc gave it.
+pub fn kind_of(error: &Error) -> ErrorKind {
+    match error.raw_os_error() {
+        // From wasi-libc's `__errno_values.h`: EDQUOT, EFBIG, ENAMETOOLONG, ENOSPC, ENOTEMPTY, EROFS, EXDEV, ENOTCAPABLE.
+        Some(19) if cfg!(target_os = "wasi") => ErrorKind::QuotaExceeded,
+        Some(22) if cfg!(target_os = "wasi") => ErrorKind::FileTooLarge,
+        Some(37) if cfg!(target_os = "wasi") => ErrorKind::InvalidFilename,
+        Some(51) if cfg!(target_os = "wasi") => ErrorKind::StorageFull,
+        Some(55) if cfg!(target_os = "wasi") => ErrorKind::DirectoryNotEmpty,
+        Some(69) if cfg!(target_os = "wasi") => ErrorKind::ReadOnlyFilesystem,
+        Some(75) if cfg!(target_os = "wasi") => ErrorKind::CrossesDevices,
+        Some(76) if cfg!(target_os = "wasi") => ErrorKind::PermissionDenied,
+        _ => error.kind(),
     }
 }

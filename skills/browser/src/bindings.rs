@@ -4,7 +4,7 @@ wit_bindgen::generate!({
     path: ["../../wit", "wit"],
     world: "soulbound-skills:browser/browser",
     generate_all,
-    // Without a prefix the tools would be linker symbols of these plain names, and could take the place of libc's own.
-    // This is the component model's standard name for the same exports.
+    // Without a prefix the tools would be linker symbols of these plain names, and could take the place of
+    // libc's own. This is the component model's standard name for the same exports.
     export_prefix: "cm32p2||",
 });

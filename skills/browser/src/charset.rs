@@ -5,8 +5,8 @@ use encoding_rs::{Encoding, UTF_8};
 /// How far into a page its own word on its charset is looked for; the HTML standard says 1,024 bytes.
 const PRESCAN: usize = 1024;
 
-/// The text of `bytes`, and a note if some of it could not be read. The charset is, in this order: a byte order mark's,
-/// the `content-type`'s, a page's own `meta` (if `html`), UTF-8.
+/// The text of `bytes`, and a note if some of it could not be read. The charset is, in this order: a byte
+/// order mark's, the `content-type`'s, a page's own `meta` (if `html`), UTF-8.
 pub(crate) fn decode(bytes: &[u8], content_type: Option<&str>, html: bool) -> (String, Option<String>) {
     let label = content_type.and_then(charset_in).or_else(|| {
         let head = String::from_utf8_lossy(bytes.get(..PRESCAN.min(bytes.len()))?).into_owned();

@@ -1,5 +1,5 @@
-//! What the host or the network answered, as a failure to act on. The rule: a refusal names the hosts that were
-//! granted, and never proposes one that was not.
+//! What the host or the network answered, as a failure to act on. The rule: a refusal names the hosts that
+//! were granted, and never proposes one that was not.
 
 use granted::{hosts_in_words, quoted};
 use wasip2::http::types::ErrorCode;

@@ -1,4 +1,5 @@
-//! `fetch`: a page as its reader would see it. The rule: text as text, the rest as bytes, and what was cut is said.
+//! `fetch`: a page as its reader would see it. The rule: text as text, the rest as bytes, and what was cut is
+//! said.
 
 use granted::{Level, cut, log};
 

@@ -1,4 +1,5 @@
-//! `fetch-json`: a JSON document as its text. The rule: whole and valid, or a failure; half a document is none.
+//! `fetch-json`: a JSON document as its text. The rule: whole and valid, or a failure; half a document is
+//! none.
 
 use serde_json::de::from_str;
 

@@ -1,4 +1,5 @@
-//! Redirects. The rule: each is a new request that the host judges anew, and none leads from `https` to `http`.
+//! Redirects. The rule: each is a new request that the host judges anew, and none leads from `https` to
+//! `http`.
 
 use url::Url;
 use wasip2::http::types::Method;

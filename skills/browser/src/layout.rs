@@ -1,5 +1,5 @@
-//! Text as it is collected from a page. The rule: as a browser shows it, a run of spaces is one, and a block stands on
-//! lines of its own.
+//! Text as it is collected from a page. The rule: as a browser shows it, a run of spaces is one, and a block
+//! stands on lines of its own.
 
 /// Text with its white space folded.
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
 //! `browser`: looks things up on the web.
 //!
-//! One file a tool; `wit/browser.wit` is the documentation of each. The rule: nothing is sent but a bare request, and
-//! nothing comes back unbounded.
+//! One file a tool; `wit/browser.wit` is the documentation of each. The rule: nothing is sent but a bare
+//! request, and nothing comes back unbounded.
 
 mod bindings;
 mod charset;

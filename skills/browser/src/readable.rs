@@ -1,5 +1,5 @@
-//! HTML to what its reader sees. The rule: what a browser would not show (scripts, styles, templates, hidden parts) is
-//! not in the text: a page must not tell a model what it does not show a person.
+//! HTML to what its reader sees. The rule: what a browser would not show (scripts, styles, templates, hidden
+//! parts) is not in the text: a page must not tell a model what it does not show a person.
 
 use html5gum::{DefaultEmitter, HtmlString, StartTag, Token, Tokenizer};
 use url::Url;
@@ -10,7 +10,8 @@ use crate::layout::Layout;
 /// The most links in an answer.
 const MOST_LINKS: usize = 200;
 
-/// The deepest nesting that is kept track of inside a hidden part. Deeper, the rest of the page counts as hidden.
+/// The deepest nesting that is kept track of inside a hidden part. Deeper, the rest of the page counts as
+/// hidden.
 const DEEPEST: usize = 4096;
 
 /// A page, read.

@@ -1,5 +1,5 @@
-//! One request and its answer, over `wasi:http`. The rule: no header but `accept`, `accept-encoding` and `user-agent`, no
-//! body, and no more of the answer than the bound.
+//! One request and its answer, over `wasi:http`. The rule: no header but `accept`, `accept-encoding` and
+//! `user-agent`, no body, and no more of the answer than the bound.
 
 use url::Url;
 use wasip2::http::outgoing_handler;

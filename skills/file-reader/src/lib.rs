@@ -1,7 +1,7 @@
 //! `file-reader`: looks at documents, changes nothing.
 //!
-//! One file a tool; `wit/file-reader.wit` is the documentation of each. The rule: no answer is larger than its bound,
-//! and an answer that was cut says so.
+//! One file a tool; `wit/file-reader.wit` is the documentation of each. The rule: no answer is larger than
+//! its bound, and an answer that was cut says so.
 
 mod bindings;
 mod kind;

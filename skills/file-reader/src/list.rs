@@ -1,5 +1,5 @@
-//! `list`: the names in a directory. The rule: all of them or a failure; a list that was cut in silence would make a
-//! model believe that a file is not there.
+//! `list`: the names in a directory. The rule: all of them or a failure; a list that was cut in silence would
+//! make a model believe that a file is not there.
 
 use std::fs;
 

@@ -1,4 +1,5 @@
-//! `read`: a part of a file. The rule: whoever follows `next` gets every byte once, and no character in two halves.
+//! `read`: a part of a file. The rule: whoever follows `next` gets every byte once, and no character in two
+//! halves.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};

@@ -1,5 +1,5 @@
-//! `search`: the lines that hold a text, below a directory. The rule: every way to make it endless (links, depth, many
-//! files, large files, many hits) has a bound, and reaching one is said in the answer.
+//! `search`: the lines that hold a text, below a directory. The rule: every way to make it endless (links,
+//! depth, many files, large files, many hits) has a bound, and reaching one is said in the answer.
 
 use std::fs;
 use std::path::{Path, PathBuf};

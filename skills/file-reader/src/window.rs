@@ -1,7 +1,8 @@
-//! A part of a file, moved so that it begins and ends between two characters, if it is text. The rule: a part that
-//! is not UTF-8 is left exactly as it was asked for.
+//! A part of a file, moved so that it begins and ends between two characters, if it is text. The rule: a part
+//! that is not UTF-8 is left exactly as it was asked for.
 
-/// How many bytes before the part to read: what of a character (at most four bytes) may lie before its last byte.
+/// How many bytes before the part to read: what of a character (at most four bytes) may lie before its last
+/// byte.
 pub(crate) const LOOK_BACK: u64 = 3;
 
 /// A part of a file.
@@ -21,8 +22,8 @@ impl Window {
         let start = before - back;
         let whole = match std::str::from_utf8(bytes.get(start..).unwrap_or_default()) {
             Ok(text) => Some(text.len()),
-            // `error_len` is absent only where the bytes end inside a character. At the end of the file no rest will
-            // come, and then it is not text.
+            // `error_len` is absent only where the bytes end inside a character. At the end of the file no
+            // rest will come, and then it is not text.
             Err(error) if error.error_len().is_none() && raw_end < size => Some(error.valid_up_to()),
             Err(_) => None,
         };

@@ -1,5 +1,5 @@
-//! `delete`: one file or one empty directory. The rule: never recursively; a model that wants a whole tree gone has to
-//! say so name by name.
+//! `delete`: one file or one empty directory. The rule: never recursively; a model that wants a whole tree
+//! gone has to say so name by name.
 
 use std::fs;
 

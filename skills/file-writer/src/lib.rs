@@ -1,7 +1,7 @@
 //! `file-writer`: saves what an agent made.
 //!
-//! One file a tool; `wit/file-writer.wit` is the documentation of each. The rule: a tool does what its name says or
-//! nothing, and says what it did.
+//! One file a tool; `wit/file-writer.wit` is the documentation of each. The rule: a tool does what its name
+//! says or nothing, and says what it did.
 
 mod append;
 mod bindings;

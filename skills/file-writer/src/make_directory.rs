@@ -1,5 +1,5 @@
-//! `make-directory`: a directory and those above it. The rule: outside the grants not even an attempt to make one above
-//! is needed to know that there is nothing to be had.
+//! `make-directory`: a directory and those above it. The rule: outside the grants not even an attempt to make
+//! one above is needed to know that there is nothing to be had.
 
 use std::fs;
 use std::io::ErrorKind;

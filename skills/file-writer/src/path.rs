@@ -1,5 +1,5 @@
-//! A path as a model writes it, made plain: absolute, without `.` and doubled slashes. The rule: `..` is refused, not
-//! resolved, since what it leads to depends on links, and only the host knows those.
+//! A path as a model writes it, made plain: absolute, without `.` and doubled slashes. The rule: `..` is
+//! refused, not resolved, since what it leads to depends on links, and only the host knows those.
 
 use granted::{Failure, Kind, quoted};
 

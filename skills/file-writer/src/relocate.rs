@@ -1,5 +1,5 @@
-//! `move`: a new name for a file or a directory (`move` itself is a word of the language). The rule: nothing is ever
-//! replaced.
+//! `move`: a new name for a file or a directory (`move` itself is a word of the language). The rule: nothing
+//! is ever replaced.
 
 use std::fs;
 use std::io::ErrorKind;

@@ -1,5 +1,5 @@
-//! `save`: a whole file at once. The rule: where the grant allows it, a reader finds the old content or the new, never
-//! a part of either, and a failed save leaves the old.
+//! `save`: a whole file at once. The rule: where the grant allows it, a reader finds the old content or the
+//! new, never a part of either, and a failed save leaves the old.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -78,7 +78,8 @@ fn replace(path: &str, content: &str) -> Result<bool, Failure> {
     Ok(created)
 }
 
-/// A new file beside `path`, under a name of its own. The name can't start with `.`: such names don't exist in a grant.
+/// A new file beside `path`, under a name of its own. The name can't start with `.`: such names don't exist
+/// in a grant.
 fn unfinished_beside(path: &str) -> std::io::Result<(String, File)> {
     let mut attempt = 0;
     loop {

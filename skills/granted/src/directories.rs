@@ -1,11 +1,11 @@
-//! The grants, asked for once something went wrong. The rule: what stands here is told, never enforced; the host does
-//! that.
+//! The grants, asked for once something went wrong. The rule: what stands here is told, never enforced; the
+//! host does that.
 
 use crate::bindings::soulbound::skill::self_::{DirectoryMode, granted};
 use crate::quoted;
 
-/// What may be done at `path`, an absolute path: the mode of the granted directory that holds it, or `None` if none
-/// does.
+/// What may be done at `path`, an absolute path: the mode of the granted directory that holds it, or `None`
+/// if none does.
 pub fn mode_of(path: &str) -> Option<DirectoryMode> {
     granted()
         .directories
@@ -44,7 +44,8 @@ pub fn hosts_in_words() -> String {
     format!("this skill reaches {}", listed.join(", "))
 }
 
-/// Whether `path` is `directory` or lies below it. By whole names: `/documents-old` is not below `/documents`.
+/// Whether `path` is `directory` or lies below it. By whole names: `/documents-old` is not below
+/// `/documents`.
 fn holds(directory: &str, path: &str) -> bool {
     let directory = directory.trim_end_matches('/');
     path.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

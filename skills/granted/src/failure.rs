@@ -1,5 +1,5 @@
-//! An error of the file system as a failure to act on. The rule: every message ends with what to do next, where there
-//! is something to do.
+//! An error of the file system as a failure to act on. The rule: every message ends with what to do next,
+//! where there is something to do.
 
 use std::io::{Error, ErrorKind};
 
@@ -72,8 +72,8 @@ impl Failure {
         }
     }
 
-    /// The host answers 'no such entry' for what is not granted too, so the message must not send the model looking
-    /// for a typing error alone.
+    /// The host answers 'no such entry' for what is not granted too, so the message must not send the model
+    /// looking for a typing error alone.
     pub fn not_found(path: &str) -> Self {
         Self::new(
             Kind::NotFound,
@@ -101,7 +101,8 @@ impl Failure {
 /// The error's kind, also where std on WASI knows no name for the number that libc gave it.
 pub fn kind_of(error: &Error) -> ErrorKind {
     match error.raw_os_error() {
-        // From wasi-libc's `__errno_values.h`: EDQUOT, EFBIG, ENAMETOOLONG, ENOSPC, ENOTEMPTY, EROFS, EXDEV, ENOTCAPABLE.
+        // From wasi-libc's `__errno_values.h`: EDQUOT, EFBIG, ENAMETOOLONG, ENOSPC, ENOTEMPTY, EROFS, EXDEV,
+        // ENOTCAPABLE.
         Some(19) if cfg!(target_os = "wasi") => ErrorKind::QuotaExceeded,
         Some(22) if cfg!(target_os = "wasi") => ErrorKind::FileTooLarge,
         Some(37) if cfg!(target_os = "wasi") => ErrorKind::InvalidFilename,

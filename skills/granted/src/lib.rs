@@ -1,8 +1,8 @@
 //! What a skill was granted, and what went wrong, in words that a model can act on.
 //!
-//! Every standard skill answers a failure with a kind and a message. The messages are made here, so that all of them
-//! say the same: outside a grant and not there look alike, and these are the directories or hosts that were granted.
-//! The rule: a message never proposes to widen a grant; it says where to look instead.
+//! Every standard skill answers a failure with a kind and a message. The messages are made here, so that all
+//! of them say the same: outside a grant and not there look alike, and these are the directories or hosts
+//! that were granted. The rule: a message never proposes to widen a grant; it says where to look instead.
 
 mod bindings;
 mod directories;

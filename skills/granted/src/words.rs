@@ -1,4 +1,5 @@
-//! How a message shows what a model or a file chose: quoted and cut. The rule: a cut never falls inside a character.
+//! How a message shows what a model or a file chose: quoted and cut. The rule: a cut never falls inside a
+//! character.
 
 /// The longest quotation in a message, in bytes.
 const LONGEST_QUOTE: usize = 200;

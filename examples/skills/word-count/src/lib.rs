@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 wit_bindgen::generate!({
     path: "wit",
-    // Without it, a tool with the name of a function of libc (`read`, `rename`, `exit` …) would take that one's place.
+    // Without it, a tool with the name of a function of libc (`read`, `rename`, `exit` …) would take that
+    // one's place.
     export_prefix: "cm32p2||",
 });
 

@@ -1,4 +1,5 @@
-//! A URL cut into its parts. The rule: no part is judged or put right, so that the host gets it as it was written.
+//! A URL cut into its parts. The rule: no part is judged or put right, so that the host gets it as it was
+//! written.
 
 use crate::send::Parts;
 

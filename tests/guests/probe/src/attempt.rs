@@ -1,4 +1,5 @@
-//! Files by way of `wasi:filesystem` alone: libc would refuse or rewrite many a hostile path before the host sees it.
+//! Files by way of `wasi:filesystem` alone: libc would refuse or rewrite many a hostile path before the host
+//! sees it.
 
 use wasip2::filesystem::preopens::get_directories;
 use wasip2::filesystem::types::{Descriptor, DescriptorFlags, ErrorCode, NewTimestamp, OpenFlags, PathFlags};

@@ -4,6 +4,7 @@ wit_bindgen::generate!({
     path: ["../../../wit", "wit"],
     world: "soulbound-tests:probe/probe",
     generate_all,
-    // Tools named `read`, `exit` or `rename` must not become the symbols that std finds instead of libc's own.
+    // Tools named `read`, `exit` or `rename` must not become the symbols that std finds instead of libc's
+    // own.
     export_prefix: "cm32p2||",
 });

@@ -1,6 +1,7 @@
 //! `probe`: does what it is told, however bad. `wit/probe.wit` is the documentation of each tool.
 //!
-//! One file a kind of trouble. The rule: nothing is checked or softened here; whatever stops a tool must be the host.
+//! One file a kind of trouble. The rule: nothing is checked or softened here; whatever stops a tool must be
+//! the host.
 
 mod attempt;
 mod bindings;

@@ -75,6 +75,11 @@ impl Reader {
 
     fn start(&mut self, tag: &StartTag<()>) {
         let name = tag.name.as_slice();
+        if let [hidden] = self.hidden.as_slice()
+            && ends_before(hidden, name)
+        {
+            self.hidden.clear();
+        }
         if !self.hidden.is_empty() || is_hidden(tag) {
             if !is_void(name) && !tag.self_closing && self.hidden.len() < DEEPEST {
                 self.hidden.push(name.to_vec());
@@ -115,8 +120,12 @@ impl Reader {
             // An end tag closes the innermost open element of its name and what was left open in it.
             if let Some(at) = self.hidden.iter().rposition(|open| open == name) {
                 self.hidden.truncate(at);
+                return;
             }
-            return;
+            if !self.hidden.first().is_some_and(|hidden| ends_with(hidden, name)) {
+                return;
+            }
+            self.hidden.clear();
         }
         match name {
             b"title" => self.in_title = false,
@@ -144,8 +153,7 @@ impl Reader {
     /// A block's beginning or end; nothing for other elements.
     fn block(&mut self, name: &[u8]) {
         match name {
-            b"p" | b"h1" | b"h2" | b"h3" | b"h4" | b"h5" | b"h6" | b"ul" | b"ol" | b"dl" | b"table"
-            | b"blockquote" | b"section" | b"article" | b"figure" => self.layout.paragraph(),
+            _ if stands_apart(name) => self.layout.paragraph(),
             b"div" | b"li" | b"tr" | b"dt" | b"dd" | b"header" | b"footer" | b"main" | b"nav" | b"aside"
             | b"address" | b"form" | b"fieldset" | b"figcaption" | b"details" | b"summary" | b"caption"
             | b"option" | b"body" => self.layout.line(),
@@ -203,6 +211,59 @@ fn is_hidden(tag: &StartTag<()>) -> bool {
         || attribute(tag, b"aria-hidden").is_some_and(|value| value == "true")
         || (tag.name.as_slice() == b"input" && attribute(tag, b"type").is_some_and(|kind| kind == "hidden"))
         || style.is_some_and(|style| style.contains("display:none") || style.contains("visibility:hidden"))
+}
+
+/// Whether an open `hidden` element, whose end tag may be left out, ends where a `next` begins. Without this a
+/// hidden list item would hide the rest of the page.
+fn ends_before(hidden: &[u8], next: &[u8]) -> bool {
+    match hidden {
+        b"p" => is_block(next),
+        b"li" | b"tr" | b"option" => next == hidden,
+        b"td" | b"th" => matches!(next, b"td" | b"th" | b"tr"),
+        b"dt" | b"dd" => matches!(next, b"dt" | b"dd"),
+        _ => false,
+    }
+}
+
+/// Whether an open `hidden` element ends with the `end` of what holds it.
+fn ends_with(hidden: &[u8], end: &[u8]) -> bool {
+    match hidden {
+        b"li" => matches!(end, b"ul" | b"ol"),
+        b"tr" | b"td" | b"th" => matches!(end, b"table" | b"tbody" | b"tr"),
+        b"dt" | b"dd" => end == b"dl",
+        b"option" => end == b"select",
+        _ => false,
+    }
+}
+
+/// Whether the element closes an open paragraph.
+fn is_block(name: &[u8]) -> bool {
+    stands_apart(name)
+        || matches!(
+            name,
+            b"div" | b"main" | b"nav" | b"aside" | b"header" | b"footer" | b"form" | b"pre" | b"hr"
+        )
+}
+
+/// Whether the element stands after an empty line.
+fn stands_apart(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"p" | b"h1"
+            | b"h2"
+            | b"h3"
+            | b"h4"
+            | b"h5"
+            | b"h6"
+            | b"ul"
+            | b"ol"
+            | b"dl"
+            | b"table"
+            | b"blockquote"
+            | b"section"
+            | b"article"
+            | b"figure"
+    )
 }
 
 /// Whether the element has no end tag.
@@ -266,6 +327,24 @@ mod tests {
         ] {
             assert_eq!(read(&format!("<p>yes</p>{html}<p>after</p>")).text, "yes\n\nafter", "{html}");
         }
+    }
+
+    #[test]
+    fn a_hidden_part_ends_where_a_browser_ends_it() {
+        assert_eq!(read("<ul><li hidden>no<li>yes</ul>after").text, "- yes\n\nafter");
+        assert_eq!(read("<ul><li>yes<li hidden>no</ul>after").text, "- yes\n\nafter");
+        assert_eq!(read("<p hidden>no<i>no</i><div>yes</div>").text, "yes");
+        assert_eq!(
+            read("<table><tr><td hidden>no<td>yes<tr hidden><td>no</table>after").text,
+            "yes\n\nafter"
+        );
+    }
+
+    #[test]
+    fn what_stands_in_scripts_and_titles_is_no_markup() {
+        assert_eq!(read("<script>'<!--'</script>after").text, "after");
+        assert_eq!(read("<style>a::after { content: '<!--' }</style>after").text, "after");
+        assert_eq!(read("<title>a <b> c</title>after").title.as_deref(), Some("a <b> c"));
     }
 
     #[test]

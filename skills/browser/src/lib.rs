@@ -5,6 +5,7 @@
 
 mod bindings;
 mod charset;
+mod element;
 mod failure;
 mod fetch;
 mod fetch_json;

@@ -1,0 +1,127 @@
+//! `save`: a whole file at once. The rule: where the grant allows it, a reader finds the old content or the
+//! new, never a part of either, and a failed save leaves the old.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use granted::{DirectoryMode, Failure, Kind, mode_of, quoted};
+
+use crate::bindings::Written;
+use crate::path::{name_of, plain};
+
+/// Most file systems end names here, in bytes.
+const LONGEST_NAME: usize = 255;
+
+/// Attempts at a name for the unfinished file that is not taken.
+const ATTEMPTS: u32 = 8;
+
+/// Writes `content` as the whole of `path`.
+pub(crate) fn save(path: &str, content: &str) -> Result<Written, Failure> {
+    let path = plain(path)?;
+    let created = match mode_of(&path) {
+        // New files only: there is no rename over, and no second name to write to that could be removed.
+        Some(DirectoryMode::Create) => create(&path, content)?,
+        _ => replace(&path, content)?,
+    };
+    Ok(Written { path, bytes: content.len() as u64, created })
+}
+
+/// Makes the new file `path`.
+fn create(path: &str, content: &str) -> Result<bool, Failure> {
+    let mut file = new_file(path).map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => {
+            Failure::new(Kind::Exists, format!("{} exists; only new files were granted here", quoted(path)))
+        }
+        _ => failure_to_make(&error, path),
+    })?;
+    file.write_all(content.as_bytes()).map_err(|error| {
+        let failure = Failure::from_io(&error, path);
+        Failure::new(
+            failure.kind,
+            format!("{}; a part was written and can't be removed here", failure.message),
+        )
+    })?;
+    Ok(true)
+}
+
+/// Writes a file beside `path` and gives it that name.
+fn replace(path: &str, content: &str) -> Result<bool, Failure> {
+    let at_path = |error: std::io::Error| Failure::from_io(&error, path);
+    let created = match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => {
+            return Err(Failure::new(
+                Kind::NotAFile,
+                format!("{} is a directory; name a file in it", quoted(path)),
+            ));
+        }
+        Ok(_) => false,
+        Err(error) if error.kind() == ErrorKind::NotFound => true,
+        Err(error) => return Err(at_path(error)),
+    };
+    let (unfinished, mut file) = unfinished_beside(path).map_err(|error| failure_to_make(&error, path))?;
+    let done = file.write_all(content.as_bytes()).and_then(|()| {
+        drop(file);
+        fs::rename(&unfinished, path)
+    });
+    done.map_err(|error| {
+        // The save has failed already; if this fails too, the host's record of both is all that can be left.
+        let removed = fs::remove_file(&unfinished);
+        let failure = at_path(error);
+        match removed {
+            Ok(()) => failure,
+            Err(_) => {
+                Failure::new(failure.kind, format!("{}; {} was left", failure.message, quoted(&unfinished)))
+            }
+        }
+    })?;
+    Ok(created)
+}
+
+/// A new file beside `path`, under a name of its own. The name can't start with `.`: such names don't exist
+/// in a grant.
+fn unfinished_beside(path: &str) -> std::io::Result<(String, File)> {
+    let mut attempt = 0;
+    loop {
+        let unfinished = unfinished_name(path, attempt);
+        match new_file(&unfinished) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && attempt < ATTEMPTS => attempt += 1,
+            Err(error) => return Err(error),
+            Ok(file) => return Ok((unfinished, file)),
+        }
+    }
+}
+
+/// Such as `/drafts/report.md.unfinished-18f3a` for `/drafts/report.md`.
+fn unfinished_name(path: &str, attempt: u32) -> String {
+    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());
+    let ending = format!(".unfinished-{:x}", nanos.wrapping_add(attempt));
+    let name = name_of(path);
+    let directory = path.strip_suffix(name).unwrap_or_default();
+    format!("{directory}{}{ending}", granted::cut(name, LONGEST_NAME - ending.len()))
+}
+
+/// What the file system answered for a file that is not there yet.
+pub(crate) fn failure_to_make(error: &std::io::Error, path: &str) -> Failure {
+    match error.kind() {
+        ErrorKind::NotFound => Failure::no_directory_for(path),
+        _ => Failure::from_io(error, path),
+    }
+}
+
+fn new_file(path: &str) -> std::io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_unfinished_file_lies_beside_and_is_not_hidden() {
+        let name = unfinished_name("/drafts/report.md", 0);
+        assert!(name.starts_with("/drafts/report.md.unfinished-"));
+        let long = unfinished_name(&format!("/drafts/{}", "ü".repeat(127)), 0);
+        assert!(name_of(&long).len() <= LONGEST_NAME && long.starts_with("/drafts/ü"));
+    }
+}

@@ -17,12 +17,22 @@ use crate::visible;
 /// A description's length, in bytes.
 const DESCRIPTION_BYTES: usize = 1 << 10;
 
-/// Our own packages, which a skill's `wit/` may use without carrying them along.
-const OWN_PACKAGE: &[(&str, &str)] = &[
-    ("log.wit", include_str!("../../../wit/log.wit")),
-    ("progress.wit", include_str!("../../../wit/progress.wit")),
-    ("self.wit", include_str!("../../../wit/self.wit")),
-    ("worlds.wit", include_str!("../../../wit/worlds.wit")),
+/// A package as the texts of its files.
+type PackageTexts = &'static [(&'static str, &'static str)];
+
+/// Our own package and what it names, which a skill's `wit/` may use without carrying them along.
+const OWN_PACKAGES: &[(&str, PackageTexts)] = &[
+    (
+        "soulbound:skill",
+        &[
+            ("log.wit", include_str!("../../../wit/log.wit")),
+            ("progress.wit", include_str!("../../../wit/progress.wit")),
+            ("self.wit", include_str!("../../../wit/self.wit")),
+            ("worlds.wit", include_str!("../../../wit/worlds.wit")),
+        ],
+    ),
+    ("wasi:filesystem", &[("filesystem.wit", include_str!("../../../wit/deps/wasi-filesystem/filesystem.wit"))]),
+    ("wasi:http", &[("http.wit", include_str!("../../../wit/deps/wasi-http/http.wit"))]),
 ];
 
 /// Why a component, or the `wit/` beside it, cannot be read. The text is safe to show after escaping.
@@ -88,7 +98,10 @@ fn kind(ty: wasmparser::ComponentTypeRef) -> &'static str {
         ComponentTypeRef::Module(_) => "module",
         ComponentTypeRef::Func(_) => "func",
         ComponentTypeRef::Value(_) => "value",
-        ComponentTypeRef::Type(_) => "type",
+        // A name for a type that is known already: every skill whose world has a record imports some. A type of unknown
+        // shape is a resource, which somebody would have to implement.
+        ComponentTypeRef::Type(wasmparser::TypeBounds::Eq(_)) => "type",
+        ComponentTypeRef::Type(wasmparser::TypeBounds::SubResource) => "resource",
         ComponentTypeRef::Instance(_) => "instance",
         ComponentTypeRef::Component(_) => "component",
     }
@@ -229,12 +242,14 @@ fn parse_wit(files: &[(String, String)]) -> Result<(Resolve, WorldId), Unreadabl
     let parse = |map: SourceMap| map.parse().map_err(|(_, error)| wit_error(format!("{error}")));
     let main = parse(main)?;
     let mut groups = deps.into_iter().map(|(_, map)| parse(map)).collect::<Result<Vec<_>, _>>()?;
-    if !groups.iter().any(declares_own_package) {
-        let mut map = SourceMap::default();
-        for (path, text) in OWN_PACKAGE {
-            map.push_str(path, *text);
+    for (name, texts) in OWN_PACKAGES {
+        if !groups.iter().any(|group| declares(group, name)) {
+            let mut map = SourceMap::default();
+            for (path, text) in *texts {
+                map.push_str(path, *text);
+            }
+            groups.push(parse(map)?);
         }
-        groups.push(parse(map)?);
     }
     let mut resolve = Resolve::default();
     let package = resolve.push_groups(main, groups).map_err(|error| wit_error(error.to_string()))?;
@@ -242,8 +257,9 @@ fn parse_wit(files: &[(String, String)]) -> Result<(Resolve, WorldId), Unreadabl
     Ok((resolve, world))
 }
 
-fn declares_own_package(group: &UnresolvedPackageGroup) -> bool {
-    group.main.name.namespace == "soulbound" && group.main.name.name == "skill"
+fn declares(group: &UnresolvedPackageGroup, package: &str) -> bool {
+    let name = &group.main.name;
+    package.split_once(':') == Some((name.namespace.as_str(), name.name.as_str()))
 }
 
 /// The functions that `wit/` documents are those that the component exports, with the same types.

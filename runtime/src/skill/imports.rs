@@ -53,8 +53,11 @@ pub fn judge(import: &Import, grant: Option<&Grant>) -> JudgedImport {
 
 /// The row of the table that knows this import: its capability, or `Some(None)` for one without authority.
 fn row(import: &Import) -> Option<Option<Capability>> {
-    if import.kind != "instance" {
-        return None;
+    match import.kind.as_str() {
+        "instance" => {}
+        // A bare name for a known type carries nothing: toolchains import one for each record of a world.
+        "type" => return Some(None),
+        _ => return None,
     }
     let (path, version) = import.interface.split_once('@')?;
     let (package, interface) = path.split_once('/')?;
@@ -181,6 +184,8 @@ mod tests {
             ("wasi:io/streams@0.2.6", "func", Standing::Unknown),
             ("soulbound:skill/log@0.1.0", "instance", Standing::Inert),
             ("soulbound:skill/admin@0.1.0", "instance", Standing::Unknown),
+            ("entry", "type", Standing::Inert),
+            ("entry", "resource", Standing::Unknown),
             ("f", "func", Standing::Unknown),
             ("m", "module", Standing::Unknown),
         ];

@@ -109,16 +109,17 @@ pub(super) fn one_line(block: &Block, source: &Source<'_>) -> Result<Range<usize
     Ok(text)
 }
 
-/// Head and value of `head: value`, and their places.
-pub(super) enum Split {
-    /// Both; the value without spaces around it, perhaps empty.
-    Pair(Range<usize>, Range<usize>),
-    /// A text without a colon.
-    Bare,
+/// The places of `head: value`.
+pub(super) struct Pair {
+    /// The whole line's text.
+    pub(super) text: Range<usize>,
+    pub(super) head: Range<usize>,
+    /// Without spaces around it, perhaps empty.
+    pub(super) value: Range<usize>,
 }
 
-/// Splits a bullet's text at its first colon.
-pub(super) fn split(text: &Range<usize>, source: &Source<'_>) -> Result<Split, EntryError> {
+/// Splits a bullet's text at its first colon; nothing if it has none.
+pub(super) fn split(text: &Range<usize>, source: &Source<'_>) -> Result<Option<Pair>, EntryError> {
     let raw = source.slice(text);
     let Some(colon) = raw.find(':') else {
         return match raw.char_indices().find(|(_, character)| LIKE_A_COLON.contains(character)) {
@@ -130,7 +131,7 @@ pub(super) fn split(text: &Range<usize>, source: &Source<'_>) -> Result<Split, E
                 )
                 .hint("write `:`"))
             }
-            None => Ok(Split::Bare),
+            None => Ok(None),
         };
     };
     let head = text.start..text.start + colon;
@@ -145,7 +146,7 @@ pub(super) fn split(text: &Range<usize>, source: &Source<'_>) -> Result<Split, E
         .hint("write `: `"));
     }
     let start = head.end + 1 + value.len() - value.trim_start_matches([' ', '\t']).len();
-    Ok(Split::Pair(head, start..start + trimmed.len()))
+    Ok(Some(Pair { text: text.clone(), head, value: start..start + trimmed.len() }))
 }
 
 /// The error for a value that a page shows otherwise than the source has it.

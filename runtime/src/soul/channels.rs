@@ -1,6 +1,6 @@
 //! `## Channels`: where the agent's words go, `- <kind>: <target>`, with at most an `approve: always` below.
 
-use super::bullets;
+use super::bullets::{self, Pair};
 use super::diagnostic::{Findings, literal};
 use super::grants::key_and_value;
 use super::outline::Block;
@@ -32,14 +32,15 @@ pub struct Channel {
 pub(super) fn read(blocks: &[&Block], source: &Source<'_>, findings: &mut Findings<'_>) -> Vec<Channel> {
     let mut channels: Vec<Channel> = Vec::new();
     for bullet in bullets::read(Section::Channels, blocks, findings) {
-        let (text, kind, target) = match head(Section::Channels, &bullet, source, findings) {
-            Ok(Some(found)) => found,
-            Ok(None) => continue,
-            Err(finding) => {
-                findings.error(finding);
-                continue;
-            }
-        };
+        let Pair { text, head: kind, value: target } =
+            match head(Section::Channels, &bullet, source, findings) {
+                Ok(Some(found)) => found,
+                Ok(None) => continue,
+                Err(finding) => {
+                    findings.error(finding);
+                    continue;
+                }
+            };
         if let Err(finding) = prose(bullet.block, &target, source) {
             findings.error(finding);
         }
@@ -69,7 +70,7 @@ pub(super) fn read(blocks: &[&Block], source: &Source<'_>, findings: &mut Findin
 
 fn approve(channel: &mut Channel, block: &Block, source: &Source<'_>) -> Result<(), EntryError> {
     let owner = format!("channel `{}`", channel.kind);
-    let (text, head, value) = key_and_value(&owner, block, source, |key| key == "approve")?;
+    let Pair { text, head, value } = key_and_value(&owner, block, source, |key| key == "approve")?;
     if !channel.approve.is_empty() {
         return Err(
             EntryError::at(head, format!("a second `approve` for {owner}")).hint("delete one of the two")

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::bullets::{self, Split};
+use super::bullets::{self, Pair};
 use super::diagnostic::{Findings, literal};
 use super::keys::Key;
 use super::outline::Block;
@@ -45,9 +45,9 @@ pub(super) fn key_and_value(
     block: &Block,
     source: &Source<'_>,
     is_key: impl Fn(&str) -> bool,
-) -> Result<(Range<usize>, Range<usize>, Range<usize>), EntryError> {
+) -> Result<Pair, EntryError> {
     let text = bullets::one_line(block, source)?;
-    let Split::Pair(head, value) = bullets::split(&text, source)? else {
+    let Some(pair) = bullets::split(&text, source)? else {
         let raw = source.slice(&text);
         let first = raw.split([' ', '\t']).next().unwrap_or_default();
         let hint = if is_key(first) { format!("write `- {first}: …`") } else { Key::hint(first) };
@@ -57,17 +57,16 @@ pub(super) fn key_and_value(
         )
         .hint(hint));
     };
-    let key = source.slice(&head);
+    let key = source.slice(&pair.head);
     if !is_key(key) {
-        return Err(
-            EntryError::at(head, format!("unknown key {} for {owner}", literal(key))).hint(Key::hint(key))
-        );
+        return Err(EntryError::at(pair.head, format!("unknown key {} for {owner}", literal(key)))
+            .hint(Key::hint(key)));
     }
-    if value.is_empty() {
-        return Err(EntryError::at(head, format!("the key `{key}` of {owner} has no value"))
+    if pair.value.is_empty() {
+        return Err(EntryError::at(pair.head, format!("the key `{key}` of {owner} has no value"))
             .hint("write the value on the same line, or delete the line"));
     }
-    Ok((text, head, value))
+    Ok(pair)
 }
 
 struct Reader<'a, 'b> {
@@ -81,7 +80,8 @@ struct Reader<'a, 'b> {
 impl Reader<'_, '_> {
     fn line(&mut self, skill: &str, block: &Block) -> Result<(), EntryError> {
         let owner = format!("skill `{skill}`");
-        let (text, head, value) = key_and_value(&owner, block, self.source, |key| Key::parse(key).is_some())?;
+        let Pair { text, head, value } =
+            key_and_value(&owner, block, self.source, |key| Key::parse(key).is_some())?;
         let Some(key) = Key::parse(self.source.slice(&head)) else { return Ok(()) };
         if self.seen.contains(&key) {
             return Err(EntryError::at(head, format!("a second `{}` for {owner}", key.name()))

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::bullets::{self, Bullet, Split};
+use super::bullets::{self, Bullet, Pair};
 use super::diagnostic::{Findings, literal};
 use super::grants;
 use super::keys::Key;
@@ -33,7 +33,7 @@ pub struct SkillEntry {
 pub(super) fn read(blocks: &[&Block], source: &Source<'_>, findings: &mut Findings<'_>) -> Vec<SkillEntry> {
     let mut skills: Vec<SkillEntry> = Vec::new();
     for bullet in bullets::read(Section::Skills, blocks, findings) {
-        let (text, head, purpose) = match head(Section::Skills, &bullet, source, findings) {
+        let Pair { text, head, value: purpose } = match head(Section::Skills, &bullet, source, findings) {
             Ok(Some(found)) => found,
             Ok(None) => continue,
             Err(finding) => {
@@ -79,7 +79,7 @@ pub(super) fn head(
     bullet: &Bullet<'_>,
     source: &Source<'_>,
     findings: &mut Findings<'_>,
-) -> Result<Option<(Range<usize>, Range<usize>, Range<usize>)>, EntryError> {
+) -> Result<Option<Pair>, EntryError> {
     let (kind, value_name) = match section {
         Section::Channels => ("channel", "target"),
         _ => ("skill", "purpose"),
@@ -93,13 +93,13 @@ pub(super) fn head(
         },
     };
     let raw = source.slice(&text);
-    let (head, value) = match bullets::split(&text, source)? {
-        Split::Pair(head, value) => (head, value),
-        Split::Bare if name::slug_error(raw).is_none() => {
+    let pair = match bullets::split(&text, source)? {
+        Some(pair) => pair,
+        None if name::slug_error(raw).is_none() => {
             return Err(EntryError::at(text, format!("the {kind} {} has no {value_name}", literal(raw)))
                 .hint(format!("write `- {raw}: {value_name}`")));
         }
-        Split::Bare => {
+        None => {
             if let Some(nested) = bullet.nested.iter().find(|nested| is_grant(nested, source)) {
                 return Err(at_text(nested, "a grant below a bullet that lists nothing")
                     .hint(format!("write the bullet above it as `- name: {value_name}`")));
@@ -111,7 +111,7 @@ pub(super) fn head(
             return Ok(None);
         }
     };
-    let slug = source.slice(&head);
+    let slug = source.slice(&pair.head);
     if let Some(reason) = name::entry_error(slug) {
         let message = format!("{} cannot name a {kind}: {reason}", literal(slug));
         let hint = if Key::parse(slug).is_some() {
@@ -121,13 +121,15 @@ pub(super) fn head(
         } else {
             "a name is 1 to 64 characters of `a-z`, `0-9` and `-`".into()
         };
-        return Err(EntryError::at(head.start..head.end.max(head.start + 1), message).hint(hint));
+        return Err(
+            EntryError::at(pair.head.start..pair.head.end.max(pair.head.start + 1), message).hint(hint)
+        );
     }
-    if value.is_empty() {
-        return Err(EntryError::at(head, format!("the {kind} `{slug}` has no {value_name}"))
+    if pair.value.is_empty() {
+        return Err(EntryError::at(pair.head, format!("the {kind} `{slug}` has no {value_name}"))
             .hint(format!("write `- {slug}: {value_name}`")));
     }
-    Ok(Some((text, head, value)))
+    Ok(Some(pair))
 }
 
 /// Whether a text of one or more lines is plain prose: nothing in it looks like a separator, and it is no slug.

@@ -6,6 +6,7 @@ use super::diagnostic::{Findings, literal};
 use super::name;
 use super::outline::Shape;
 use super::sections::{Sections, at_start, at_text};
+use super::skills::prose;
 use super::source::Source;
 use crate::grant::EntryError;
 use crate::spelling;
@@ -70,6 +71,8 @@ pub(super) fn read(sections: &Sections<'_>, source: &Source<'_>, findings: &mut 
             );
         } else if fields.iter().any(|field| field.label == label) {
             findings.error(at_text(block, format!("a second {label}")).hint("delete one of the two"));
+        } else if let Err(finding) = prose(block, &value, source) {
+            findings.error(finding);
         } else {
             fields.push(Field { label, value: value_text.to_owned(), at: value });
         }

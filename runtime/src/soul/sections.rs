@@ -86,13 +86,13 @@ pub(super) fn sort<'a>(
                 None => {
                     if let Some(section) = near(block, source, is_title).filter(|_| !block.foreign) {
                         let name = section.name();
-                        findings.error(
-                            at_text(
-                                block,
-                                format!("{} is nearly the section `## {name}`", literal(&block.shown)),
-                            )
-                            .hint(format!("write `## {name}`, or another heading")),
-                        );
+                        let hint = if block.depth > 0 {
+                            "start the line with `##`, without spaces before it".to_owned()
+                        } else {
+                            format!("write `## {name}`, or another heading")
+                        };
+                        let message = format!("{} is nearly the section `## {name}`", literal(&block.shown));
+                        findings.error(at_text(block, message).hint(hint));
                     }
                     if level == 1 && sections.title.is_none() && !block.shown.starts_with("SOUL.md") {
                         sections.title =
@@ -104,6 +104,7 @@ pub(super) fn sort<'a>(
                 }
             }
         }
+        unspaced(block, source, findings);
         hidden(block, current, source, findings);
         match current {
             Some(Section::Identity) => sections.identity.push(block),
@@ -175,6 +176,28 @@ fn near_text(text: &str, is_title: bool) -> Option<Section> {
         return Some(Section::Skills);
     }
     Section::ALL.into_iter().find(|section| nearly(&section.name().to_lowercase()))
+}
+
+/// Reports `##Skills`, which is no heading, so that what follows it belongs to the section before.
+fn unspaced(block: &Block, source: &Source<'_>, findings: &mut Findings<'_>) {
+    if block.foreign || matches!(block.shape, Shape::Heading { .. }) {
+        return;
+    }
+    let mut at_line_start = true;
+    for inline in &block.inlines {
+        let text = source.slice(inline.at());
+        if at_line_start
+            && matches!(inline, Inline::Text { .. })
+            && text.starts_with('#')
+            && let Some(section) = near_text(text, false)
+        {
+            findings.error(
+                EntryError::at(inline.at().clone(), format!("{} is no heading", literal(text)))
+                    .hint(format!("write `## {}`, with a space", section.name())),
+            );
+        }
+        at_line_start = matches!(inline, Inline::Break { .. });
+    }
 }
 
 /// Reports what would hide something from a reader: fences and HTML that stay open, HTML in a section.

@@ -217,6 +217,9 @@ fn a_name_is_required_once_and_makes_an_id() {
         ("Identity\n---\n- Name: A\n", 1, "nearly"),
         ("## Identity\n- Name: A\n## Identity\n- Name: B\n", 3, "a second section"),
         ("## Identity\n- Name: A <b hidden>\n", 2, "`<`"),
+        ("## Identity\n- Name: A\n- Role: [x](y)\n", 3, "a link"),
+        ("## Identity\n- Name: A\n\n##Skills\n- a: x\n", 4, "is no heading"),
+        ("## Identity\n- Name: A\n## Rules\n- x\n  ## Skills\n", 5, "nearly"),
     ] {
         let errors = errors(soul(text));
         assert_eq!(errors[0].0, line, "{text}: {errors:?}");

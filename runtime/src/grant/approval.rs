@@ -1,5 +1,169 @@
-//! Stub.
-/// Stub.
+//! What of a skill waits for a person before it happens. It grants nothing.
+//!
+//! | entry | waits |
+//! |---|---|
+//! | `delete` | every call of the tool `delete` |
+//! | `POST` | every request with this method |
+//! | `writes` | every change to a file and every request but `GET` and `HEAD` |
+//! | `always` | every call |
+
+use std::fmt;
+
+use crate::denial::RuleRef;
+use crate::grant::EntryError;
+use crate::spelling;
+
+/// One entry of an `approve` line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(missing_docs)]
-pub struct ApprovalGrant { pub rule: crate::RuleRef }
+#[non_exhaustive]
+pub struct ApprovalGrant {
+    /// What waits.
+    pub what: Approval,
+    /// The line, with the entry's column.
+    pub rule: RuleRef,
+}
+
+/// What waits for a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Approval {
+    /// Every call.
+    Always,
+    /// Every change to the world outside.
+    Writes,
+    /// Every HTTP request with this method, upper case.
+    Method(String),
+    /// Every call of this tool, as the component exports it.
+    Tool(String),
+}
+
+/// A method that is misspelt would wait for nothing, so only those that exist are taken.
+const METHODS: [&str; 15] = [
+    "GET",
+    "HEAD",
+    "POST",
+    "PUT",
+    "PATCH",
+    "DELETE",
+    "OPTIONS",
+    "PROPFIND",
+    "PROPPATCH",
+    "MKCOL",
+    "COPY",
+    "MOVE",
+    "LOCK",
+    "UNLOCK",
+    "REPORT",
+];
+
+impl ApprovalGrant {
+    /// Reads one entry.
+    ///
+    /// # Errors
+    ///
+    /// Says what is neither a tool's name, nor a method, nor one of the two words.
+    pub fn parse(entry: &str, rule: RuleRef) -> Result<Self, EntryError> {
+        let error = |message: &str, hint: String| Err(EntryError::whole(entry, message).hint(hint));
+        let what = match entry {
+            "always" => Approval::Always,
+            "writes" => Approval::Writes,
+            _ if is_tool(entry) => Approval::Tool(entry.to_owned()),
+            _ if METHODS.contains(&entry) => Approval::Method(entry.to_owned()),
+            _ if entry.chars().all(|c| c.is_ascii_uppercase()) && !entry.is_empty() => {
+                let hint = match spelling::nearest(entry, METHODS) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => "a tool's name is lower case".into(),
+                };
+                return error("unknown HTTP method", hint);
+            }
+            _ => {
+                let folded = entry.to_ascii_lowercase();
+                let hint = if is_tool(&folded) {
+                    format!("did you mean `{folded}`?")
+                } else {
+                    "write a tool's name, an HTTP method, `writes` or `always`".into()
+                };
+                return error("expected a tool's name, an HTTP method, `writes` or `always`", hint);
+            }
+        };
+        Ok(Self { what, rule })
+    }
+
+    /// The entries that name a tool that the skill does not export: each would wait for nothing, and is an error.
+    #[must_use]
+    pub fn unknown_tools<'a>(grants: &'a [Self], exported: &[impl AsRef<str>]) -> Vec<&'a Self> {
+        let is_known = |tool: &str| exported.iter().any(|name| name.as_ref() == tool);
+        grants.iter().filter(|grant| matches!(&grant.what, Approval::Tool(tool) if !is_known(tool))).collect()
+    }
+}
+
+/// Whether a text could be a tool's name: kebab-case words, perhaps below an interface.
+fn is_tool(text: &str) -> bool {
+    let is_label = |label: &str| {
+        label.split('-').all(|word| {
+            word.starts_with(|c: char| c.is_ascii_lowercase())
+                && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+        })
+    };
+    text.split('.').count() <= 2 && text.split('.').all(is_label)
+}
+
+impl fmt::Display for ApprovalGrant {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match &self.what {
+            Approval::Always => "always",
+            Approval::Writes => "writes",
+            Approval::Method(name) | Approval::Tool(name) => name,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(entry: &str) -> Result<ApprovalGrant, EntryError> {
+        ApprovalGrant::parse(
+            entry,
+            RuleRef { file: "SOUL.md".into(), line: 1, column: 1, text: String::new() },
+        )
+    }
+
+    #[test]
+    fn an_approval_names_a_tool_a_method_or_a_word() {
+        for (entry, what) in [
+            ("always", Approval::Always),
+            ("writes", Approval::Writes),
+            ("DELETE", Approval::Method("DELETE".into())),
+            ("delete", Approval::Tool("delete".into())),
+            ("make-directory", Approval::Tool("make-directory".into())),
+            ("files.delete-2".trim_end_matches("-2"), Approval::Tool("files.delete".into())),
+        ] {
+            assert_eq!(read(entry).unwrap().what, what);
+        }
+        for entry in
+            ["", "Always", "DELTE", "de lete", "a.b.c", "a/b", "*", "-a", "a--b", "é", "TRACE", "never!"]
+        {
+            assert!(read(entry).unwrap_err().hint.is_some(), "{entry}");
+        }
+    }
+
+    #[test]
+    fn a_tool_that_the_skill_does_not_export_is_found() {
+        let grants: Vec<ApprovalGrant> =
+            ["save", "delte", "POST", "writes"].iter().map(|entry| read(entry).unwrap()).collect();
+        let unknown = ApprovalGrant::unknown_tools(&grants, &["save", "delete"]);
+        assert_eq!(unknown.iter().map(ToString::to_string).collect::<Vec<_>>(), ["delte"]);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_shown_reads_back_as_the_same_grant(entry in "[a-zA-Z.-]{0,8}") {
+            if let Ok(grant) = read(&entry) {
+                prop_assert_eq!(read(&grant.to_string()), Ok(grant));
+            }
+        }
+    }
+}

@@ -22,6 +22,12 @@ impl HostGrant {
         }
         Ok(Self { rule, text: entry.to_owned() })
     }
+
+    /// Stub.
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        !self.text.contains("(private") && !self.text.contains("127.")
+    }
 }
 
 impl std::fmt::Display for HostGrant {

@@ -1,0 +1,93 @@
+//! `## Channels`: where the agent's words go, `- <kind>: <target>`, with at most an `approve: always` below.
+
+use super::bullets::{self, Pair};
+use super::diagnostic::{Findings, literal};
+use super::grants::key_and_value;
+use super::outline::Block;
+use super::sections::Section;
+use super::skills::{head, prose};
+use super::source::Source;
+use super::value;
+use crate::denial::RuleRef;
+use crate::grant::approval::Approval;
+use crate::grant::{ApprovalGrant, EntryError};
+
+/// A place outside to which the agent's output goes.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Channel {
+    /// What kind of place: `slack`, `mail`, …
+    pub kind: String,
+    /// Which one of that kind, as written.
+    pub target: String,
+    /// Its line, from 1.
+    pub line: u32,
+    /// What waits for a person before it goes there; the only value is `always`.
+    pub approve: Vec<ApprovalGrant>,
+    /// Its line, for findings about it.
+    pub rule: RuleRef,
+}
+
+/// Reads the section.
+pub(super) fn read(blocks: &[&Block], source: &Source<'_>, findings: &mut Findings<'_>) -> Vec<Channel> {
+    let mut channels: Vec<Channel> = Vec::new();
+    for bullet in bullets::read(Section::Channels, blocks, findings) {
+        let Pair { text, head: kind, value: target } =
+            match head(Section::Channels, &bullet, source, findings) {
+                Ok(Some(found)) => found,
+                Ok(None) => continue,
+                Err(finding) => {
+                    findings.error(finding);
+                    continue;
+                }
+            };
+        if let Err(finding) = prose(bullet.block, &target, source) {
+            findings.error(finding);
+        }
+        let rule = source.rule(&text, text.start);
+        let mut channel = Channel {
+            kind: source.slice(&kind).to_owned(),
+            target: source.slice(&target).to_owned(),
+            line: rule.line,
+            approve: Vec::new(),
+            rule,
+        };
+        for nested in bullet.nested {
+            if let Err(finding) = approve(&mut channel, nested, source) {
+                findings.error(finding);
+            }
+        }
+        match channels.iter().find(|other| other.kind == channel.kind && other.target == channel.target) {
+            Some(first) => findings.error(
+                EntryError::at(text, format!("this channel is listed twice, first in line {}", first.line))
+                    .hint("delete one of the two"),
+            ),
+            None => channels.push(channel),
+        }
+    }
+    channels
+}
+
+fn approve(channel: &mut Channel, block: &Block, source: &Source<'_>) -> Result<(), EntryError> {
+    let owner = format!("channel `{}`", channel.kind);
+    let Pair { text, head, value } = key_and_value(&owner, block, source, |key| key == "approve")?;
+    if !channel.approve.is_empty() {
+        return Err(
+            EntryError::at(head, format!("a second `approve` for {owner}")).hint("delete one of the two")
+        );
+    }
+    for entry in value::entries(block, &value, false, source)? {
+        let rule = source.rule(&text, entry.at().start);
+        let approval = ApprovalGrant::parse(&entry.text, rule)
+            .map_err(|error| EntryError { at: entry.locate(&error.at), ..error })?;
+        if approval.what != Approval::Always || !channel.approve.is_empty() {
+            return Err(EntryError::at(
+                entry.at(),
+                format!("{} is nothing that a channel can wait for", literal(&entry.text)),
+            )
+            .hint("write `approve: always`"));
+        }
+        channel.approve.push(approval);
+    }
+    Ok(())
+}

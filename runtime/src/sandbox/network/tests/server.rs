@@ -115,11 +115,9 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     connection: usize,
     log: &Log,
 ) {
-    let mut number = 0;
     while let Some(head) = read_head(&mut stream).await {
         let body = read_body(&mut stream, &head).await;
         log.requests.lock().unwrap().push(Seen { connection, head, body });
-        number += 1;
         let reply = match script {
             Script::Reply(reply) => reply,
             Script::Then(first, _) if log.seen().len() == 1 => first,
@@ -144,7 +142,6 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
             return;
         }
     }
-    let _ = number;
 }
 
 async fn read_head<S: AsyncRead + Unpin>(stream: &mut S) -> Option<String> {

@@ -10,7 +10,7 @@
 //! (connections are never shared between skills).
 
 mod attempt;
-mod call;
+pub(crate) mod call;
 pub mod config;
 mod connection;
 mod dial;
@@ -37,9 +37,6 @@ pub use config::{NetworkConfig, NetworkError, NetworkLimits};
 pub use dial::{Dialer, TcpDialer};
 pub use proxy::ProxyUrl;
 pub use resolve::{Resolver, SystemResolver};
-
-#[expect(unused_imports, reason = "the linking of `wasi:http` uses it")]
-pub(crate) use call::CallNetwork;
 
 /// Asked before bytes leave, with how many; the denial ends the request. For budgets that outlast one call.
 pub type EgressBudget = Arc<dyn Fn(u64) -> Result<(), Denial> + Send + Sync>;

@@ -16,9 +16,8 @@ use super::server::{self, Identity, Log, Script};
 use crate::denial::{Denial, RuleRef};
 use crate::grant::HostGrant;
 use crate::sandbox::clock::CallClock;
-use crate::sandbox::network::{
-    CallNetwork, Dialer, Network, NetworkConfig, NetworkLimits, Resolver, SkillNetwork,
-};
+use crate::sandbox::network::call::CallNetwork;
+use crate::sandbox::network::{Dialer, Network, NetworkConfig, NetworkLimits, Resolver, SkillNetwork};
 use crate::sandbox::overseer::{BoxFuture, Overseer, Unattended};
 use crate::sandbox::witness::{Ledger, Witness};
 

@@ -132,6 +132,9 @@ denials! {
     LimitRequests = "limit.requests",
         "The call made more HTTP requests, or had more open at once, than it may.",
         "Ask for less in one call.";
+    LimitBody = "limit.body",
+        "A request or a response of the skill was larger than one may be: its body or its head.",
+        "Ask for a smaller part, or send less at once.";
     LimitStack = "limit.stack",
         "The skill recursed until its stack was full.",
         "Ask for less in one call; the skill's author can recurse less.";

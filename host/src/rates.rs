@@ -5,25 +5,35 @@
 use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use soulbound_runtime::sandbox::{BoundSkill, BudgetState};
+use soulbound_runtime::Denial;
+use soulbound_runtime::sandbox::{Admitted, BoundSkill, BudgetState};
 use soulbound_runtime::skill::Digest;
 
 use crate::state::StateFolder;
 
-/// The budgets of one skill under one SOUL.md, locked while the call runs, so that two calls at once share them.
+/// The kept budgets of one skill under one SOUL.md.
 pub(crate) struct KeptBudgets {
-    file: File,
+    path: PathBuf,
+    /// Held through the call when it may spend more than the call itself: bytes sent. Without, two calls at once could
+    /// each send all of it.
+    held: Option<File>,
 }
 
 impl KeptBudgets {
-    /// Takes the lock and fills the skill's budgets as they were left.
-    pub(crate) fn resume(state: &StateFolder, soul_path: &std::path::Path, skill: &str, bound: &BoundSkill) -> Result<Self> {
+    /// Fills the skill's budgets as they were left, takes one call from them, and writes down what remains.
+    pub(crate) fn admit(
+        state: &StateFolder,
+        soul: &Path,
+        skill: &str,
+        bound: &BoundSkill,
+    ) -> Result<(Self, std::result::Result<Admitted, Denial>)> {
         state.make()?;
         let folder = state.path().join("budgets");
         std::fs::create_dir_all(&folder).with_context(|| format!("`{}` cannot be made", folder.display()))?;
-        let soul = std::fs::canonicalize(soul_path).unwrap_or_else(|_| soul_path.to_owned());
+        let soul = std::fs::canonicalize(soul).unwrap_or_else(|_| soul.to_owned());
         let name = Digest::of(format!("{}\0{skill}", soul.display()).as_bytes());
         let path = folder.join(name.to_string());
         let mut file = File::options()
@@ -42,15 +52,25 @@ impl KeptBudgets {
         {
             bound.resume_budgets(&states);
         }
-        Ok(Self { file })
+        let admitted = bound.admit();
+        write(&mut file, bound).with_context(|| format!("`{}` cannot be written", path.display()))?;
+        let held = (!bound.limits().egress.is_empty()).then_some(file);
+        Ok((Self { path, held }, admitted))
     }
 
-    /// Writes down what is left. The lock is released when this is dropped.
-    pub(crate) fn keep(mut self, bound: &BoundSkill) -> Result<()> {
-        let text = serde_json::to_vec(&bound.budget_states())?;
-        self.file.set_len(0)?;
-        self.file.rewind()?;
-        self.file.write_all(&text)?;
-        Ok(())
+    /// Writes down what the call left, if it could spend anything.
+    pub(crate) fn keep(self, bound: &BoundSkill) -> Result<()> {
+        match self.held {
+            Some(mut file) => write(&mut file, bound).with_context(|| format!("`{}` cannot be written", self.path.display())),
+            None => Ok(()),
+        }
     }
+}
+
+fn write(file: &mut File, bound: &BoundSkill) -> Result<()> {
+    let text = serde_json::to_vec(&bound.budget_states())?;
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(&text)?;
+    Ok(())
 }

@@ -81,16 +81,18 @@ impl Why {
                     return Ok(Answer { decided: Err(Box::new(Denial::new(DenialId::HostMalformed, message))), note: None });
                 }
             };
-            let decided = judge_request(&entry.name, &soul_file.named, &entry.grant, &settings.network, &self.method, &target);
+            let decided =
+                judge_request(&entry.name, &soul_file.named, &entry.grant.hosts, &settings.network.ceiling, &self.method, &target);
             let note = Some("the addresses that the name resolves to are judged when a request is made");
             return Ok(Answer { decided: decided.map(Some).map_err(Box::new), note });
         }
         if let Some(path) = &self.path {
+            let line = entry.grant.line.clone();
             let files = BoundFiles::open(&entry.grant.directories, &soul_file.folder(), &settings.files).map_err(|errors| {
                 let texts: Vec<String> = errors.iter().map(|error| error.message.clone()).collect();
                 anyhow::anyhow!("{}", texts.join("\n"))
             })?;
-            let decided = match files.judge(&entry.name, &soul_file.named, entry.grant.line.as_ref(), path, self.write) {
+            let decided = match files.skill_line(line).judge(&entry.name, &soul_file.named, path, self.write) {
                 Judgement::Allowed(rule) => Ok(rule),
                 Judgement::Denied(denial) => Err(denial),
             };

@@ -120,12 +120,6 @@ impl HostGrant {
     pub fn text(&self) -> &str {
         &self.text
     }
-
-    /// Stub.
-    #[must_use]
-    pub fn is_public(&self) -> bool {
-        !self.text.contains("(private") && !self.text.contains("127.")
-    }
 }
 
 /// Reads back as the same entry: methods, scheme, host, a port that is not the scheme's own, the private range.

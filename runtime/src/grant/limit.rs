@@ -113,6 +113,21 @@ impl Limits {
         }
     }
 
+    /// These limits, and for those that are not set, the ones of `base`: how an operator changes what is built in.
+    #[must_use]
+    pub fn over(&self, base: &Self) -> Self {
+        let own = |own: &Vec<Rate>, base: &Vec<Rate>| if own.is_empty() { base.clone() } else { own.clone() };
+        Self {
+            time: self.time.or(base.time),
+            memory: self.memory.or(base.memory),
+            output: self.output.or(base.output),
+            disk: self.disk.or(base.disk),
+            rate: own(&self.rate, &base.rate),
+            egress: own(&self.egress, &base.egress),
+            rule: self.rule.clone(),
+        }
+    }
+
     /// The entries that do nothing because the operator's `defaults` are as strict already, each with that default:
     /// (`time 60s`, `time 30s`). Not an error; a person should know.
     #[must_use]

@@ -12,10 +12,10 @@ use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 use crate::compile::CompileError;
 use crate::denial::{Denial, DenialId, RuleRef};
 use crate::grant::Grant;
-use crate::grant::limit::EffectiveLimits;
-use crate::sandbox::budget::Budget;
+use crate::sandbox::budget::{BudgetState, Budgets};
 use crate::sandbox::files::BoundFiles;
 use crate::sandbox::interfaces::SelfKnowledge;
+use crate::sandbox::limits::CallLimits;
 use crate::sandbox::linker;
 use crate::sandbox::network::SkillNetwork;
 use crate::sandbox::runtime::{AgentIdentity, Inner, Runtime};
@@ -38,7 +38,7 @@ pub(crate) struct Bound {
     pub(crate) named: Arc<str>,
     pub(crate) skill: Arc<str>,
     pub(crate) grant: Grant,
-    pub(crate) limits: EffectiveLimits,
+    pub(crate) limits: CallLimits,
     pub(crate) digest: Digest,
     pub(crate) inspection: Inspection,
     pub(crate) imports: Vec<JudgedImport>,
@@ -47,8 +47,8 @@ pub(crate) struct Bound {
     pub(crate) files: Arc<BoundFiles>,
     pub(crate) network: Arc<SkillNetwork>,
     pub(crate) knowledge: Arc<SelfKnowledge>,
-    pub(crate) calls: Option<Budget>,
-    pub(crate) egress: Option<Arc<Budget>>,
+    pub(crate) calls: Budgets,
+    pub(crate) egress: Budgets,
 }
 
 /// A tool's function in the component.
@@ -72,16 +72,16 @@ pub enum BindError {
     Tools(String),
     /// Granted directories cannot be opened.
     #[error("{}", .0.iter().map(|error| error.message.clone()).collect::<Vec<_>>().join("; "))]
-    Directories(Vec<DirectoryProblem>),
+    Directories(Vec<GrantProblem>),
     /// A key of SOUL.md does not fit the component.
     #[error("{}", .0.message)]
-    Grant(Box<DirectoryProblem>),
+    Grant(Box<GrantProblem>),
 }
 
 /// A line of SOUL.md that cannot hold, with the place and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct DirectoryProblem {
+pub struct GrantProblem {
     /// The line.
     pub rule: RuleRef,
     /// What is wrong.
@@ -118,12 +118,12 @@ impl Runtime {
             BindError::Directories(
                 errors
                     .into_iter()
-                    .map(|error| DirectoryProblem { rule: error.rule, message: error.message, hint: error.hint })
+                    .map(|error| GrantProblem { rule: error.rule, message: error.message, hint: Some(error.hint) })
                     .collect(),
             )
         })?;
         let pre = self.link(&compiled.component, &judged)?;
-        let limits = grant.limits.tighten(&self.0.limits);
+        let limits = CallLimits::of(&grant.limits, &self.0.limits);
         let bound = Bound {
             agent: agent.id.as_str().into(),
             named: agent.named.as_str().into(),
@@ -131,11 +131,11 @@ impl Runtime {
             grant: grant.clone(),
             digest: skill.digest,
             entries: entries(&compiled.component, &compiled.inspection)?,
-            files: Arc::new(files),
-            network: Arc::new(SkillNetwork::new(Arc::clone(&self.0.network), grant.hosts.clone())),
+            files: Arc::new(files.skill_line(grant.line.clone())),
+            network: SkillNetwork::new(grant.hosts.clone(), Arc::clone(&self.0.network)),
             knowledge: Arc::new(knowledge(agent, name, grant, skill.digest)),
-            calls: limits.rate.map(Budget::full),
-            egress: limits.egress.map(|rate| Arc::new(Budget::full(rate))),
+            calls: Budgets::full(&limits.rate),
+            egress: Budgets::full(&limits.egress),
             inspection: compiled.inspection,
             imports: judged,
             pre,
@@ -192,20 +192,25 @@ impl BoundSkill {
 
     /// The limits of every call.
     #[must_use]
-    pub fn limits(&self) -> &EffectiveLimits {
+    pub fn limits(&self) -> &CallLimits {
         &self.0.limits
     }
 
-    /// The budget of calls over time; a program that ends between calls keeps its state.
+    /// How full the budgets over time are, calls first. A program that ends between two calls keeps them.
     #[must_use]
-    pub fn call_budget(&self) -> Option<&Budget> {
-        self.0.calls.as_ref()
+    pub fn budget_states(&self) -> Vec<BudgetState> {
+        [self.0.calls.states(), self.0.egress.states()].concat()
     }
 
-    /// The budget of bytes sent over time.
-    #[must_use]
-    pub fn egress_budget(&self) -> Option<&Budget> {
-        self.0.egress.as_deref()
+    /// Takes the budgets up as [`BoundSkill::budget_states`] gave them. States of other limits are passed over: the
+    /// budgets are full then.
+    pub fn resume_budgets(&self, states: &[BudgetState]) {
+        let calls = self.0.calls.len();
+        if states.len() == calls + self.0.egress.len() {
+            let (calls, egress) = states.split_at(calls);
+            self.0.calls.resume(calls);
+            self.0.egress.resume(egress);
+        }
     }
 
     /// The granted directories, for `why`.

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::grant::limit::Rate;
 
-/// A budget of one skill. Its state can be kept between two processes ([`Budget::state`]).
+/// A budget of one skill.
 #[derive(Debug)]
-pub struct Budget {
+struct Budget {
     rate: Rate,
     state: Mutex<BudgetState>,
 }
@@ -25,31 +25,28 @@ pub struct BudgetState {
 
 impl Budget {
     /// A full budget.
-    #[must_use]
-    pub fn full(rate: Rate) -> Self {
+    fn full(rate: Rate) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "budgets are far below 2^53")]
         let left = rate.amount as f64;
         Self { rate, state: Mutex::new(BudgetState { left, at: SystemTime::now() }) }
     }
 
-    /// A budget as it was left, never fuller than full.
-    #[must_use]
-    pub fn resumed(rate: Rate, state: BudgetState) -> Self {
-        let budget = Self::full(rate);
-        let full = budget.state().left;
-        *budget.lock() = BudgetState { left: state.left.clamp(0.0, full), at: state.at.min(SystemTime::now()) };
-        budget
+    /// Takes it up as it was left, never fuller than full.
+    fn resume(&self, state: BudgetState) {
+        #[expect(clippy::cast_precision_loss, reason = "budgets are far below 2^53")]
+        let full = self.rate.amount as f64;
+        let left = if state.left.is_finite() { state.left.clamp(0.0, full) } else { 0.0 };
+        *self.lock() = BudgetState { left, at: state.at.min(SystemTime::now()) };
     }
 
-    /// How much over which time.
-    #[must_use]
-    pub fn rate(&self) -> Rate {
-        self.rate
+    #[expect(clippy::cast_precision_loss, reason = "budgets are far below 2^53")]
+    fn give_back(&self, amount: u64) {
+        let mut state = self.lock();
+        state.left = (state.left + amount as f64).min(self.rate.amount as f64);
     }
 
     /// What is left now.
-    #[must_use]
-    pub fn state(&self) -> BudgetState {
+    fn state(&self) -> BudgetState {
         *self.lock()
     }
 
@@ -58,7 +55,7 @@ impl Budget {
     /// # Errors
     ///
     /// The time after which as much will be there, if ever.
-    pub fn take(&self, amount: u64) -> Result<(), Option<Duration>> {
+    fn take(&self, amount: u64) -> Result<(), Option<Duration>> {
         self.take_at(amount, SystemTime::now())
     }
 
@@ -83,16 +80,71 @@ impl Budget {
     }
 }
 
+/// Several budgets that all hold: ten a minute and a hundred a day.
+#[derive(Debug, Default)]
+pub(crate) struct Budgets(Vec<Budget>);
+
+impl Budgets {
+    pub(crate) fn full(rates: &[Rate]) -> Self {
+        Self(rates.iter().map(|rate| Budget::full(*rate)).collect())
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn states(&self) -> Vec<BudgetState> {
+        self.0.iter().map(Budget::state).collect()
+    }
+
+    pub(crate) fn resume(&self, states: &[BudgetState]) {
+        for (budget, state) in self.0.iter().zip(states) {
+            budget.resume(*state);
+        }
+    }
+
+    /// Takes an amount from each, or from none; the error is the rate that has too little, and when it will have it.
+    pub(crate) fn take(&self, amount: u64) -> Result<(), (Rate, Option<Duration>)> {
+        for (index, budget) in self.0.iter().enumerate() {
+            if let Err(wait) = budget.take(amount) {
+                self.0.iter().take(index).for_each(|earlier| earlier.give_back(amount));
+                return Err((budget.rate, wait));
+            }
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const TEN_A_MINUTE: Rate = Rate { amount: 10, per: Duration::from_secs(60) };
 
+    fn resumed(state: BudgetState) -> Budget {
+        let budget = Budget::full(TEN_A_MINUTE);
+        budget.resume(state);
+        budget
+    }
+
+    #[test]
+    fn two_budgets_are_taken_from_together_or_not_at_all() {
+        let day = Rate { amount: 1, per: Duration::from_secs(86_400) };
+        let budgets = Budgets::full(&[TEN_A_MINUTE, day]);
+        assert!(budgets.take(1).is_ok());
+        assert_eq!(budgets.take(1).map_err(|(rate, _)| rate), Err(day));
+        let left: Vec<f64> = budgets.states().iter().map(|state| state.left.floor()).collect();
+        assert_eq!(left, [9.0, 0.0]);
+    }
+
     #[test]
     fn a_spent_budget_fills_with_time() {
         let start = SystemTime::now();
-        let budget = Budget::resumed(TEN_A_MINUTE, BudgetState { left: 2.0, at: start });
+        let budget = resumed(BudgetState { left: 2.0, at: start });
         assert_eq!(budget.take_at(1, start), Ok(()));
         assert_eq!(budget.take_at(1, start), Ok(()));
         assert_eq!(budget.take_at(1, start), Err(Some(Duration::from_secs(6))));
@@ -103,9 +155,9 @@ mod tests {
     #[test]
     fn a_clock_set_back_gives_nothing_away() {
         let now = SystemTime::now();
-        let budget = Budget::resumed(TEN_A_MINUTE, BudgetState { left: 0.0, at: now });
+        let budget = resumed(BudgetState { left: 0.0, at: now });
         assert!(budget.take_at(1, now - Duration::from_secs(3_600)).is_err());
         let future = BudgetState { left: 1e9, at: now + Duration::from_secs(1_000_000) };
-        assert!(Budget::resumed(TEN_A_MINUTE, future).state().left <= 10.0);
+        assert!(resumed(future).state().left <= 10.0);
     }
 }

@@ -24,7 +24,7 @@ use crate::sandbox::ending;
 use crate::sandbox::files::CallFiles;
 use crate::sandbox::limiter::{MemoryGauge, MemoryLimiter};
 use crate::sandbox::log::CallLog;
-use crate::sandbox::network::CallNetwork;
+use crate::sandbox::network::{CallNetwork, EgressBudget};
 use crate::sandbox::outcome::{CallError, Ending, ErrorKind, Outcome};
 use crate::sandbox::overseer::Overseer;
 use crate::sandbox::state::CallState;
@@ -46,15 +46,44 @@ const STEP_BYTES: u64 = 2 << 20;
 const QUICK_TICKS: u32 = 4;
 
 impl BoundSkill {
+    /// Takes a call from the skill's budget.
+    ///
+    /// # Errors
+    ///
+    /// `limit.rate` when there is none left.
+    pub fn admit(&self) -> Result<Admitted, Denial> {
+        let bound = &self.0;
+        bound.calls.take(1).map(|()| Admitted(())).map_err(|(rate, wait)| {
+            let wait = wait.map(|wait| format!("; try again in {} s", wait.as_secs() + 1)).unwrap_or_default();
+            let times = rate.amount;
+            let message = format!("skill `{}` was called more than {times} times in {}{wait}", bound.skill, ending::shown(rate.per));
+            with_limit_rule(bound, Denial::new(DenialId::LimitRate, message))
+        })
+    }
+
     /// Calls a tool, in a sandbox made for this call. Dropping the future ends the guest.
     ///
     /// The overseer hears of every access and may hold or refuse every effect.
     pub async fn call(&self, tool: &str, arguments: Map<String, Value>, overseer: Arc<dyn Overseer>) -> Outcome {
+        match self.admit() {
+            Ok(admitted) => self.call_admitted(admitted, tool, arguments, overseer).await,
+            Err(denial) => Outcome::before_start(Ending::Failed { denial: Some(denial), error: None }),
+        }
+    }
+
+    /// [`BoundSkill::call`] with a call that was taken from the budget before.
+    pub async fn call_admitted(
+        &self,
+        admitted: Admitted,
+        tool: &str,
+        arguments: Map<String, Value>,
+        overseer: Arc<dyn Overseer>,
+    ) -> Outcome {
+        let Admitted(()) = admitted;
         let bound = Arc::clone(&self.0);
         let started = Instant::now();
-        let name = match self.tool(tool) {
-            Some(tool) => tool.name.clone(),
-            None => return Outcome::before_start(no_such_tool(&bound, tool)),
+        let Some(name) = self.tool(tool).map(|tool| tool.name.clone()) else {
+            return Outcome::before_start(no_such_tool(&bound, tool));
         };
         let prepared = match prepare(&bound, &name, &arguments) {
             Ok(values) => values,
@@ -67,6 +96,10 @@ impl BoundSkill {
         outcome
     }
 }
+
+/// A call that the skill's budget has room for. Spent by making it.
+#[derive(Debug)]
+pub struct Admitted(());
 
 /// Waits for a slot, runs the guest on its own threads, and ends it when its time is up.
 async fn run(bound: Arc<Bound>, tool: String, arguments: Vec<Val>, overseer: Arc<dyn Overseer>) -> Outcome {
@@ -189,16 +222,17 @@ fn wasi(bound: &Bound, log: &CallLog) -> WasiCtx {
 }
 
 /// Charges what a call sends to the skill's budget.
-fn egress(bound: &Arc<Bound>) -> Arc<dyn Fn(u64) -> Result<(), Denial> + Send + Sync> {
+fn egress(bound: &Arc<Bound>) -> Option<EgressBudget> {
+    if bound.egress.is_empty() {
+        return None;
+    }
     let bound = Arc::clone(bound);
-    Arc::new(move |bytes| match &bound.egress {
-        None => Ok(()),
-        Some(budget) => budget.take(bytes).map_err(|_| {
-            let rate = budget.rate();
+    Some(Arc::new(move |bytes| {
+        bound.egress.take(bytes).map_err(|(rate, _)| {
             let message = format!("skill `{}` has sent its {} bytes for now", bound.skill, rate.amount);
             with_limit_rule(&bound, Denial::new(DenialId::LimitEgress, message))
-        }),
-    })
+        })
+    }))
 }
 
 fn store(bound: &Bound, state: CallState, heavy: Arc<AtomicBool>) -> Store<CallState> {
@@ -218,24 +252,13 @@ fn store(bound: &Bound, state: CallState, heavy: Arc<AtomicBool>) -> Store<CallS
     store
 }
 
-/// The budget of calls, then the arguments as WIT values.
+/// The arguments as WIT values.
 fn prepare(bound: &Bound, tool: &str, arguments: &Map<String, Value>) -> Result<Vec<Val>, Ending> {
     let Some(entry) = bound.entries.get(tool) else { return Err(no_such_tool(bound, tool)) };
-    let values = value::arguments_to_values(arguments, entry.ty.params()).map_err(|error| Ending::Failed {
+    value::arguments_to_values(arguments, entry.ty.params()).map_err(|error| Ending::Failed {
         denial: None,
         error: Some(CallError::new(ErrorKind::Arguments, error.to_string())),
-    })?;
-    if let Some(budget) = &bound.calls
-        && let Err(wait) = budget.take(1)
-    {
-        let rate = budget.rate();
-        let wait = wait.map(|wait| format!("; try again in {} s", wait.as_secs() + 1)).unwrap_or_default();
-        let message =
-            format!("skill `{}` was called more than {} times in {}{wait}", bound.skill, rate.amount, ending::shown(rate.per));
-        let denial = with_limit_rule(bound, Denial::new(DenialId::LimitRate, message));
-        return Err(Ending::Failed { denial: Some(denial), error: None });
-    }
-    Ok(values)
+    })
 }
 
 fn with_limit_rule(bound: &Bound, denial: Denial) -> Denial {

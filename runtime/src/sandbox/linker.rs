@@ -47,7 +47,7 @@ pub(crate) fn without_network(engine: &Engine) -> wasmtime::Result<Linker<CallSt
     // With exactly the variables of `env`, and no arguments.
     cli::environment::add_to_linker::<CallState, WasiCli>(l, CallState::cli)?;
     // With exactly the directories of the grant.
-    files::link(l)?;
+    files::add_to_linker::<CallState>(l, CallState::files)?;
     interfaces::link(l)?;
     http::types::add_to_linker::<CallState, WasiHttp>(l, &Default::default(), CallState::http)?;
     Ok(linker)

@@ -13,6 +13,7 @@ mod attempt;
 pub(crate) mod call;
 pub mod config;
 mod connection;
+pub mod decide;
 mod dial;
 mod headers;
 mod pool;
@@ -33,7 +34,9 @@ use tokio::sync::Semaphore;
 use crate::denial::Denial;
 use crate::grant::HostGrant;
 
+pub(crate) use call::CallNetwork;
 pub use config::{NetworkConfig, NetworkError, NetworkLimits};
+pub use decide::judge_request;
 pub use dial::{Dialer, TcpDialer};
 pub use proxy::ProxyUrl;
 pub use resolve::{Resolver, SystemResolver};

@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use wasmtime::Engine;
 use wasmtime::component::Linker;
 
 use crate::compile::{CompileError, Compiler};
-use crate::grant::limit::{EffectiveLimits, Rate};
+use crate::grant::Limits;
 use crate::sandbox::admission::Admission;
 use crate::sandbox::files::OpenRules;
+use crate::sandbox::limits::default_limits;
 use crate::sandbox::network::{Network, NetworkConfig};
 use crate::sandbox::state::CallState;
 use crate::sandbox::threads::GuestThreads;
@@ -26,7 +26,7 @@ pub struct RuntimeConfig {
     /// Calls at once, in all. One agent has at most half of them.
     pub slots: u32,
     /// Limits of a skill whose SOUL.md sets none. SOUL.md only tightens them.
-    pub limits: EffectiveLimits,
+    pub limits: Limits,
     /// Which directories may be granted at all, and how files are treated.
     pub files: OpenRules,
     /// The network: ceiling, resolver, certificates, proxy, limits.
@@ -41,14 +41,7 @@ impl RuntimeConfig {
         Self {
             compiler,
             slots: 64,
-            limits: EffectiveLimits {
-                time: Duration::from_secs(30),
-                memory: 256 << 20,
-                output: 1 << 20,
-                disk: 256 << 20,
-                rate: Some(Rate { amount: 120, per: Duration::from_secs(60) }),
-                egress: None,
-            },
+            limits: default_limits(),
             files: OpenRules::default(),
             network: NetworkConfig::default(),
         }
@@ -62,7 +55,7 @@ pub struct Runtime(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) engine: Engine,
     pub(crate) compiler: Compiler,
-    pub(crate) limits: EffectiveLimits,
+    pub(crate) limits: Limits,
     pub(crate) files: OpenRules,
     pub(crate) network: Arc<Network>,
     pub(crate) without_network: Linker<CallState>,
@@ -131,7 +124,7 @@ impl Runtime {
             compiler: config.compiler,
             limits: config.limits,
             files: config.files,
-            network: Arc::new(network),
+            network,
             without_network,
             with_network,
             admission: Admission::new(config.slots as usize),

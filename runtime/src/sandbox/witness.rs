@@ -4,11 +4,12 @@
 //! and ask it before every effect. So no layer can let something pass unrecorded in its own way.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::denial::Denial;
 use crate::sandbox::clock::CallClock;
 use crate::sandbox::interfaces::Progress;
-use crate::sandbox::overseer::{Access, AccessKind, Decision, Effect, Overseer};
+use crate::sandbox::overseer::{Access, AccessKind, Decision, Effect, Overseer, Unattended};
 
 /// Accesses kept one by one in an outcome; beyond it they are only counted. The overseer hears of all.
 const KEPT_ACCESSES: usize = 1_000;
@@ -48,6 +49,11 @@ impl Witness {
         clock: Arc<CallClock>,
     ) -> Self {
         Self { skill, agent, overseer, clock, ledger: Mutex::default() }
+    }
+
+    /// A witness for judging without a call (`soulbound why`): nobody hears, no clock runs out.
+    pub(crate) fn of_no_call(skill: Arc<str>, agent: Arc<str>) -> Self {
+        Self::new(skill, agent, Arc::new(Unattended), CallClock::start(Duration::MAX))
     }
 
     /// Writes down an access that was allowed.

@@ -15,13 +15,14 @@ use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody,
 
 use super::attempt::Attempt;
 use super::connection::{Connection, dns_error};
+use super::decide::decide;
 use super::pool::{Lease, Origin};
 use super::request_body::{Cut, CutCell, RequestBody};
 use super::response_body::ResponseBody;
 use super::{EgressBudget, NetworkLimits, SkillNetwork, headers, refusal};
 use crate::denial::{Denial, RuleRef};
 use crate::grant::address::{OwnAddresses, judge};
-use crate::grant::host::{HostGrant, Target, TargetHost, permits};
+use crate::grant::host::{HostGrant, Target, TargetHost};
 use crate::sandbox::overseer::{AccessKind, Effect};
 use crate::sandbox::witness::Witness;
 
@@ -166,14 +167,12 @@ impl Call {
         method: &str,
         parts: &http::request::Parts,
     ) -> Result<&HostGrant, Error> {
-        let denial = match self.skill.network.config.ceiling.permits(target) {
-            Err(why) => refusal::ceiling(&self.witness, target, why),
-            Ok(()) => match permits(&self.skill.grants, method, target) {
-                Err(why) => refusal::not_granted(&self.witness, target, method, why),
-                Ok(entry) => match parts.headers.keys().find(|name| headers::is_forbidden(name)) {
-                    Some(name) => refusal::header(&self.witness, target, name),
-                    None => return Ok(entry),
-                },
+        let ceiling = &self.skill.network.config.ceiling;
+        let denial = match decide(ceiling, &self.skill.grants, method, target, &self.witness) {
+            Err(denial) => denial,
+            Ok(entry) => match parts.headers.keys().find(|name| headers::is_forbidden(name)) {
+                Some(name) => refusal::header(&self.witness, target, name),
+                None => return Ok(entry),
             },
         };
         Err(self.refuse(&target.to_string(), method, denial))

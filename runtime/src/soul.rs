@@ -60,7 +60,7 @@ use source::Source;
 /// assert_eq!((directory.path.as_str(), directory.guest.as_str()), ("./documents", "/documents"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Soul {
     file: String,
     digest: [u8; 32],

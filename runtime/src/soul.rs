@@ -1,8 +1,9 @@
-//! Reading SOUL.md: one file of Markdown, read once, into a [`Soul`] whose grants nothing can widen afterwards.
+//! Reading SOUL.md: one file of Markdown, read once, into a [`Soul`] whose grants nothing can widen
+//! afterwards.
 //!
-//! The rooms: [`mod@encoding`] refuses what cannot be seen, [`mod@outline`] is the only one that knows Markdown,
-//! [`mod@sections`] sorts its blocks, [`mod@identity`], [`mod@rules`], [`mod@skills`] and [`mod@channels`] read one
-//! section each, [`mod@standing`] and [`mod@reach`] say what the whole amounts to.
+//! The rooms: [`mod@encoding`] refuses what cannot be seen, [`mod@outline`] is the only one that knows
+//! Markdown, [`mod@sections`] sorts its blocks, [`mod@identity`], [`mod@rules`], [`mod@skills`] and
+//! [`mod@channels`] read one section each, [`mod@standing`] and [`mod@reach`] say what the whole amounts to.
 //!
 //! The one rule: a file with an error is not used at all. There is no half of a policy.
 
@@ -11,6 +12,7 @@ mod channels;
 mod diagnostic;
 mod encoding;
 mod grants;
+mod hidden;
 mod html;
 mod identity;
 mod keys;
@@ -58,7 +60,7 @@ use source::Source;
 /// assert_eq!((directory.path.as_str(), directory.guest.as_str()), ("./documents", "/documents"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Soul {
     file: String,
     digest: [u8; 32],

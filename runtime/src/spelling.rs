@@ -1,10 +1,12 @@
-//! The nearest known spelling of a word that somebody mistyped: one measure, so that every hint guesses alike.
+//! The nearest known spelling of a word that somebody mistyped: one measure, so that every hint guesses
+//! alike.
 
 /// Longer words are not compared: nobody mistypes a known word into so many characters, and the comparison is
 /// quadratic.
 const LONGEST: usize = 40;
 
-/// The candidate that `found` most likely means, if any is near: one edit in three characters, a swap counting one.
+/// The candidate that `found` most likely means, if any is near: one edit in three characters, a swap
+/// counting one.
 pub(crate) fn nearest<'a>(found: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if found.is_empty() || found.len() > LONGEST {
         return None;

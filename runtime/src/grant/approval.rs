@@ -89,7 +89,8 @@ impl ApprovalGrant {
         Ok(Self { what, rule })
     }
 
-    /// The entries that name a tool that the skill does not export: each would wait for nothing, and is an error.
+    /// The entries that name a tool that the skill does not export: each would wait for nothing, and is an
+    /// error.
     #[must_use]
     pub fn unknown_tools<'a>(grants: &'a [Self], exported: &[impl AsRef<str>]) -> Vec<&'a Self> {
         let is_known = |tool: &str| exported.iter().any(|name| name.as_ref() == tool);

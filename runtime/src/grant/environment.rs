@@ -1,4 +1,5 @@
-//! An environment variable that a skill sees: `NAME=value`. Of the host's own environment a skill sees nothing.
+//! An environment variable that a skill sees: `NAME=value`. Of the host's own environment a skill sees
+//! nothing.
 
 use std::fmt;
 

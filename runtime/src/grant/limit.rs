@@ -1,4 +1,5 @@
-//! What one call, and a skill over time, may use up: the operator's defaults, and SOUL.md's `limit` that only tightens.
+//! What one call, and a skill over time, may use up: the operator's defaults, and SOUL.md's `limit` that only
+//! tightens.
 //!
 //! | entry | limits |
 //! |---|---|
@@ -26,7 +27,8 @@ pub struct Limits {
     pub output: Option<u64>,
     /// What one call may write to files, in bytes.
     pub disk: Option<u64>,
-    /// Calls over time; all of them hold. A SOUL.md gives at most one, the operator's default may add another.
+    /// Calls over time; all of them hold. A SOUL.md gives at most one, the operator's default may add
+    /// another.
     pub rate: Vec<Rate>,
     /// Bytes sent over the network over time; all of them hold.
     pub egress: Vec<Rate>,
@@ -93,10 +95,11 @@ impl Limits {
         Ok(())
     }
 
-    /// What holds for a call: of each limit the stricter one. SOUL.md can tighten the operator's `defaults`, never
-    /// loosen them.
+    /// What holds for a call: of each limit the stricter one. SOUL.md can tighten the operator's `defaults`,
+    /// never loosen them.
     ///
-    /// Of two rates neither may contain the other: 1000 a day allows a burst that 120 a minute does not. Then both hold.
+    /// Of two rates neither may contain the other: 1000 a day allows a burst that 120 a minute does not. Then
+    /// both hold.
     #[must_use]
     pub fn tighten(&self, defaults: &Self) -> Self {
         fn stricter<T: Ord + Copy>(one: Option<T>, other: Option<T>) -> Option<T> {
@@ -128,8 +131,8 @@ impl Limits {
         }
     }
 
-    /// The entries that do nothing because the operator's `defaults` are as strict already, each with that default:
-    /// (`time 60s`, `time 30s`). Not an error; a person should know.
+    /// The entries that do nothing because the operator's `defaults` are as strict already, each with that
+    /// default: (`time 60s`, `time 30s`). Not an error; a person should know.
     #[must_use]
     pub fn looser_than(&self, defaults: &Self) -> Vec<(String, String)> {
         let effective = self.tighten(defaults).entries();

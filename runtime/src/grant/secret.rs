@@ -1,5 +1,5 @@
-//! A secret that the host adds to requests on their way out: `TOKEN for https://api.example.com as header Authorization:
-//! Bearer {}`. The skill never holds it, so it cannot send it anywhere else.
+//! A secret that the host adds to requests on their way out: `TOKEN for https://api.example.com as header
+//! Authorization: Bearer {}`. The skill never holds it, so it cannot send it anywhere else.
 //!
 //! The one rule: a secret goes to one exact host over TLS.
 
@@ -85,7 +85,8 @@ impl SecretGrant {
         Ok(Self { name: name.to_owned(), host, header, template: template.to_owned(), rule })
     }
 
-    /// The exact host: what [`HostGrant`] takes, with a scheme and without anything that matches more than one.
+    /// The exact host: what [`HostGrant`] takes, with a scheme and without anything that matches more than
+    /// one.
     fn host(host: &str, rule: RuleRef) -> Result<HostGrant, EntryError> {
         let error = |message: &str| {
             Err(EntryError::whole(host, message).hint("write one exact host: `https://api.example.com`"))

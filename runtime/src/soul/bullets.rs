@@ -1,7 +1,7 @@
 //! The lists of `## Skills` and `## Channels`: top-level bullets with their nested bullets, and nothing else.
 //!
-//! Whatever else stands there is an error, or a warning where the design says that it never grants. So no second
-//! reading of the same text is possible.
+//! Whatever else stands there is an error, or a warning where the design says that it never grants. So no
+//! second reading of the same text is possible.
 
 use std::ops::Range;
 

@@ -1,5 +1,6 @@
-//! What is wrong with a SOUL.md, said to the person who wrote it: the place, what was found, the line itself with a
-//! caret under the place, and the remedy. Everything that the file chose is escaped before it is shown.
+//! What is wrong with a SOUL.md, said to the person who wrote it: the place, what was found, the line itself
+//! with a caret under the place, and the remedy. Everything that the file chose is escaped before it is
+//! shown.
 
 use std::fmt;
 
@@ -77,8 +78,8 @@ impl Diagnostic {
         }
     }
 
-    /// A diagnostic about a rule that was read well, found later: a directory that is missing, a skill that is not
-    /// installed.
+    /// A diagnostic about a rule that was read well, found later: a directory that is missing, a skill that
+    /// is not installed.
     #[must_use]
     pub fn at_rule(rule: &RuleRef, message: impl Into<String>) -> Self {
         let text = visible::line(&rule.text);

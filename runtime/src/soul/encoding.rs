@@ -1,8 +1,9 @@
-//! The bytes of a SOUL.md before anything reads them as Markdown: size, UTF-8, characters that cannot be seen, and
-//! nesting that would make a Markdown parser slow.
+//! The bytes of a SOUL.md before anything reads them as Markdown: size, UTF-8, characters that cannot be
+//! seen, and nesting that would make a Markdown parser slow.
 //!
-//! The one rule: what a person cannot see never reaches the reader. So a file with such characters is refused here,
-//! whole, before its structure is looked at: they could have made the structure another one than it seems.
+//! The one rule: what a person cannot see never reaches the reader. So a file with such characters is refused
+//! here, whole, before its structure is looked at: they could have made the structure another one than it
+//! seems.
 
 use super::diagnostic::{Diagnostic, Findings};
 use super::source::Source;
@@ -80,7 +81,8 @@ fn is_readable(before: Option<char>, character: char, next: Option<char>) -> boo
     match character {
         '\n' | '\t' => true,
         '\r' => next == Some('\n'),
-        // U+FE0F after a symbol asks for its colourful form, as in ⚠️ or 1️⃣; anywhere else it is only hidden.
+        // U+FE0F after a symbol asks for its colourful form, as in ⚠️ or 1️⃣; anywhere else it is only
+        // hidden.
         '\u{fe0f}' => before.is_some_and(|before| {
             matches!(before, '0'..='9' | '#' | '*')
                 || !before.is_ascii() && !before.is_alphanumeric() && !visible::is_invisible(before)

@@ -1,5 +1,5 @@
-//! The nested bullets of one skill, assembled into its [`Grant`]: each key once, each entry by its own parser, and no two
-//! entries that contradict each other.
+//! The nested bullets of one skill, assembled into its [`Grant`]: each key once, each entry by its own
+//! parser, and no two entries that contradict each other.
 
 use std::ops::Range;
 
@@ -150,8 +150,8 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Two grants whose directories overlap would be one merged tree: what is read-only in the one could be written
-    /// through the other.
+    /// Two grants whose directories overlap would be one merged tree: what is read-only in the one could be
+    /// written through the other.
     fn beside_the_others(&self, entry: &str, new: &DirectoryGrant) -> Result<(), EntryError> {
         for old in &self.grant.directories {
             let message = if overlap(&old.location(), &new.location()) {

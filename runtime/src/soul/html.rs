@@ -1,7 +1,8 @@
 //! HTML in a SOUL.md: it grants nothing, and it must not hide from a reader what does.
 //!
-//! A browser hides what follows an open `<div hidden>`, an open comment or an open attribute; a Markdown parser goes on
-//! reading after the next blank line. So HTML must close what it opens within its own block, or the file is refused.
+//! A browser hides what follows an open `<div hidden>`, an open comment or an open attribute; a Markdown
+//! parser goes on reading after the next blank line. So HTML must close what it opens within its own block,
+//! or the file is refused.
 
 /// What a piece of HTML amounts to.
 #[derive(Debug, PartialEq, Eq)]
@@ -58,7 +59,8 @@ pub(super) fn read(html: &str) -> Html {
         rest = attributes.get(end + 1..).unwrap_or_default();
         let tag = tag.to_ascii_lowercase();
         if closing {
-            // An end without a beginning closes nothing that is ours; one across another element closes that too.
+            // An end without a beginning closes nothing that is ours; one across another element closes that
+            // too.
             if let Some(index) = open.iter().rposition(|name| *name == tag) {
                 open.truncate(index);
             }
@@ -117,6 +119,7 @@ mod tests {
             ("<DIV><b></DIV><details>", None),
             ("<div title=\"", None),
             ("<p title=\"</p>", None),
+            ("<br title=\">", None),
             ("<textarea>", None),
             ("<script/>", None),
             ("<?php", None),

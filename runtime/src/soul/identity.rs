@@ -1,4 +1,5 @@
-//! `## Identity`: who the agent is. The name is required, for it makes the id by which everything else knows the agent.
+//! `## Identity`: who the agent is. The name is required, for it makes the id by which everything else knows
+//! the agent.
 
 use std::ops::Range;
 
@@ -111,7 +112,8 @@ pub(super) fn read(sections: &Sections<'_>, source: &Source<'_>, findings: &mut 
     identity
 }
 
-/// The label in lower case and the place of the value, for `Label: value`, `**Label:** value` and `**Label**: value`.
+/// The label in lower case and the place of the value, for `Label: value`, `**Label:** value` and `**Label**:
+/// value`.
 fn label_and_value(source: &Source<'_>, text: &Range<usize>) -> (String, Range<usize>) {
     let raw = source.slice(text);
     let Some(colon) = raw.find(':') else { return (String::new(), text.end..text.end) };

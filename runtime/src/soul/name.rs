@@ -1,6 +1,7 @@
 //! The names that become folders and ids: slugs of skills and channels, and the agent's id from its name.
 //!
-//! A slug finds a file, so it holds nothing that a path, a glob, a shell or a URL would read as more than a letter.
+//! A slug finds a file, so it holds nothing that a path, a glob, a shell or a URL would read as more than a
+//! letter.
 
 use super::keys::Key;
 
@@ -30,7 +31,8 @@ pub(super) fn slug_error(text: &str) -> Option<String> {
     (text.len() > LONGEST).then(|| format!("it is longer than {LONGEST} characters"))
 }
 
-/// Like [`slug_error`], and none of the grants' keys: a bullet that slipped one level out must not become a skill.
+/// Like [`slug_error`], and none of the grants' keys: a bullet that slipped one level out must not become a
+/// skill.
 pub(super) fn entry_error(text: &str) -> Option<String> {
     slug_error(text).or_else(|| Key::parse(text).map(|_| "it is the key of a grant".into()))
 }

@@ -1,7 +1,8 @@
 //! What an agent can reach: the union over its skills, because the model can carry data from one to another.
 //!
-//! A flow is what follows from the union: something private that some skill reads, and a place to which some skill (or a
-//! channel) sends. It is no error, since most useful agents have one; it is what a reviewer must have seen.
+//! A flow is what follows from the union: something private that some skill reads, and a place to which some
+//! skill (or a channel) sends. It is no error, since most useful agents have one; it is what a reviewer must
+//! have seen.
 
 use serde::Serialize;
 
@@ -44,7 +45,8 @@ pub struct Flow {
     pub from_omitted: usize,
     /// Where it can go.
     pub to: Endpoint,
-    /// Whether that place is outside: a public host or a channel, rather than a directory that another skill reads.
+    /// Whether that place is outside: a public host or a channel, rather than a directory that another skill
+    /// reads.
     pub public: bool,
     /// The sink's line, for findings about it.
     #[serde(skip)]

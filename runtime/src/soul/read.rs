@@ -1,7 +1,7 @@
 //! Reading SOUL.md from disk: a regular file of bounded size, opened without waiting for anybody.
 //!
-//! A FIFO in the file's place would hold the program until somebody writes to it, and a device might never end. So the
-//! type and the size of what was opened are known before a byte is read.
+//! A FIFO in the file's place would hold the program until somebody writes to it, and a device might never
+//! end. So the type and the size of what was opened are known before a byte is read.
 
 use std::fmt;
 use std::fs::File;

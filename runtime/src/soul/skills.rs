@@ -73,7 +73,8 @@ pub(super) fn read(blocks: &[&Block], source: &Source<'_>, findings: &mut Findin
     skills
 }
 
-/// The places of a top-level bullet's text, slug and value; nothing for a bullet of plain prose, which is warned of.
+/// The places of a top-level bullet's text, slug and value; nothing for a bullet of plain prose, which is
+/// warned of.
 pub(super) fn head(
     section: Section,
     bullet: &Bullet<'_>,
@@ -132,7 +133,8 @@ pub(super) fn head(
     Ok(Some(pair))
 }
 
-/// Whether a text of one or more lines is plain prose: nothing in it looks like a separator, and it is no slug.
+/// Whether a text of one or more lines is plain prose: nothing in it looks like a separator, and it is no
+/// slug.
 fn is_prose(text: &str) -> bool {
     !text.contains(':') && text.split_whitespace().nth(1).is_some()
 }
@@ -143,8 +145,8 @@ fn is_grant(block: &Block, source: &Source<'_>) -> bool {
     Key::parse(first).is_some()
 }
 
-/// A purpose may be emphasised and hold code; whatever else a page shows otherwise is refused, since the model reads
-/// the source and the reviewer the page.
+/// A purpose may be emphasised and hold code; whatever else a page shows otherwise is refused, since the
+/// model reads the source and the reviewer the page.
 pub(super) fn prose(block: &Block, at: &Range<usize>, source: &Source<'_>) -> Result<(), EntryError> {
     for inline in block.inlines.iter().filter(|inline| inline.at().start >= at.start) {
         let what = match inline {

@@ -1,7 +1,7 @@
 //! The text of one SOUL.md and where in it something stands.
 //!
-//! Every range in the reader is a byte range of this text, so that values come from the raw source and errors name
-//! the place that a person sees: lines from 1, columns in characters from 1.
+//! Every range in the reader is a byte range of this text, so that values come from the raw source and errors
+//! name the place that a person sees: lines from 1, columns in characters from 1.
 
 use std::ops::Range;
 

@@ -1,7 +1,7 @@
 //! What stands behind each rule: whether this program enforces it, or whether only the model is asked.
 //!
-//! The one rule: never claim enforcement that is not there. A rule is `enforced` only by something that this build does,
-//! and a rule that merely resembles a known one is `advisory`.
+//! The one rule: never claim enforcement that is not there. A rule is `enforced` only by something that this
+//! build does, and a rule that merely resembles a known one is `advisory`.
 
 use serde::Serialize;
 

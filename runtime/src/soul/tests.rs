@@ -1,4 +1,5 @@
-//! SOUL.md from outside: the corpus of attacks, the messages that a person reads, and what no text may ever do.
+//! SOUL.md from outside: the corpus of attacks, the messages that a person reads, and what no text may ever
+//! do.
 
 mod corpus;
 mod hostile;

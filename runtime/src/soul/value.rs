@@ -1,9 +1,10 @@
 //! The value of a grant, split at commas into entries, each with its way back to the source.
 //!
-//! A comma inside backticks or parentheses splits nothing. Text in backticks is literal: the backticks go away, and
-//! what is between them is the entry or a part of it. For `env` and `secrets` this means that a value with a comma is
-//! written `` `GREETING=hello, world` `` (or with only the value in backticks), since a bare comma always begins the next
-//! entry. Directories keep their backticks, because there a path in backticks is read by other rules than a bare one.
+//! A comma inside backticks or parentheses splits nothing. Text in backticks is literal: the backticks go
+//! away, and what is between them is the entry or a part of it. For `env` and `secrets` this means that a
+//! value with a comma is written `` `GREETING=hello, world` `` (or with only the value in backticks), since a
+//! bare comma always begins the next entry. Directories keep their backticks, because there a path in
+//! backticks is read by other rules than a bare one.
 
 use std::ops::Range;
 
@@ -169,4 +170,28 @@ fn entry(run: &[Piece], keeps_backticks: bool) -> Entry {
         entry.push('`', end_of_last);
     }
     entry
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::outline::Shape;
+    use super::*;
+
+    /// Whatever the Markdown parser leaves out of its events, a value with a hole in it is not read.
+    #[test]
+    fn what_the_page_leaves_out_of_a_value_is_an_error() {
+        let source = Source::new("SOUL.md", "./a, ./b");
+        let read = |places: &[(usize, usize)]| {
+            let inlines =
+                places.iter().map(|(start, end)| Inline::Text { at: *start..*end, plain: true }).collect();
+            let shape = Shape::Item { ordered: false };
+            let block = Block { shape, at: 0..8, depth: 1, foreign: false, inlines, shown: String::new() };
+            entries(&block, &(0..8), true, &source).map(|entries| entries.len())
+        };
+        assert_eq!(read(&[(0, 8)]), Ok(2));
+        assert_eq!(read(&[(0, 3), (3, 8)]), Ok(2));
+        assert!(read(&[(0, 3), (4, 8)]).is_err());
+        assert!(read(&[(1, 8)]).is_err());
+        assert!(read(&[(0, 7)]).is_err());
+    }
 }

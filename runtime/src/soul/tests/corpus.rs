@@ -1,5 +1,5 @@
-//! Every case of the corpus as a table: the verdict, the line of the error, the exact grants, and what must never be
-//! granted under any reading.
+//! Every case of the corpus as a table: the verdict, the line of the error, the exact grants, and what must
+//! never be granted under any reading.
 
 use base64::Engine;
 use serde_json::Value;

@@ -1,4 +1,5 @@
-//! Texts that were made to slow the reader down, to overflow it, or to grant from where nothing may be granted.
+//! Texts that were made to slow the reader down, to overflow it, or to grant from where nothing may be
+//! granted.
 
 use std::time::{Duration, Instant};
 
@@ -259,8 +260,8 @@ proptest! {
         let _ = Soul::parse("SOUL.md", &bytes);
     }
 
-    /// A reading by lines, that knows no Markdown at all, finds every skill that was granted: on its own line, at the
-    /// left edge, below `## Skills`.
+    /// A reading by lines, that knows no Markdown at all, finds every skill that was granted: on its own
+    /// line, at the left edge, below `## Skills`.
     #[test]
     fn a_granted_skill_stands_in_the_open(pieces in prop::collection::vec(piece(), 0..30)) {
         let text = format!("## Identity\n- Name: Echo\n## Skills\n- clock: x\n{}", pieces.concat());

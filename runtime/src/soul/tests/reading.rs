@@ -64,8 +64,34 @@ fn the_example_of_the_design_is_read() {
       "sha256": null
     }
     "#);
-    insta::assert_snapshot!(view["rules"], @r#"[{"text":"Never execute code or system commands","line":7,"standing":"enforced","by":"components cannot start processes: no import for it exists"},{"text":"All outputs must be logged to HEARTBEAT.md","line":8,"standing":"advisory","by":"only the model is asked: the gateway that keeps HEARTBEAT.md is not part of this build"}]"#);
-    insta::assert_snapshot!(view["channels"], @r#"[{"kind":"slack","target":"content-team","line":19,"approve":["always"]}]"#);
+    insta::assert_snapshot!(serde_json::to_string_pretty(&view["rules"]).unwrap(), @r#"
+    [
+      {
+        "text": "Never execute code or system commands",
+        "line": 7,
+        "standing": "enforced",
+        "by": "components cannot start processes: no import for it exists"
+      },
+      {
+        "text": "All outputs must be logged to HEARTBEAT.md",
+        "line": 8,
+        "standing": "advisory",
+        "by": "only the model is asked: the gateway that keeps HEARTBEAT.md is not part of this build"
+      }
+    ]
+    "#);
+    insta::assert_snapshot!(serde_json::to_string_pretty(&view["channels"]).unwrap(), @r#"
+    [
+      {
+        "kind": "slack",
+        "target": "content-team",
+        "line": 19,
+        "approve": [
+          "always"
+        ]
+      }
+    ]
+    "#);
     insta::assert_snapshot!(serde_json::to_string_pretty(&view["reach"]["flows"][0]).unwrap(), @r#"
     {
       "from": [

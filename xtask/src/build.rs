@@ -13,6 +13,10 @@ pub(crate) fn skills() -> Result<()> {
     say("building the standard skills");
     build("skills")?;
     for source in folders(&root().join("skills"))? {
+        // Libraries that skills share have no `SKILL.md`.
+        if !source.join("SKILL.md").is_file() {
+            continue;
+        }
         assemble(&source, &root().join("target/skills"))?;
     }
     Ok(())

@@ -4,7 +4,6 @@ use crate::sandbox::log::CallLog;
 use crate::sandbox::state::CallState;
 
 mod bindings {
-    #![expect(missing_docs, reason = "generated from wit/, which documents itself")]
     wasmtime::component::bindgen!({ path: "../wit", world: "compute" });
 }
 

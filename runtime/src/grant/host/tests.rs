@@ -275,6 +275,39 @@ fn a_target_is_read_strictly() {
 }
 
 #[test]
+fn a_malformed_target_says_why() {
+    let number = MalformedTarget::Name(name::NameError::Number);
+    for (url, why) in [
+        ("https://user:pass@api.example.com/", MalformedTarget::Userinfo),
+        ("https://api.example.com@evil.com/", MalformedTarget::Userinfo),
+        ("https://[::1]@evil.com/", MalformedTarget::Userinfo),
+        ("https://api.example.com\\@evil.com/", MalformedTarget::Userinfo),
+        ("ftp://api.example.com/", MalformedTarget::Scheme),
+        ("https:/api.example.com", MalformedTarget::Scheme),
+        ("https://api.example.com/a b", MalformedTarget::Character),
+        ("https://b\u{fc}cher.example/", MalformedTarget::Character),
+        ("https://[::1", MalformedTarget::Brackets),
+        ("https://[fe80::1%25lo]", MalformedTarget::Brackets),
+        ("https://[127.0.0.1]", MalformedTarget::Brackets),
+        ("https://api.example.com:0", MalformedTarget::Port),
+        ("https://api.example.com:65979", MalformedTarget::Port),
+        ("https://api.example.com:+443", MalformedTarget::Port),
+        ("https://[::1]443", MalformedTarget::Port),
+        ("https://2130706433/", number),
+        ("https://127.1/", number),
+        ("https://0x7f.1/", number),
+        ("https://127.0.0.1./", number),
+        ("https://api.example.0x/", number),
+        ("https://a_b.example.com/", MalformedTarget::Name(name::NameError::Underscore)),
+        ("https://api%2eexample.com/", MalformedTarget::Name(name::NameError::Character('%'))),
+        ("https://api..example.com/", MalformedTarget::Name(name::NameError::EmptyLabel)),
+        ("https:///", MalformedTarget::Name(name::NameError::Empty)),
+    ] {
+        assert_eq!(Target::from_url(url), Err(why), "{url}");
+    }
+}
+
+#[test]
 fn the_ceiling_denies_before_it_allows() {
     let list = |entries: &[&str]| entries.iter().map(|&entry| entry.to_owned()).collect::<Vec<_>>();
     let ceiling = HostCeiling::parse(

@@ -10,7 +10,8 @@ use crate::sandbox::overseer::BoxFuture;
 
 /// Resolves host names.
 pub trait Resolver: Send + Sync + 'static {
-    /// The addresses of a name, which is lower case and without a trailing dot. No address is a name that does not exist.
+    /// The addresses of a name, which is lower case and without a trailing dot. No address is a name that
+    /// does not exist.
     fn resolve<'a>(&'a self, name: &'a str) -> BoxFuture<'a, io::Result<Vec<IpAddr>>>;
 }
 
@@ -54,8 +55,9 @@ impl Resolver for SystemResolver {
     }
 }
 
-/// The name as the system is asked for it. The dot at the end keeps search domains out: `api.example.com` must not
-/// become `api.example.com.corp.example`, which somebody else may own. A name of one label lives by them.
+/// The name as the system is asked for it. The dot at the end keeps search domains out: `api.example.com`
+/// must not become `api.example.com.corp.example`, which somebody else may own. A name of one label lives by
+/// them.
 fn absolute(name: &str) -> String {
     if name.contains('.') { format!("{name}.") } else { name.to_owned() }
 }

@@ -1,9 +1,10 @@
-//! What an IP address is, whatever its spelling: public, or one of the kinds that a skill does not reach by a name.
+//! What an IP address is, whatever its spelling: public, or one of the kinds that a skill does not reach by a
+//! name.
 //!
-//! The name in a request says nothing about where it leads: whoever owns a name can point it at `127.0.0.1`, at a
-//! cloud's metadata service or into the operator's own network. So every address is classified here before anything
-//! connects to it. The one rule: an address that carries another one inside (mapped, NAT64, 6to4, …) is never public,
-//! because what it leads to is decided by routers that we can't see.
+//! The name in a request says nothing about where it leads: whoever owns a name can point it at `127.0.0.1`,
+//! at a cloud's metadata service or into the operator's own network. So every address is classified here
+//! before anything connects to it. The one rule: an address that carries another one inside (mapped, NAT64,
+//! 6to4, …) is never public, because what it leads to is decided by routers that we can't see.
 
 pub mod judgement;
 pub mod metadata;
@@ -33,7 +34,8 @@ pub enum AddressClass {
     },
 }
 
-/// ISATAP's interface identifiers, `::0:5efe:a.b.c.d` and `::200:5efe:a.b.c.d` (RFC 5214 section 6.1), under any prefix.
+/// ISATAP's interface identifiers, `::0:5efe:a.b.c.d` and `::200:5efe:a.b.c.d` (RFC 5214 section 6.1), under
+/// any prefix.
 const ISATAP: [u32; 2] = [0x0000_5efe, 0x0200_5efe];
 
 impl AddressClass {
@@ -116,7 +118,8 @@ fn embedded(address: Ipv6Addr) -> Option<(&'static str, Ipv4Addr)> {
         return Some(("NAT64", low));
     }
     if (a, b, c) == (0x64, 0xff9b, 1) {
-        return Some(("local NAT64", low)); // RFC 8215: where the address stands depends on the prefix length in use
+        // RFC 8215: where the address stands depends on the prefix length in use.
+        return Some(("local NAT64", low));
     }
     if a == 0x2002 {
         return Some(("6to4", Ipv4Addr::from((bits >> 80) as u32)));

@@ -1,9 +1,9 @@
 //! A granted host: one entry of a `hosts` line, `[METHOD …] [scheme://]host[:port] [(private RANGE)]`.
 //!
-//! An entry is read once, strictly: whatever two readers could take for two hosts is an error with the spelling that
-//! would do. There is one matcher for the whole program ([`permits`]), which never looks at text again: it compares
-//! an entry's parts with those of a [`Target`]. The one rule: an entry that cannot be enforced to the letter, or can
-//! never match, does not parse.
+//! An entry is read once, strictly: whatever two readers could take for two hosts is an error with the
+//! spelling that would do. There is one matcher for the whole program ([`permits`]), which never looks at
+//! text again: it compares an entry's parts with those of a [`Target`]. The one rule: an entry that cannot be
+//! enforced to the letter, or can never match, does not parse.
 
 pub mod ceiling;
 mod entry;
@@ -70,7 +70,8 @@ impl HostGrant {
         &self.rule
     }
 
-    /// The methods that the entry allows, upper case, in the order written; without any written, `GET` and `HEAD`.
+    /// The methods that the entry allows, upper case, in the order written; without any written, `GET` and
+    /// `HEAD`.
     #[must_use]
     pub fn methods(&self) -> &[&'static str] {
         if self.methods.is_empty() { DEFAULT_METHODS } else { &self.methods }
@@ -122,7 +123,8 @@ impl HostGrant {
     }
 }
 
-/// Reads back as the same entry: methods, scheme, host, a port that is not the scheme's own, the private range.
+/// Reads back as the same entry: methods, scheme, host, a port that is not the scheme's own, the private
+/// range.
 impl fmt::Display for HostGrant {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.text)

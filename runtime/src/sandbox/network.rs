@@ -1,13 +1,13 @@
 //! The network: `wasi:http` requests, and nothing else, to the hosts that a skill was granted.
 //!
-//! No default way to send a request is compiled into the engine, so this is the only one. Every request takes one
-//! path (`call`): read the target strictly, then the operator's ceiling, the grant, the method, the counts, the
-//! overseer; then one lookup, whose every answer is judged; then a connection to exactly the judged address, TLS for
-//! the very name that matched, and the request. Nothing is looked up twice, no redirect is followed, no variable of
-//! the environment changes where a request goes.
+//! No default way to send a request is compiled into the engine, so this is the only one. Every request takes
+//! one path (`call`): read the target strictly, then the operator's ceiling, the grant, the method, the
+//! counts, the overseer; then one lookup, whose every answer is judged; then a connection to exactly the
+//! judged address, TLS for the very name that matched, and the request. Nothing is looked up twice, no
+//! redirect is followed, no variable of the environment changes where a request goes.
 //!
-//! [`NetworkConfig`] is the operator's, [`Network`] is one for the program, [`SkillNetwork`] one for each bound skill
-//! (connections are never shared between skills).
+//! [`NetworkConfig`] is the operator's, [`Network`] is one for the program, [`SkillNetwork`] one for each
+//! bound skill (connections are never shared between skills).
 
 mod attempt;
 pub(crate) mod call;
@@ -44,8 +44,8 @@ pub use resolve::{Resolver, SystemResolver};
 /// Asked before bytes leave, with how many; the denial ends the request. For budgets that outlast one call.
 pub type EgressBudget = Arc<dyn Fn(u64) -> Result<(), Denial> + Send + Sync>;
 
-/// Lookups that one skill may have under way. A lookup can't be cancelled once the system's resolver has it, so a
-/// skill that owns a slow name server could otherwise use up every thread that resolves names.
+/// Lookups that one skill may have under way. A lookup can't be cancelled once the system's resolver has it,
+/// so a skill that owns a slow name server could otherwise use up every thread that resolves names.
 const LOOKUPS_PER_SKILL: usize = 4;
 
 /// The way out of this program, one for all skills.

@@ -1,7 +1,8 @@
 //! The second layer of every request: may this entry lead to this address?
 //!
-//! The name matched already. What it resolved to must be public, or private where the entry says so; this machine
-//! itself only where the entry is that very literal. Metadata services and the gateway's own listeners never.
+//! The name matched already. What it resolved to must be public, or private where the entry says so; this
+//! machine itself only where the entry is that very literal. Metadata services and the gateway's own
+//! listeners never.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};

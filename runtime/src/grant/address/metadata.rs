@@ -1,8 +1,9 @@
-//! Cloud metadata services: the addresses and names at which a machine in a cloud is handed its own credentials.
+//! Cloud metadata services: the addresses and names at which a machine in a cloud is handed its own
+//! credentials.
 //!
-//! One GET to any of them is a stolen identity, so no entry of any SOUL.md opens them, not even by name or literally.
-//! Some lie in private or even public space, where no general rule would catch them: hence a table, with whose each
-//! is, which `soulbound explain metadata` prints.
+//! One GET to any of them is a stolen identity, so no entry of any SOUL.md opens them, not even by name or
+//! literally. Some lie in private or even public space, where no general rule would catch them: hence a
+//! table, with whose each is, which `soulbound explain metadata` prints.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -1,8 +1,8 @@
 //! The addresses of this machine and the sockets that the gateway itself listens on.
 //!
-//! Loopback is not only `127.0.0.1`: a service bound to all interfaces answers at every address that the machine has.
-//! The list is taken anew whenever something is about to connect, since interfaces come and go; if it can't be had,
-//! nothing connects.
+//! Loopback is not only `127.0.0.1`: a service bound to all interfaces answers at every address that the
+//! machine has. The list is taken anew whenever something is about to connect, since interfaces come and go;
+//! if it can't be had, nothing connects.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};

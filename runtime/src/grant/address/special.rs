@@ -1,8 +1,8 @@
-//! The blocks of addresses that are not the public internet: the IANA special-purpose registries for IPv4 and IPv6
-//! (as of 2026), multicast, and all of IPv6 outside `2000::/3`.
+//! The blocks of addresses that are not the public internet: the IANA special-purpose registries for IPv4 and
+//! IPv6 (as of 2026), multicast, and all of IPv6 outside `2000::/3`.
 //!
-//! One table, one copy: every check in this program asks it. A block that IANA calls globally reachable but that no
-//! website lives in (AS112, AMT, ORCHID) is listed too: refusing it costs nobody anything.
+//! One table, one copy: every check in this program asks it. A block that IANA calls globally reachable but
+//! that no website lives in (AS112, AMT, ORCHID) is listed too: refusing it costs nobody anything.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

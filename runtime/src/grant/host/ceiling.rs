@@ -1,7 +1,8 @@
 //! The operator's ceiling on hosts: what any agent may reach at most, from `gateway.toml`.
 //!
-//! Entries are `[scheme://]host[:port]`; here a scheme or port that is not written means any. Deny wins over allow; a
-//! denied wildcard includes the apex; a denied address or network is judged on what a name resolves to as well.
+//! Entries are `[scheme://]host[:port]`; here a scheme or port that is not written means any. Deny wins over
+//! allow; a denied wildcard includes the apex; a denied address or network is judged on what a name resolves
+//! to as well.
 
 use std::net::IpAddr;
 
@@ -37,8 +38,8 @@ pub enum CeilingRefusal<'a> {
 }
 
 impl HostCeiling {
-    /// Reads the two lists. Without an allow list there is no restriction; an empty one allows nothing. `rule` makes
-    /// the place of an entry from its list's name and its text.
+    /// Reads the two lists. Without an allow list there is no restriction; an empty one allows nothing.
+    /// `rule` makes the place of an entry from its list's name and its text.
     ///
     /// # Errors
     ///

@@ -1,4 +1,5 @@
-//! Reading one `hosts` entry: its methods, its origin, its private range, in this order and each at most once.
+//! Reading one `hosts` entry: its methods, its origin, its private range, in this order and each at most
+//! once.
 
 use std::fmt::Write as _;
 

@@ -1,7 +1,8 @@
-//! IP addresses and networks as text: the canonical dotted quad, any RFC 4291 spelling of IPv6, CIDR without host bits.
+//! IP addresses and networks as text: the canonical dotted quad, any RFC 4291 spelling of IPv6, CIDR without
+//! host bits.
 //!
-//! IPv4 has many old spellings that parsers disagree on (octal, hex, fewer parts), so only one is read. The spellings
-//! of IPv6 mean the same to every parser, so all are read and one is written. A zone is never read.
+//! IPv4 has many old spellings that parsers disagree on (octal, hex, fewer parts), so only one is read. The
+//! spellings of IPv6 mean the same to every parser, so all are read and one is written. A zone is never read.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

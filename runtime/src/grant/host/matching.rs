@@ -1,4 +1,5 @@
-//! The one matcher: may these grants make this request? The network layer, `soulbound why` and the tests all ask here.
+//! The one matcher: may these grants make this request? The network layer, `soulbound why` and the tests all
+//! ask here.
 
 use super::{HostGrant, Target, TargetHost};
 use crate::grant::address::metadata;
@@ -6,7 +7,8 @@ use crate::grant::address::metadata;
 /// Why a request is not granted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HostRefusal<'a> {
-    /// No entry matches scheme, host and port. The nearest: one for the same host, else the first of the line.
+    /// No entry matches scheme, host and port. The nearest: one for the same host, else the first of the
+    /// line.
     NotGranted {
         /// The nearest entry.
         nearest: Option<&'a HostGrant>,

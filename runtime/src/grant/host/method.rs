@@ -1,7 +1,7 @@
 //! The HTTP methods that an entry may name: IANA's registry without `CONNECT` and `TRACE`.
 //!
-//! A closed list, since a misspelled method would be parsed and never match. `CONNECT` would make a tunnel of which
-//! the host sees nothing, `TRACE` reflects what the host adds to a request: neither can be granted.
+//! A closed list, since a misspelled method would be parsed and never match. `CONNECT` would make a tunnel of
+//! which the host sees nothing, `TRACE` reflects what the host adds to a request: neither can be granted.
 
 use super::piece::Piece;
 use crate::grant::EntryError;
@@ -64,7 +64,9 @@ pub(super) fn parse(word: Piece<'_>) -> Result<&'static str, EntryError> {
     let error =
         word.error(format!("expected an HTTP method, found {}", crate::visible::quoted(word.text, 32)));
     Err(match nearest {
-        Some((_, known)) => error.hint(format!("did you mean `{known}`? several hosts are separated by commas")),
-        None => error.hint("an entry is `[METHOD …] [scheme://]host[:port] [(private RANGE)]`; several are separated by commas"),
+        Some((_, known)) => error.hint(format!("did you mean `{known}`? hosts are separated by commas")),
+        None => error.hint(
+            "an entry is `[METHOD …] [scheme://]host[:port] [(private RANGE)]`; entries are separated by commas",
+        ),
     })
 }

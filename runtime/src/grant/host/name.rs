@@ -1,8 +1,8 @@
 //! Host names: one spelling each, or none.
 //!
-//! A name is ASCII letters, digits and hyphens in labels; `xn--` labels must be what IDNA would write. The one rule:
-//! a name that another parser could read as a number or as another name is no name. So `127.1`, `0x7f000001` and
-//! `1.2.3.4.` are refused here and can reach no matcher.
+//! A name is ASCII letters, digits and hyphens in labels; `xn--` labels must be what IDNA would write. The
+//! one rule: a name that another parser could read as a number or as another name is no name. So `127.1`,
+//! `0x7f000001` and `1.2.3.4.` are refused here and can reach no matcher.
 
 use std::fmt;
 
@@ -92,7 +92,8 @@ fn check_label(label: &str) -> Result<(), NameError> {
     if label.starts_with('-') || label.ends_with('-') { Err(NameError::Hyphen) } else { Ok(()) }
 }
 
-/// Whether a last label makes a WHATWG parser read the host as an IPv4 number: all digits, or `0x` and hex digits.
+/// Whether a last label makes a WHATWG parser read the host as an IPv4 number: all digits, or `0x` and hex
+/// digits.
 fn is_number(label: &str) -> bool {
     label.bytes().all(|byte| byte.is_ascii_digit())
         || label.strip_prefix("0x").is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_hexdigit()))

@@ -1,7 +1,7 @@
 //! Which hosts an entry covers: a name, the names below one, an address, a network.
 //!
-//! Names match names and addresses match addresses: a name is never compared with what it resolves to (that is the
-//! second layer, [`crate::grant::address::judge`]), and an address literal never matches a name.
+//! Names match names and addresses match addresses: a name is never compared with what it resolves to (that
+//! is the second layer, [`crate::grant::address::judge`]), and an address literal never matches a name.
 
 use std::fmt;
 use std::net::IpAddr;

@@ -1,8 +1,8 @@
 //! What an entry of SOUL.md may not grant, however well it is spelled.
 //!
-//! Three classes: what reaches further than its reader would think (a wildcard over names of many owners), what must
-//! never be reached (metadata, unspecified, link-local, …), and what could never match, so that a reviewer would
-//! believe in a grant that is not there.
+//! Three classes: what reaches further than its reader would think (a wildcard over names of many owners),
+//! what must never be reached (metadata, unspecified, link-local, …), and what could never match, so that a
+//! reviewer would believe in a grant that is not there.
 
 use std::net::IpAddr;
 
@@ -14,8 +14,9 @@ use super::piece::Piece;
 use crate::grant::EntryError;
 use crate::grant::address::{AddressClass, metadata, special};
 
-/// Names that are no public suffix but have some below them, such as `amazonaws.com`: a wildcard on one of these
-/// covers names of many owners. From the public suffix list of crate `psl` 2.1.247 (its `data/rules.txt`).
+/// Names that are no public suffix but have some below them, such as `amazonaws.com`: a wildcard on one of
+/// these covers names of many owners. From the public suffix list of crate `psl` 2.1.247 (its
+/// `data/rules.txt`).
 const ABOVE_SUFFIXES: &str = include_str!("above_suffix.txt");
 
 type Private<'a> = Option<(Piece<'a>, IpNet)>;
@@ -40,7 +41,7 @@ pub(super) fn check_range(range: Piece<'_>, net: &IpNet) -> Result<(), EntryErro
     }
     Err(range
         .error("a private range lies within `10.0.0.0/8`, `172.16.0.0/12`, `192.168.0.0/16` or `fc00::/7`")
-        .hint("public addresses need no `(private …)`; loopback is granted by a literal such as `http://127.0.0.1:8080`"))
+        .hint("public addresses need no range; loopback is granted by a literal such as `http://127.0.0.1:8080`"))
 }
 
 fn check_name(host: Piece<'_>, name: &str, private: Private<'_>) -> Result<(), EntryError> {
@@ -57,7 +58,8 @@ fn never_names(host: Piece<'_>, name: &str) -> Result<(), EntryError> {
     if let Some(owner) = metadata::owner_of_name(name) {
         return Err(host.error(format!("a metadata service ({owner}), which nothing opens")));
     }
-    // RFC 6761 section 6.3: these are loopback, and loopback is granted by a literal, which can't be redirected.
+    // RFC 6761 section 6.3: these are loopback, and loopback is granted by a literal, which can't be
+    // redirected.
     let loopback = ["localhost", "localdomain", "ip6-localhost", "ip6-loopback"];
     if loopback.iter().any(|local| name == *local || is_below(name, local)) {
         return Err(host
@@ -87,7 +89,8 @@ fn check_wildcard(host: Piece<'_>, suffix: &str, private: Private<'_>) -> Result
 }
 
 fn is_on_or_above_public_suffix(name: &str) -> bool {
-    // The second question catches rules like `*.ck`: `ck` itself is listed otherwise, every name below is a suffix.
+    // The second question catches rules like `*.ck`: `ck` itself is listed otherwise, every name below is a
+    // suffix.
     let probe = format!("x.{name}");
     let on = psl::suffix_str(name).is_some_and(|suffix| suffix == name);
     let directly_above = psl::suffix_str(&probe).is_some_and(|suffix| suffix == probe);

@@ -1,7 +1,7 @@
 //! Reading `[scheme://]host[:port]`: the form that SOUL.md's entries and gateway.toml's share.
 //!
-//! Form only; what an entry of SOUL.md may not grant is in the policy beside it. An operator's ceiling may say things
-//! that a grant may not (deny all of `10.0.0.0/8`, say).
+//! Form only; what an entry of SOUL.md may not grant is in the policy beside it. An operator's ceiling may
+//! say things that a grant may not (deny all of `10.0.0.0/8`, say).
 
 use ipnet::IpNet;
 

@@ -1,7 +1,9 @@
-//! Where a request wants to go: scheme, host and port, read strictly from a URL or from what `wasi:http` hands over.
+//! Where a request wants to go: scheme, host and port, read strictly from a URL or from what `wasi:http`
+//! hands over.
 //!
-//! Parsers disagree about userinfo, backslashes, percent signs, control characters and old number spellings, and every
-//! disagreement has been somebody's hole. The one rule: a text on which two parsers could differ is malformed.
+//! Parsers disagree about userinfo, backslashes, percent signs, control characters and old number spellings,
+//! and every disagreement has been somebody's hole. The one rule: a text on which two parsers could differ is
+//! malformed.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -109,7 +111,8 @@ impl fmt::Display for MalformedTarget {
 impl std::error::Error for MalformedTarget {}
 
 impl Target {
-    /// Reads the origin of an absolute URL; its path, query and fragment are checked for stray characters only.
+    /// Reads the origin of an absolute URL; its path, query and fragment are checked for stray characters
+    /// only.
     ///
     /// # Errors
     ///
@@ -123,7 +126,8 @@ impl Target {
         Self::from_parts(scheme, authority)
     }
 
-    /// Reads a scheme and an authority, as `wasi:http` gives them. An empty port is the scheme's own (RFC 3986, 3.2.3).
+    /// Reads a scheme and an authority, as `wasi:http` gives them. An empty port is the scheme's own (RFC
+    /// 3986, 3.2.3).
     ///
     /// # Errors
     ///

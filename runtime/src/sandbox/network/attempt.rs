@@ -1,7 +1,7 @@
 //! A request that the grant and the overseer let go on: written down exactly once, whatever becomes of it.
 //!
-//! A lookup is already an effect (the name goes out). So a call that is killed between the lookup and the connection
-//! must have left its record: dropping an attempt that was not refused records it as allowed.
+//! A lookup is already an effect (the name goes out). So a call that is killed between the lookup and the
+//! connection must have left its record: dropping an attempt that was not refused records it as allowed.
 
 use std::sync::Arc;
 

@@ -178,8 +178,8 @@ impl Call {
         Err(self.refuse(&target.to_string(), method, denial))
     }
 
-    /// The path and query, which stand in the request line as they are. An absolute URL there would address the
-    /// request to another host behind the same server (GHSA-5qpp).
+    /// The path and query, which stand in the request line as they are. An absolute URL there would address
+    /// the request to another host behind the same server (GHSA-5qpp).
     fn read_path(&self, uri: &Uri, target: &Target, method: &str) -> Result<String, Error> {
         let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
         let path = format!("{}{query}", if uri.path().is_empty() { "/" } else { uri.path() });
@@ -222,7 +222,8 @@ impl Call {
             .map_err(|denial| self.refuse(&target.to_string(), method, denial))
     }
 
-    /// The request as it goes over the wire, weighed and charged. Charged before the lookup: a name carries bytes too.
+    /// The request as it goes over the wire, weighed and charged. Charged before the lookup: a name carries
+    /// bytes too.
     fn build(
         &self,
         parts: http::request::Parts,
@@ -269,7 +270,8 @@ impl Call {
         let resolver = Arc::clone(&self.skill.network.config.resolver);
         let lookup = async move {
             let slot = lookups.acquire_owned().await.map_err(std::io::Error::other)?;
-            // Detached, so that the slot stays taken until the lookup is over, even if the caller is not there any more.
+            // Detached, so that the slot stays taken until the lookup is over, even if the caller is not
+            // there any more.
             let lookup = tokio::spawn(async move {
                 let found = resolver.resolve(&name).await;
                 drop(slot);
@@ -285,7 +287,8 @@ impl Call {
         }
     }
 
-    /// Judges every answer. One bad answer among good ones refuses all: a mixed answer is how rebinding looks.
+    /// Judges every answer. One bad answer among good ones refuses all: a mixed answer is how rebinding
+    /// looks.
     fn judge(
         &self,
         target: &Target,
@@ -311,7 +314,8 @@ impl Call {
         Ok(Ok(judged))
     }
 
-    /// Sends the request over an idle connection of the same origin or a new one, and waits for the response's head.
+    /// Sends the request over an idle connection of the same origin or a new one, and waits for the
+    /// response's head.
     async fn exchange(
         &self,
         mut request: Request<RequestBody>,

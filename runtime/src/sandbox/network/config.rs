@@ -15,8 +15,9 @@ use crate::grant::host::HostCeiling;
 pub struct NetworkConfig {
     /// Who resolves names.
     pub resolver: Arc<dyn Resolver>,
-    /// Who opens TCP connections. A seam for tests and embedding programs, which may lead an address to a recording
-    /// server: it comes after every check and is set by code only, by no SOUL.md, no gateway.toml and no variable.
+    /// Who opens TCP connections. A seam for tests and embedding programs, which may lead an address to a
+    /// recording server: it comes after every check and is set by code only, by no SOUL.md, no gateway.toml
+    /// and no variable.
     pub dialer: Arc<dyn Dialer>,
     /// Certificates in PEM that are trusted beside the public ones.
     pub extra_ca_pem: Option<Vec<u8>>,
@@ -44,7 +45,8 @@ impl Default for NetworkConfig {
     }
 }
 
-/// How much one call may use of the network, and how long each step may take. A guest's own timeouts only shorten.
+/// How much one call may use of the network, and how long each step may take. A guest's own timeouts only
+/// shorten.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NetworkLimits {
     /// For lookup, connection and TLS together.

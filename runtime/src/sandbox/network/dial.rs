@@ -1,4 +1,5 @@
-//! Opening a TCP connection to an address that was judged. There is no name here, so nothing can be looked up again.
+//! Opening a TCP connection to an address that was judged. There is no name here, so nothing can be looked up
+//! again.
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,5 +1,5 @@
-//! Headers that a guest can neither set nor see: those that decide where a request goes, how it is framed, and whether
-//! a server takes it for another method or another URL than the one that was checked.
+//! Headers that a guest can neither set nor see: those that decide where a request goes, how it is framed,
+//! and whether a server takes it for another method or another URL than the one that was checked.
 
 use std::sync::{Arc, LazyLock};
 

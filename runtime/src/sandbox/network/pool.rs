@@ -1,7 +1,8 @@
 //! Idle connections of one skill, each for one origin at one judged address.
 //!
-//! A connection is given back only when a response was read to its end, and taken out only for the same scheme, host,
-//! port and address: nothing is coalesced, whatever a certificate covers. Every skill has a pool of its own.
+//! A connection is given back only when a response was read to its end, and taken out only for the same
+//! scheme, host, port and address: nothing is coalesced, whatever a certificate covers. Every skill has a
+//! pool of its own.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -70,7 +71,8 @@ impl Lease {
 }
 
 impl Pool {
-    /// Takes a connection to the target at one of the addresses that this request's own lookup was judged to lead to.
+    /// Takes a connection to the target at one of the addresses that this request's own lookup was judged to
+    /// lead to.
     pub(super) async fn take(self: &Arc<Self>, target: &Target, addresses: &[SocketAddr]) -> Option<Lease> {
         while let Some(Idle { origin, mut connection, .. }) = self.pop(target, addresses) {
             if matches!(timeout(SETTLING, connection.is_usable()).await, Ok(true)) {

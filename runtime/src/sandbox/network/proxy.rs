@@ -1,7 +1,7 @@
 //! The operator's proxy: every connection becomes a `CONNECT` to the address that was checked.
 //!
-//! To the address and not to the name, for http and https alike: a proxy that resolved the name itself would undo the
-//! second layer. The proxy sees addresses and, of https, nothing else.
+//! To the address and not to the name, for http and https alike: a proxy that resolved the name itself would
+//! undo the second layer. The proxy sees addresses and, of https, nothing else.
 
 use std::fmt;
 use std::net::SocketAddr;

@@ -1,8 +1,8 @@
 //! The sentences of the network's denials: who may not reach what, by which line, and how to ask why.
 //!
-//! The first line goes to the model, so it holds what the model chose, quoted and cut, and never an address that a
-//! name resolved to: that would map the operator's network for it. A hint never proposes to grant what was chosen at
-//! run time.
+//! The first line goes to the model, so it holds what the model chose, quoted and cut, and never an address
+//! that a name resolved to: that would map the operator's network for it. A hint never proposes to grant what
+//! was chosen at run time.
 
 use std::net::IpAddr;
 
@@ -117,8 +117,8 @@ fn with_rule(denial: Denial, rule: Option<&RuleRef>) -> Denial {
     }
 }
 
-/// The command that explains the refusal, only if nothing in it needs quoting: what a guest chose must not become part
-/// of a line that somebody pastes into a shell.
+/// The command that explains the refusal, only if nothing in it needs quoting: what a guest chose must not
+/// become part of a line that somebody pastes into a shell.
 fn with_hint(denial: Denial, witness: &Witness, target: &Target, method: Option<&str>) -> Denial {
     let url = target.origin();
     let plain = |text: &str| {

@@ -10,7 +10,8 @@ use crate::sandbox::overseer::BoxFuture;
 
 /// Resolves host names.
 pub trait Resolver: Send + Sync + 'static {
-    /// The addresses of a name, which is lower case and without a trailing dot. No address is a name that does not exist.
+    /// The addresses of a name, which is lower case and without a trailing dot. No address is a name that
+    /// does not exist.
     fn resolve<'a>(&'a self, name: &'a str) -> BoxFuture<'a, io::Result<Vec<IpAddr>>>;
 }
 
@@ -39,9 +40,7 @@ impl Default for SystemResolver {
 
 impl Resolver for SystemResolver {
     fn resolve<'a>(&'a self, name: &'a str) -> BoxFuture<'a, io::Result<Vec<IpAddr>>> {
-        // The dot at the end keeps search domains out: `api.example.com` must not become
-        // `api.example.com.corp.example`, which somebody else may own. A name of one label lives by them.
-        let name = if name.contains('.') { format!("{name}.") } else { name.to_owned() };
+        let name = absolute(name);
         let slots = Arc::clone(&self.slots);
         Box::pin(async move {
             let slot = slots.acquire_owned().await.map_err(io::Error::other)?;
@@ -53,5 +52,29 @@ impl Resolver for SystemResolver {
             };
             tokio::task::spawn_blocking(lookup).await.map_err(io::Error::other)?
         })
+    }
+}
+
+/// The name as the system is asked for it. The dot at the end keeps search domains out: `api.example.com`
+/// must not become `api.example.com.corp.example`, which somebody else may own. A name of one label lives by
+/// them.
+fn absolute(name: &str) -> String {
+    if name.contains('.') { format!("{name}.") } else { name.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_domain_is_never_appended_to_a_full_name() {
+        assert_eq!(absolute("api.example.com"), "api.example.com.");
+        assert_eq!(absolute("nas"), "nas");
+    }
+
+    #[tokio::test]
+    async fn the_systems_resolver_answers() {
+        let found = SystemResolver::new().resolve("localhost").await.unwrap();
+        assert!(found.iter().all(IpAddr::is_loopback) && !found.is_empty());
     }
 }

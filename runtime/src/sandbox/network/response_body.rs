@@ -1,7 +1,7 @@
 //! A response's body on its way in: counted, timed, and cut off at the limit.
 //!
-//! It owns the connection that it comes from. Read to its end, it gives the connection back; dropped before, it closes
-//! it, so that no later request can be answered with what was left of this one.
+//! It owns the connection that it comes from. Read to its end, it gives the connection back; dropped before,
+//! it closes it, so that no later request can be answered with what was left of this one.
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -13,8 +13,8 @@ use wasmtime_wasi_http::Error;
 use super::NetworkError;
 use crate::grant::host::TargetHost;
 
-/// Reads the operator's certificates, each of which must be usable: one that is skipped silently would be looked for
-/// in vain when a connection fails.
+/// Reads the operator's certificates, each of which must be usable: one that is skipped silently would be
+/// looked for in vain when a connection fails.
 pub(super) fn read_roots(pem: Option<&[u8]>) -> Result<Vec<CertificateDer<'static>>, NetworkError> {
     let Some(pem) = pem else { return Ok(Vec::new()) };
     let unusable = |reason: String| NetworkError::ExtraCa(reason);

@@ -1,4 +1,5 @@
-//! The hosts corpus, each case through the parser, the matcher and a real request. The oracle is who was contacted.
+//! The hosts corpus, each case through the parser, the matcher and a real request. The oracle is who was
+//! contacted.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -51,8 +52,8 @@ struct Case {
     why: String,
 }
 
-/// Where the corpus leaves the verdict to the design and the design decides otherwise than the recommendation, or the
-/// case has none.
+/// Where the corpus leaves the verdict to the design and the design decides otherwise than the
+/// recommendation, or the case has none.
 const DECIDED: &[(&str, bool)] = &[
     ("H0067", true),  // a wildcard covers any depth
     ("H0400", true),  // a scheme in a grant is honoured
@@ -219,7 +220,8 @@ async fn exchange(case: &Case, call: &TestCall) -> bool {
     }
 }
 
-/// Where a guest would go next: the redirect, the next of a sequence, or for what must not be acted on, the same again.
+/// Where a guest would go next: the redirect, the next of a sequence, or for what must not be acted on, the
+/// same again.
 fn follow(case: &Case, response: &Response<WasiBody>) -> Option<String> {
     if let Some(location) = response.headers().get("location") {
         return Some(join(&case.first_url(), location.to_str().unwrap()));
@@ -230,7 +232,8 @@ fn follow(case: &Case, response: &Response<WasiBody>) -> Option<String> {
     }
 }
 
-/// The oracle: every address dialled is one that a granted name or literal leads to, and not one on the case's list.
+/// The oracle: every address dialled is one that a granted name or literal leads to, and not one on the
+/// case's list.
 fn contacted_only_what_is_granted(case: &Case, world: &World) -> Result<(), String> {
     let grants = case.grants().unwrap_or_default();
     for name in world.asked() {
@@ -311,7 +314,8 @@ fn no_variable_of_the_environment_reroutes_a_request() {
     let at = format!("http://{}", trap.local_addr().unwrap());
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join(".netrc"), "machine api.example.com login x password y\n").unwrap();
-    // The whole corpus again, in a process of its own, in which every variable that any client honours is set.
+    // The whole corpus again, in a process of its own, in which every variable that any client honours is
+    // set.
     let mut child = std::process::Command::new(std::env::current_exe().unwrap());
     child.args([ALL, "--exact", "--test-threads=1"]).env("HOME", home.path()).env("NO_PROXY", "");
     for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "FTP_PROXY", "CGI_HTTP_PROXY"] {

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wasmtime_wasi_http::{Error, WasiHttpHooks};
 
 use super::server::{Identity, Script, reply};
-use super::world::{Answer, TestCall, World, full, request};
+use super::world::{Answer, TestCall, World, endless, full, request, request_of};
 use crate::denial::{Denial, DenialId};
 use crate::grant::host::HostCeiling;
 use crate::sandbox::network::{Network, NetworkConfig, ProxyUrl, SkillNetwork, SystemResolver};
@@ -202,6 +202,37 @@ async fn a_cancelled_call_closes_its_connection_at_once() {
     assert!(waiting.await.is_err());
     closes(&world, 1).await;
     assert_eq!(call.ledger().accesses[0].decision, Decision::Allowed, "and it is on record");
+}
+
+#[tokio::test]
+async fn a_dropped_response_ends_an_upload_that_is_still_going_on() {
+    let world = World::plain(Script::Early).await;
+    let skill = world.skill(&["POST api.example.com"]);
+    let post = request("POST", "https://api.example.com/").unwrap().map(|_| endless());
+    let response = TestCall::of(&skill).send(post).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    drop(response);
+    closes(&world, 1).await;
+}
+
+#[tokio::test]
+async fn a_path_that_is_no_path_is_refused() {
+    let world = World::plain(hello()).await;
+    let skill = world.skill(&["GET OPTIONS api.example.com"]);
+    let mut sent = 0;
+    for path in ["*", "x", "http://evil.com/", "/\u{fc}", "/a\\b"] {
+        let Some(request) = request_of("OPTIONS", "https", "api.example.com", path) else { continue };
+        let call = TestCall::of(&skill);
+        let outcome = call.send(request).await;
+        if path == "/a\\b" {
+            continue;
+        }
+        sent += 1;
+        assert!(matches!(outcome, Err(Error::HttpRequestDenied)), "{path}");
+        assert_eq!(call.denial().id, DenialId::HostMalformed);
+    }
+    assert!(sent > 0, "the http crate refuses all of them by now");
+    assert!(world.log.seen().iter().all(|seen| seen.head.starts_with("OPTIONS /")));
 }
 
 #[tokio::test]

@@ -20,6 +20,8 @@ pub(super) enum Script {
     Then(String, String),
     /// Reads and never answers.
     Silence,
+    /// The start of a response before the request's body, which is then read for as long as it comes.
+    Early,
     /// `start`, then `piece` again and again with a pause.
     Drip { start: String, piece: String, pause: Duration },
 }
@@ -116,13 +118,18 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     log: &Log,
 ) {
     while let Some(head) = read_head(&mut stream).await {
+        if let Script::Early = script {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc").await;
+            while stream.read_u8().await.is_ok() {}
+            return;
+        }
         let body = read_body(&mut stream, &head).await;
         log.requests.lock().unwrap().push(Seen { connection, head, body });
         let reply = match script {
             Script::Reply(reply) => reply,
             Script::Then(first, _) if log.seen().len() == 1 => first,
             Script::Then(_, later) => later,
-            Script::Silence => {
+            Script::Silence | Script::Early => {
                 let _ = stream.read_u8().await;
                 return;
             }

@@ -205,3 +205,21 @@ pub(super) fn empty() -> WasiBody {
 pub(super) fn full(bytes: Vec<u8>) -> WasiBody {
     Full::new(Bytes::from(bytes)).map_err(|never: std::convert::Infallible| match never {}).boxed_unsync()
 }
+
+/// A body that never ends.
+pub(super) fn endless() -> WasiBody {
+    struct Endless(std::pin::Pin<Box<tokio::time::Sleep>>);
+    impl http_body::Body for Endless {
+        type Data = Bytes;
+        type Error = Error;
+        fn poll_frame(
+            mut self: std::pin::Pin<&mut Self>,
+            context: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Error>>> {
+            std::task::ready!(self.0.as_mut().poll(context));
+            self.0 = Box::pin(tokio::time::sleep(Duration::from_millis(2)));
+            std::task::Poll::Ready(Some(Ok(http_body::Frame::data(Bytes::from_static(b"again")))))
+        }
+    }
+    Endless(Box::pin(tokio::time::sleep(Duration::from_millis(2)))).boxed_unsync()
+}

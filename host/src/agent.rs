@@ -37,7 +37,8 @@ impl SoulFile {
 
     /// The folder that holds it.
     pub(crate) fn folder(&self) -> PathBuf {
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder =
+            self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned())
     }
 

@@ -17,7 +17,9 @@ use crate::style::Style;
 /// Skills of AI agents, sandboxed: each reaches exactly what its agent's SOUL.md grants.
 #[derive(Debug, Parser)]
 #[command(name = "soulbound", version, max_term_width = 110, arg_required_else_help = true)]
-#[command(after_help = "Example:\n  soulbound check examples/guardian/SOUL.md\n  soulbound call examples/guardian/SOUL.md file-reader read path=/documents/policy.md")]
+#[command(
+    after_help = "Example:\n  soulbound check examples/guardian/SOUL.md\n  soulbound call examples/guardian/SOUL.md file-reader read path=/documents/policy.md"
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

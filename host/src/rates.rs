@@ -61,7 +61,8 @@ impl KeptBudgets {
     /// Writes down what the call left, if it could spend anything.
     pub(crate) fn keep(self, bound: &BoundSkill) -> Result<()> {
         match self.held {
-            Some(mut file) => write(&mut file, bound).with_context(|| format!("`{}` cannot be written", self.path.display())),
+            Some(mut file) => write(&mut file, bound)
+                .with_context(|| format!("`{}` cannot be written", self.path.display())),
             None => Ok(()),
         }
     }

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use soulbound_runtime::RuleRef;
-use soulbound_runtime::grant::host::HostCeiling;
 use soulbound_runtime::grant::approval::Approval;
+use soulbound_runtime::grant::host::HostCeiling;
 use soulbound_runtime::grant::{ApprovalGrant, Limits};
 use soulbound_runtime::sandbox::files::OpenRules;
 use soulbound_runtime::sandbox::network::{NetworkConfig, ProxyUrl};
@@ -44,7 +44,8 @@ impl Settings {
         let file = match read_text(&path)? {
             None => file::File::default(),
             Some(text) => {
-                let file = file::parse(&text).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
+                let file =
+                    file::parse(&text).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
                 unenforced::refuse(&file).with_context(|| path.display().to_string())?;
                 file
             }
@@ -56,7 +57,9 @@ impl Settings {
         let ceiling = file.ceiling.unwrap_or_default();
         let mut network = NetworkConfig::default();
         network.ceiling = HostCeiling::parse(FILE, ceiling.allow_hosts.as_deref(), &ceiling.deny_hosts)
-            .map_err(|(list, entry, error)| anyhow::anyhow!("`{list}` entry `{entry}`: {}{}", error.message, hint(error.hint)))?;
+            .map_err(|(list, entry, error)| {
+                anyhow::anyhow!("`{list}` entry `{entry}`: {}{}", error.message, hint(error.hint))
+            })?;
         let listen = file.gateway.and_then(|gateway| gateway.listen);
         network.own_listeners = vec![listener(listen.as_deref().unwrap_or(DEFAULT_LISTENER))?];
         if let Some(own) = file.network {
@@ -70,7 +73,8 @@ impl Settings {
         files.state_folder = Some(state.path().to_owned());
         files.deny = ceiling.deny_dirs.iter().map(|text| directory(text)).collect::<Result<_>>()?;
         files.home = home();
-        files.path = std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default();
+        files.path =
+            std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default();
         files.allow_hard_links = match file.files.and_then(|files| files.hard_links).as_deref() {
             None | Some("refuse") => false,
             Some("allow") => true,
@@ -88,10 +92,13 @@ impl Settings {
     pub(crate) fn approval_required(&self, skill: &SkillEntry) -> Option<&ApprovalGrant> {
         let grant = &skill.grant;
         self.require_approval.iter().find(|required| match &required.what {
-            Approval::Writes => {
-                grant.directories.iter().any(|granted| granted.mode != soulbound_runtime::grant::DirectoryMode::Read)
+            Approval::Writes => grant
+                .directories
+                .iter()
+                .any(|granted| granted.mode != soulbound_runtime::grant::DirectoryMode::Read),
+            Approval::Method(method) => {
+                grant.hosts.iter().any(|host| host.methods().contains(&method.as_str()))
             }
-            Approval::Method(method) => grant.hosts.iter().any(|host| host.methods().contains(&method.as_str())),
             // A tool's name, or always.
             _ => true,
         })
@@ -105,7 +112,9 @@ fn read_text(path: &Path) -> Result<Option<String>> {
         other => other.with_context(|| format!("`{}` cannot be read", path.display()))?,
     };
     let mut text = String::new();
-    file.take(FILE_BYTES + 1).read_to_string(&mut text).with_context(|| format!("`{}` cannot be read", path.display()))?;
+    file.take(FILE_BYTES + 1)
+        .read_to_string(&mut text)
+        .with_context(|| format!("`{}` cannot be read", path.display()))?;
     if text.len() as u64 > FILE_BYTES {
         bail!("`{}` has more than {FILE_BYTES} bytes", path.display());
     }
@@ -117,7 +126,9 @@ fn hint(hint: Option<String>) -> String {
 }
 
 fn listener(text: &str) -> Result<SocketAddr> {
-    text.parse().with_context(|| format!("`[gateway] listen` is `{text}`; expected an address such as `{DEFAULT_LISTENER}`"))
+    text.parse().with_context(|| {
+        format!("`[gateway] listen` is `{text}`; expected an address such as `{DEFAULT_LISTENER}`")
+    })
 }
 
 fn certificate(path: &str) -> Result<Vec<u8>> {
@@ -129,7 +140,9 @@ fn certificate(path: &str) -> Result<Vec<u8>> {
 fn directory(text: &str) -> Result<PathBuf> {
     let path = match text.strip_prefix("~") {
         Some("") => home().context("`~` needs HOME")?,
-        Some(below) if below.starts_with('/') => home().context("`~` needs HOME")?.join(below.trim_start_matches('/')),
+        Some(below) if below.starts_with('/') => {
+            home().context("`~` needs HOME")?.join(below.trim_start_matches('/'))
+        }
         _ => PathBuf::from(text),
     };
     if path.is_absolute() { Ok(path) } else { bail!("`{text}` is not absolute; write it from `/` or `~/`") }
@@ -148,7 +161,8 @@ fn limits(file: file::Limits) -> Result<Limits> {
     ];
     for (name, value) in given {
         let Some(value) = value else { continue };
-        let rule = RuleRef { file: FILE.to_owned(), line: 0, column: 0, text: format!("{name} = \"{value}\"") };
+        let rule =
+            RuleRef { file: FILE.to_owned(), line: 0, column: 0, text: format!("{name} = \"{value}\"") };
         limits
             .add(&format!("{name} {value}"), rule)
             .map_err(|error| anyhow::anyhow!("`[limits] {name}`: {}{}", error.message, hint(error.hint)))?;
@@ -160,8 +174,11 @@ fn limits(file: file::Limits) -> Result<Limits> {
 fn approvals(entries: &[String]) -> Result<Vec<ApprovalGrant>> {
     let parse = |entry: &String| {
         let text = format!("require_approval = [\"{entry}\"]");
-        ApprovalGrant::parse(entry, RuleRef { file: FILE.to_owned(), line: 0, column: 0, text })
-            .map_err(|error| anyhow::anyhow!("`require_approval` entry `{entry}`: {}{}", error.message, hint(error.hint)))
+        ApprovalGrant::parse(entry, RuleRef { file: FILE.to_owned(), line: 0, column: 0, text }).map_err(
+            |error| {
+                anyhow::anyhow!("`require_approval` entry `{entry}`: {}{}", error.message, hint(error.hint))
+            },
+        )
     };
     entries.iter().map(parse).collect()
 }

@@ -27,14 +27,20 @@ impl StateFolder {
     fn check(&self) -> Result<()> {
         let metadata = match fs::metadata(&self.path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            other => other.with_context(|| format!("the state folder `{}` cannot be read", self.path.display()))?,
+            other => {
+                other.with_context(|| format!("the state folder `{}` cannot be read", self.path.display()))?
+            }
         };
         let shown = self.path.display();
         if !metadata.is_dir() {
-            bail!("the state folder `{shown}` is not a folder\n  hint: move it away, or set SOULBOUND_HOME to another");
+            bail!(
+                "the state folder `{shown}` is not a folder\n  hint: move it away, or set SOULBOUND_HOME to another"
+            );
         }
         if metadata.uid() != rustix::process::geteuid().as_raw() {
-            bail!("the state folder `{shown}` belongs to another user\n  hint: set SOULBOUND_HOME to a folder of your own");
+            bail!(
+                "the state folder `{shown}` belongs to another user\n  hint: set SOULBOUND_HOME to a folder of your own"
+            );
         }
         if metadata.mode() & 0o077 != 0 {
             bail!(

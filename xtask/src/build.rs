@@ -77,7 +77,8 @@ fn assemble(source: &Path, into: &Path) -> Result<()> {
         fs::remove_dir_all(&folder)?;
     }
     fs::create_dir_all(&folder)?;
-    let component = target_folder().join(TARGET).join("release").join(format!("{}.wasm", name.replace('-', "_")));
+    let component =
+        target_folder().join(TARGET).join("release").join(format!("{}.wasm", name.replace('-', "_")));
     fs::copy(&component, folder.join(format!("{name}.wasm")))
         .with_context(|| format!("{} is missing", component.display()))?;
     match source.join("SKILL.md") {

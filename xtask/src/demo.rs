@@ -67,12 +67,16 @@ pub(crate) fn run() -> Result<()> {
         judge(scene, &output)?;
     }
     println!("\nFive scenes, each as it should be. Try your own:");
-    println!("  {} call examples/guardian/SOUL.md file-reader read path=/documents/policy.md", shown(&program).display());
+    println!(
+        "  {} call examples/guardian/SOUL.md file-reader read path=/documents/policy.md",
+        shown(&program).display()
+    );
     Ok(())
 }
 
 fn judge(scene: &Scene, output: &Output) -> Result<()> {
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     for line in text.lines() {
         println!("  {line}");
     }

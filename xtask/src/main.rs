@@ -1,6 +1,10 @@
 //! The chores of this repository. `cargo xtask` lists them; each sets up what it needs.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "talking to whoever runs it is what it is for")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "talking to whoever runs it is what it is for"
+)]
 
 mod build;
 mod demo;
@@ -19,10 +23,18 @@ struct Chore {
 }
 
 const CHORES: &[Chore] = &[
-    Chore { name: "demo", about: "build everything and watch Guardian stay inside its grant", run: demo::run },
+    Chore {
+        name: "demo",
+        about: "build everything and watch Guardian stay inside its grant",
+        run: demo::run,
+    },
     Chore { name: "test", about: "everything that CI runs: format, lints, docs, tests", run: test::run },
     Chore { name: "skills", about: "build the standard skills into target/skills/", run: build::skills },
-    Chore { name: "guests", about: "build the tests' probe components into target/guests/", run: build::guests },
+    Chore {
+        name: "guests",
+        about: "build the tests' probe components into target/guests/",
+        run: build::guests,
+    },
     Chore { name: "bench", about: "run the benches of docs/figures.md", run: test::bench },
 ];
 

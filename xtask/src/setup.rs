@@ -53,7 +53,8 @@ fn target_installed() -> Result<bool> {
         Err(_) => return Ok(false),
     };
     Ok(output.status.success()
-        && entries.any(|entry| entry.is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("libstd-"))))
+        && entries
+            .any(|entry| entry.is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("libstd-"))))
 }
 
 /// One line of progress.

@@ -12,9 +12,19 @@ pub(crate) fn run() -> Result<()> {
     build::skills()?;
     build::guests()?;
     say("cargo clippy, warnings denied");
-    setup::run(cargo().args(["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]))?;
+    setup::run(cargo().args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--",
+        "--deny",
+        "warnings",
+    ]))?;
     say("cargo doc, warnings denied");
-    setup::run(cargo().args(["doc", "--workspace", "--no-deps", "--locked"]).env("RUSTDOCFLAGS", "--deny warnings"))?;
+    setup::run(
+        cargo().args(["doc", "--workspace", "--no-deps", "--locked"]).env("RUSTDOCFLAGS", "--deny warnings"),
+    )?;
     build::program()?;
     say("cargo test");
     setup::run(cargo().args(["test", "--workspace", "--locked"]))

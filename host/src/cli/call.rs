@@ -23,7 +23,9 @@ use crate::style::Style;
 
 /// Call one tool of a skill, sandboxed under a SOUL.md
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  soulbound call examples/guardian/SOUL.md file-reader read path=/documents/policy.md\n  soulbound call examples/guardian/SOUL.md file-reader read '{\"path\": \"/documents/policy.md\"}' --json\n  echo '{\"path\": \"/documents\"}' | soulbound call examples/guardian/SOUL.md file-reader list -")]
+#[command(
+    after_help = "Example:\n  soulbound call examples/guardian/SOUL.md file-reader read path=/documents/policy.md\n  soulbound call examples/guardian/SOUL.md file-reader read '{\"path\": \"/documents/policy.md\"}' --json\n  echo '{\"path\": \"/documents\"}' | soulbound call examples/guardian/SOUL.md file-reader list -"
+)]
 pub(super) struct Call {
     /// The agent's SOUL.md (a path with `/` or `.md`)
     #[arg(value_name = "SOUL.md|AGENT")]
@@ -75,14 +77,19 @@ impl Call {
             Err(ReadError::Content(errors)) => return Ok(Err(Failure::Soul(errors.errors))),
             Err(error) => return Err(error.into()),
         };
-        let Some(entry) = soul.skill(&self.skill) else { return Ok(Err(Failure::Denied(not_listed(&soul, &self.skill)))) };
+        let Some(entry) = soul.skill(&self.skill) else {
+            return Ok(Err(Failure::Denied(not_listed(&soul, &self.skill))));
+        };
         if let Some(required) = settings.approval_required(entry) {
             return Ok(Err(Failure::Denied(approval_required(entry, &required.rule))));
         }
         let folder = match soul_file.sources(None).find(&self.skill) {
             Ok(found) => found.folder,
             Err(error) => {
-                let hint = Some(format!("put the skill's folder at `{}`", soul_file.folder().join("skills").join(&self.skill).display()));
+                let hint = Some(format!(
+                    "put the skill's folder at `{}`",
+                    soul_file.folder().join("skills").join(&self.skill).display()
+                ));
                 return Ok(Err(Failure::Component { message: visible::line(&error.to_string()), hint }));
             }
         };
@@ -113,7 +120,8 @@ impl Call {
             Err(denial) => return Ok(Err(Failure::Denied(denial))),
         };
         let tokio = tokio::runtime::Builder::new_current_thread().build()?;
-        let outcome = tokio.block_on(bound.call_admitted(admitted, &self.tool, arguments, Arc::new(Unattended)));
+        let outcome =
+            tokio.block_on(bound.call_admitted(admitted, &self.tool, arguments, Arc::new(Unattended)));
         kept.keep(&bound)?;
         Ok(Ok(outcome))
     }
@@ -137,7 +145,9 @@ impl Call {
     fn report(&self, outcome: &Outcome) -> Result<Exit> {
         let exit = match &outcome.ending {
             Ending::Returned(_) => Exit::Done,
-            Ending::Failed { error: Some(error), denial: None } if error.kind == ErrorKind::Arguments => Exit::CouldNotRun,
+            Ending::Failed { error: Some(error), denial: None } if error.kind == ErrorKind::Arguments => {
+                Exit::CouldNotRun
+            }
             Ending::Failed { .. } => Exit::Refused,
         };
         if self.json {
@@ -171,28 +181,8 @@ impl Call {
             Failure::Denied(_) => Exit::Refused,
             Failure::Soul(_) | Failure::Error(_) | Failure::Component { .. } => Exit::CouldNotRun,
         };
-        let (denial, error, hint) = match failure {
-            Failure::Denied(denial) => (Some(denial), None, None),
-            Failure::Error(error) => (None, Some(json!({"kind": error.kind, "id": null, "message": error.message})), None),
-            Failure::Component { message, hint } => {
-                (None, Some(json!({"kind": "component", "id": null, "message": message})), hint.as_deref())
-            }
-            Failure::Soul(errors) => {
-                let message: Vec<String> = errors
-                    .iter()
-                    .map(|error| format!("{}:{}:{}: {}", error.file, error.line, error.column, error.message))
-                    .collect();
-                let hint = errors.first().and_then(|error| error.hint.as_deref());
-                (None, Some(json!({"kind": "soul", "id": null, "message": message.join("\n")})), hint)
-            }
-        };
         if self.json {
-            let error = error.map(|mut error| {
-                error["hint"] = json!(hint);
-                error
-            });
-            super::print_json(&json!({"ok": false, "denial": denial, "error": error, "denials": denial.into_iter().collect::<Vec<_>>(),
-                "accesses": [], "log": [], "duration_us": 0, "memory_peak_bytes": 0}))?;
+            super::print_json(&failure_document(failure))?;
             return Ok(exit);
         }
         match failure {
@@ -208,6 +198,25 @@ impl Call {
         }
         Ok(exit)
     }
+}
+
+/// The machine-readable form of a call that did not begin.
+fn failure_document(failure: &Failure) -> Value {
+    let error = |kind: &str, message: &str, hint: Option<&str>| json!({"kind": kind, "id": null, "message": message, "hint": hint});
+    let (denial, error) = match failure {
+        Failure::Denied(denial) => (Some(denial), None),
+        Failure::Error(CallError { message, .. }) => (None, Some(error("arguments", message, None))),
+        Failure::Component { message, hint } => (None, Some(error("component", message, hint.as_deref()))),
+        Failure::Soul(errors) => {
+            let place =
+                |one: &Diagnostic| format!("{}:{}:{}: {}", one.file, one.line, one.column, one.message);
+            let message: Vec<String> = errors.iter().map(place).collect();
+            let hint = errors.first().and_then(|error| error.hint.as_deref());
+            (None, Some(error("soul", &message.join("\n"), hint)))
+        }
+    };
+    json!({"ok": false, "denial": denial, "error": error, "denials": denial.into_iter().collect::<Vec<_>>(),
+        "accesses": [], "log": [], "duration_us": 0, "memory_peak_bytes": 0})
 }
 
 /// The denial, and the error beside it, as a person reads them.
@@ -233,7 +242,8 @@ fn say_failure(denial: Option<&Denial>, error: Option<&CallError>) {
 }
 
 fn document(outcome: &Outcome) -> Value {
-    let log: Vec<Value> = outcome.log.iter().map(|line| json!({"source": line.source, "text": line.text})).collect();
+    let log: Vec<Value> =
+        outcome.log.iter().map(|line| json!({"source": line.source, "text": line.text})).collect();
     let mut document = json!({
         "denials": outcome.denials,
         "accesses": outcome.accesses,
@@ -263,7 +273,9 @@ fn document(outcome: &Outcome) -> Value {
 fn of_bind(error: BindError) -> Failure {
     match error {
         BindError::Denied(denial) => Failure::Denied(*denial),
-        BindError::Directories(problems) => Failure::Soul(problems.iter().map(super::check::diagnostic).collect()),
+        BindError::Directories(problems) => {
+            Failure::Soul(problems.iter().map(super::check::diagnostic).collect())
+        }
         BindError::Grant(problem) => Failure::Soul(vec![super::check::diagnostic(&problem)]),
         other => Failure::Component { message: visible::line(&other.to_string()), hint: None },
     }
@@ -272,7 +284,10 @@ fn of_bind(error: BindError) -> Failure {
 fn stopped(state: &StateFolder) -> Denial {
     Denial::new(
         DenialId::GatewayStopped,
-        format!("everything under {} was stopped by an operator", visible::quoted_target(&state.path().display().to_string())),
+        format!(
+            "everything under {} was stopped by an operator",
+            visible::quoted_target(&state.path().display().to_string())
+        ),
     )
     .hint("when the reason is gone, remove the file `stopped` from the state folder")
 }

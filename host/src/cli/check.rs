@@ -21,7 +21,9 @@ use crate::state::StateFolder;
 
 /// Read a SOUL.md and print what it grants, what that reaches, and what is wrong with it
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  soulbound check examples/guardian/SOUL.md\n  soulbound check --syntax draft/SOUL.md")]
+#[command(
+    after_help = "Example:\n  soulbound check examples/guardian/SOUL.md\n  soulbound check --syntax draft/SOUL.md"
+)]
 pub(super) struct Check {
     /// The file, or its folder
     #[arg(value_name = "SOUL.md", default_value = "./SOUL.md")]
@@ -56,10 +58,14 @@ impl Check {
         let file = SoulFile::from_argument(&self.soul)?;
         let mut findings = match Soul::read(&file.path) {
             Ok(soul) => Findings { view: SoulView::from(&soul), seen: Map::new(), soul: Some(soul) },
-            Err(ReadError::Content(errors)) => Findings { view: SoulView::from(&errors), seen: Map::new(), soul: None },
+            Err(ReadError::Content(errors)) => {
+                Findings { view: SoulView::from(&errors), seen: Map::new(), soul: None }
+            }
             Err(error) => return Err(error.into()),
         };
-        if !self.syntax && let Some(soul) = findings.soul.take() {
+        if !self.syntax
+            && let Some(soul) = findings.soul.take()
+        {
             bind_all(&file, &soul, &mut findings)?;
             findings.soul = Some(soul);
         }
@@ -81,8 +87,11 @@ fn bind_all(file: &SoulFile, soul: &Soul, findings: &mut Findings) -> Result<()>
     let settings = Settings::read(&state)?;
     let sources = file.sources(Some(&state));
     let defaults = settings.limits.clone();
-    let required: Vec<Option<RuleRef>> =
-        soul.skills().iter().map(|entry| settings.approval_required(entry).map(|grant| grant.rule.clone())).collect();
+    let required: Vec<Option<RuleRef>> = soul
+        .skills()
+        .iter()
+        .map(|entry| settings.approval_required(entry).map(|grant| grant.rule.clone()))
+        .collect();
     let runtime = runtime(&state, settings)?;
     for (entry, required) in soul.skills().iter().zip(required) {
         for (own, default) in entry.grant.limits.looser_than(&defaults) {
@@ -91,13 +100,17 @@ fn bind_all(file: &SoulFile, soul: &Soul, findings: &mut Findings) -> Result<()>
             findings.view.warnings.extend(rule.map(|rule| Diagnostic::at_rule(rule, message)));
         }
         if let (Some(rule), Some(line)) = (required, &entry.grant.line) {
-            let message = format!("the operator requires approval ({}), and nobody can be asked yet", rule.text);
+            let message =
+                format!("the operator requires approval ({}), and nobody can be asked yet", rule.text);
             findings.view.errors.push(Diagnostic::at_rule(line, message));
         }
         match sources.find(&entry.name) {
             Ok(found) => bind_one(&runtime, file, soul, entry, found.origin, &found.folder, findings),
             Err(error) => {
-                let hint = format!("put the skill's folder at `{}`", file.folder().join("skills").join(&entry.name).display());
+                let hint = format!(
+                    "put the skill's folder at `{}`",
+                    file.folder().join("skills").join(&entry.name).display()
+                );
                 findings.view.errors.extend(at_line(entry, &error.to_string(), Some(hint)));
             }
         }

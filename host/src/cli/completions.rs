@@ -8,7 +8,9 @@ use crate::exit::Exit;
 
 /// Print completions for a shell
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  soulbound completions bash > ~/.local/share/bash-completion/completions/soulbound")]
+#[command(
+    after_help = "Example:\n  soulbound completions bash > ~/.local/share/bash-completion/completions/soulbound"
+)]
 pub(super) struct Completions {
     /// Which shell
     shell: Shell,

@@ -28,10 +28,16 @@ impl Explain {
             Some("capabilities") => capabilities(),
             Some(id) => match DenialId::parse(id) {
                 Some(id) => page(id),
-                None => bail!("nothing is called `{id}`{}\n  hint: `soulbound explain` lists every id", near(id)),
+                None => {
+                    bail!("nothing is called `{id}`{}\n  hint: `soulbound explain` lists every id", near(id))
+                }
             },
         };
-        if self.json { super::print_json(&value)? } else { super::print(&text) }
+        if self.json {
+            super::print_json(&value)?
+        } else {
+            super::print(&text)
+        }
         Ok(Exit::Done)
     }
 }
@@ -62,7 +68,8 @@ fn capabilities() -> (String, Value) {
         let interfaces = if row.interfaces.is_empty() { "*".to_owned() } else { row.interfaces.join(", ") };
         let needs = needs(row.capability);
         let name = row.capability.map_or("(inert)", Capability::name);
-        lines.push(format!("  {name:8} {}/{{{interfaces}}}@{}\n           {needs}", row.package, row.version));
+        lines
+            .push(format!("  {name:8} {}/{{{interfaces}}}@{}\n           {needs}", row.package, row.version));
         rows.push(json!({"capability": row.capability.map(Capability::name), "package": row.package,
             "interfaces": row.interfaces, "version": row.version, "needs": needs}));
     }
@@ -73,7 +80,9 @@ fn capabilities() -> (String, Value) {
 fn needs(capability: Option<Capability>) -> &'static str {
     match capability {
         None => "needs nothing: it carries no authority",
-        Some(Capability::Files) => "needs `read`, `write` or `create`; without one it links with no directory at all",
+        Some(Capability::Files) => {
+            "needs `read`, `write` or `create`; without one it links with no directory at all"
+        }
         Some(Capability::Environment) => "needs `env`; without it empty",
         Some(Capability::Http) => "needs `hosts`",
         Some(Capability::Sockets) => "not granted by this build; `refuse: sockets` runs a skill without",
@@ -82,7 +91,8 @@ fn needs(capability: Option<Capability>) -> &'static str {
 }
 
 fn metadata_table() -> (String, Value) {
-    let mut lines = vec!["Cloud metadata services: never reachable, whatever is granted.".to_owned(), String::new()];
+    let mut lines =
+        vec!["Cloud metadata services: never reachable, whatever is granted.".to_owned(), String::new()];
     let mut rows = Vec::new();
     for row in metadata::ADDRESSES {
         lines.push(format!("  {:22} {}", row.address, row.owner));

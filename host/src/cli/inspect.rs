@@ -7,9 +7,7 @@ use clap::Args;
 use serde_json::json;
 use soulbound_runtime::compile::Compiler;
 use soulbound_runtime::grant::Grant;
-use soulbound_runtime::skill::{
-    Annotations, Inspection, JudgedImport, SkillFolder, Standing, imports,
-};
+use soulbound_runtime::skill::{Annotations, Inspection, JudgedImport, SkillFolder, Standing, imports};
 use soulbound_runtime::{Soul, visible};
 
 use crate::agent::SoulFile;
@@ -18,7 +16,9 @@ use crate::style::Style;
 
 /// Show a component's imports as capabilities, its tools with their schemas, and its digest
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  soulbound inspect target/skills/browser --against examples/guardian/SOUL.md\n  soulbound inspect my-skill.wasm --wit")]
+#[command(
+    after_help = "Example:\n  soulbound inspect target/skills/browser --against examples/guardian/SOUL.md\n  soulbound inspect my-skill.wasm --wit"
+)]
 pub(super) struct Inspect {
     /// A component, or a skill's folder
     #[arg(value_name = "SKILL.wasm|DIR")]
@@ -46,7 +46,8 @@ impl Inspect {
         let grant = self.against.as_deref().map(|soul| self.grant(soul, &folder)).transpose()?;
         let judged: Vec<JudgedImport> =
             inspection.imports.iter().map(|import| imports::judge(import, grant.as_ref())).collect();
-        let would_load = judged.iter().all(|import| !matches!(import.standing, Standing::Missing | Standing::Unknown));
+        let would_load =
+            judged.iter().all(|import| !matches!(import.standing, Standing::Missing | Standing::Unknown));
         if self.json {
             super::print_json(&document(&folder, &inspection, &judged, grant.as_ref()))?;
         } else if self.wit {
@@ -115,7 +116,8 @@ fn report(folder: &SkillFolder, inspection: &Inspection, judged: &[JudgedImport]
     super::print(&style.bold(&title));
     super::print(&format!("  world    {}", visible::line(&inspection.world)));
     super::print(&format!("  digest   sha256 {} ({} bytes)", folder.digest, folder.component.len()));
-    let heading = if grant.is_some() { "imports, against the grant" } else { "imports: its request for authority" };
+    let heading =
+        if grant.is_some() { "imports, against the grant" } else { "imports: its request for authority" };
     super::print(&format!("\n{}", style.bold(heading)));
     if judged.is_empty() {
         super::print("  none: it can only compute");

@@ -22,7 +22,9 @@ use crate::style::Style;
 /// Say whether a skill may reach a host, a path or an import, and by which line
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("what").required(true).args(["host", "path", "import"]))]
-#[command(after_help = "Example:\n  soulbound why examples/guardian/SOUL.md browser --host https://en.wikipedia.org/wiki/Soul\n  soulbound why examples/guardian/SOUL.md file-reader --path /documents/policy.md --write")]
+#[command(
+    after_help = "Example:\n  soulbound why examples/guardian/SOUL.md browser --host https://en.wikipedia.org/wiki/Soul\n  soulbound why examples/guardian/SOUL.md file-reader --path /documents/policy.md --write"
+)]
 pub(super) struct Why {
     /// The agent's SOUL.md
     #[arg(value_name = "SOUL.md|AGENT")]
@@ -63,8 +65,11 @@ impl Why {
         let soul = Soul::read(&soul_file.path)?;
         let answer = match soul.skill(&self.skill) {
             None => {
-                let message =
-                    format!("agent `{}` has no skill {} under `## Skills`", soul.id(), visible::quoted_target(&self.skill));
+                let message = format!(
+                    "agent `{}` has no skill {} under `## Skills`",
+                    soul.id(),
+                    visible::quoted_target(&self.skill)
+                );
                 Answer { decided: Err(Box::new(Denial::new(DenialId::SkillNotListed, message))), note: None }
             }
             Some(entry) => self.answer(&soul_file, &settings, entry)?,
@@ -77,29 +82,44 @@ impl Why {
             let target = match Target::from_url(url) {
                 Ok(target) => target,
                 Err(error) => {
-                    let message = format!("{} is no target that a skill may have: {error}", visible::quoted_target(url));
-                    return Ok(Answer { decided: Err(Box::new(Denial::new(DenialId::HostMalformed, message))), note: None });
+                    let message = format!(
+                        "{} is no target that a skill may have: {error}",
+                        visible::quoted_target(url)
+                    );
+                    return Ok(Answer {
+                        decided: Err(Box::new(Denial::new(DenialId::HostMalformed, message))),
+                        note: None,
+                    });
                 }
             };
-            let decided =
-                judge_request(&entry.name, &soul_file.named, &entry.grant.hosts, &settings.network.ceiling, &self.method, &target);
+            let decided = judge_request(
+                &entry.name,
+                &soul_file.named,
+                &entry.grant.hosts,
+                &settings.network.ceiling,
+                &self.method,
+                &target,
+            );
             let note = Some("the addresses that the name resolves to are judged when a request is made");
             return Ok(Answer { decided: decided.map(Some).map_err(Box::new), note });
         }
         if let Some(path) = &self.path {
             let line = entry.grant.line.clone();
-            let files = BoundFiles::open(&entry.grant.directories, &soul_file.folder(), &settings.files).map_err(|errors| {
-                let texts: Vec<String> = errors.iter().map(|error| error.message.clone()).collect();
-                anyhow::anyhow!("{}", texts.join("\n"))
-            })?;
-            let decided = match files.skill_line(line).judge(&entry.name, &soul_file.named, path, self.write) {
+            let files = BoundFiles::open(&entry.grant.directories, &soul_file.folder(), &settings.files)
+                .map_err(|errors| {
+                    let texts: Vec<String> = errors.iter().map(|error| error.message.clone()).collect();
+                    anyhow::anyhow!("{}", texts.join("\n"))
+                })?;
+            let decided = match files.skill_line(line).judge(&entry.name, &soul_file.named, path, self.write)
+            {
                 Judgement::Allowed(rule) => Ok(rule),
                 Judgement::Denied(denial) => Err(denial),
             };
             return Ok(Answer { decided, note: None });
         }
         let interface = self.import.as_ref().context("one of --host, --path, --import")?;
-        let import = Import { interface: interface.clone(), kind: "instance".to_owned(), functions: Vec::new() };
+        let import =
+            Import { interface: interface.clone(), kind: "instance".to_owned(), functions: Vec::new() };
         let judged = imports::judge(&import, Some(&entry.grant));
         let note = match judged.standing {
             Standing::Inert => Some("it carries no authority under this grant"),
@@ -119,7 +139,9 @@ impl Why {
         if self.json {
             let document = match &answer.decided {
                 Ok(rule) => json!({"decision": "allowed", "rule": rule, "denial": null, "note": answer.note}),
-                Err(denial) => json!({"decision": "denied", "rule": denial.rule, "denial": denial, "note": answer.note}),
+                Err(denial) => {
+                    json!({"decision": "denied", "rule": denial.rule, "denial": denial, "note": answer.note})
+                }
             };
             super::print_json(&document)?;
             return Ok(exit);

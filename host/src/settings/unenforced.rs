@@ -13,7 +13,9 @@ pub(super) fn refuse(file: &File) -> Result<()> {
     ];
     for (section, there, why) in sections {
         if there {
-            bail!("this build does not enforce `{section}`: {why}\n  hint: remove the section, or use a build that enforces it");
+            bail!(
+                "this build does not enforce `{section}`: {why}\n  hint: remove the section, or use a build that enforces it"
+            );
         }
     }
     Ok(())

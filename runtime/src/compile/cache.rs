@@ -16,8 +16,8 @@ use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 
 use crate::compile::{Compiled, load};
-use crate::skill::{Digest, Inspection, SkillFolder};
 use crate::skill::folder::read_regular;
+use crate::skill::{Digest, Inspection, SkillFolder};
 
 /// One block of the hash, so that the key is used as it is.
 const KEY_BYTES: usize = 64;
@@ -49,7 +49,10 @@ impl Cache {
         let folder = folder.into();
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
         let metadata = fs::symlink_metadata(&folder)?;
-        if !metadata.is_dir() || metadata.uid() != rustix::process::geteuid().as_raw() || metadata.mode() & 0o077 != 0 {
+        if !metadata.is_dir()
+            || metadata.uid() != rustix::process::geteuid().as_raw()
+            || metadata.mode() & 0o077 != 0
+        {
             return Err(io::Error::new(
                 io::ErrorKind::PermissionDenied,
                 format!("`{}` must be a folder of this user alone (mode 0700)", folder.display()),
@@ -154,8 +157,13 @@ fn read_key(path: &Path) -> io::Result<Option<[u8; KEY_BYTES]>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other?,
     };
-    let bad = |what: &str| io::Error::new(io::ErrorKind::PermissionDenied, format!("`{}` {what}; remove it", path.display()));
-    if !metadata.is_file() || metadata.uid() != rustix::process::geteuid().as_raw() || metadata.mode() & 0o077 != 0 {
+    let bad = |what: &str| {
+        io::Error::new(io::ErrorKind::PermissionDenied, format!("`{}` {what}; remove it", path.display()))
+    };
+    if !metadata.is_file()
+        || metadata.uid() != rustix::process::geteuid().as_raw()
+        || metadata.mode() & 0o077 != 0
+    {
         return Err(bad("must be a file of this user alone (mode 0600)"));
     }
     let key = fs::read(path)?.try_into().map_err(|_| bad("is not a key of 64 bytes"))?;

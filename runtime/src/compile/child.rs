@@ -58,7 +58,10 @@ pub(crate) fn run(program: &Path, skill: &SkillFolder, compile: bool) -> Result<
     let status = match &answer {
         Ok(_) => child.0.wait().map_err(process)?,
         Err(_) => {
-            return Err(CompileError::TooCostly { what: "compiling it", limit: format!("{} s", WALL.as_secs()) });
+            return Err(CompileError::TooCostly {
+                what: "compiling it",
+                limit: format!("{} s", WALL.as_secs()),
+            });
         }
     };
     match answer {
@@ -83,9 +86,12 @@ fn ended(status: ExitStatus, ran: Duration, complaint: &str) -> CompileError {
     const SIGKILL: i32 = 9;
     const SIGSEGV: i32 = 11;
     const SIGXCPU: i32 = 24;
-    let memory = || CompileError::TooCostly { what: "compiling it", limit: format!("{} MiB of memory", MEMORY >> 20) };
+    let memory =
+        || CompileError::TooCostly { what: "compiling it", limit: format!("{} MiB of memory", MEMORY >> 20) };
     match status.signal() {
-        Some(SIGXCPU) => CompileError::TooCostly { what: "compiling it", limit: format!("{} s", CPU.as_secs()) },
+        Some(SIGXCPU) => {
+            CompileError::TooCostly { what: "compiling it", limit: format!("{} s", CPU.as_secs()) }
+        }
         Some(SIGKILL) if ran >= CPU => {
             CompileError::TooCostly { what: "compiling it", limit: format!("{} s", CPU.as_secs()) }
         }
@@ -93,7 +99,9 @@ fn ended(status: ExitStatus, ran: Duration, complaint: &str) -> CompileError {
             CompileError::TooCostly { what: "compiling it", limit: "its stack".to_owned() }
         }
         Some(SIGABRT | SIGKILL) => memory(),
-        Some(SIGSEGV | SIGBUS) => CompileError::TooCostly { what: "compiling it", limit: "its stack".to_owned() },
+        Some(SIGSEGV | SIGBUS) => {
+            CompileError::TooCostly { what: "compiling it", limit: "its stack".to_owned() }
+        }
         // A failed allocation that a library turned into a panic or an error.
         _ if complaint.contains("memory") || complaint.contains("OutOfMemory") => memory(),
         _ => CompileError::Process(format!("{status}: {}", visible::quoted(complaint.trim(), 200))),

@@ -71,8 +71,13 @@ fn limit_self() -> rustix::io::Result<()> {
 }
 
 /// Decodes, and compiles if asked.
-pub(crate) fn answer(component: &[u8], wit: &[(String, String)], compile: bool) -> Result<Answer, CompileError> {
-    let inspection = decode::decode(component, wit).map_err(|error| CompileError::Invalid(visible::line(&error.0)))?;
+pub(crate) fn answer(
+    component: &[u8],
+    wit: &[(String, String)],
+    compile: bool,
+) -> Result<Answer, CompileError> {
+    let inspection =
+        decode::decode(component, wit).map_err(|error| CompileError::Invalid(visible::line(&error.0)))?;
     let code = if compile {
         let invalid = |error: wasmtime::Error| {
             let text: String = format!("{error:#}").chars().take(500).collect();

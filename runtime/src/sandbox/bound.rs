@@ -102,7 +102,12 @@ impl Runtime {
     /// # Errors
     ///
     /// The grant refuses the component, directories cannot be opened, or the component cannot be used.
-    pub fn bind(&self, agent: &AgentIdentity, entry: &SkillEntry, skill: &SkillFolder) -> Result<BoundSkill, BindError> {
+    pub fn bind(
+        &self,
+        agent: &AgentIdentity,
+        entry: &SkillEntry,
+        skill: &SkillFolder,
+    ) -> Result<BoundSkill, BindError> {
         let grant = &entry.grant;
         let name = entry.name.as_str();
         pinned(name, grant, skill)?;
@@ -118,7 +123,11 @@ impl Runtime {
             BindError::Directories(
                 errors
                     .into_iter()
-                    .map(|error| GrantProblem { rule: error.rule, message: error.message, hint: Some(error.hint) })
+                    .map(|error| GrantProblem {
+                        rule: error.rule,
+                        message: error.message,
+                        hint: Some(error.hint),
+                    })
                     .collect(),
             )
         })?;
@@ -145,7 +154,11 @@ impl Runtime {
         Ok(BoundSkill(Arc::new(bound)))
     }
 
-    fn link(&self, component: &Component, judged: &[JudgedImport]) -> Result<InstancePre<CallState>, BindError> {
+    fn link(
+        &self,
+        component: &Component,
+        judged: &[JudgedImport],
+    ) -> Result<InstancePre<CallState>, BindError> {
         use crate::grant::Capability;
         let has = |capability, standing| {
             judged.iter().any(|import| import.capability == Some(capability) && import.standing == standing)
@@ -153,7 +166,8 @@ impl Runtime {
         // A refused `http` is the real one over an empty grant: each request is refused as the interface's own error.
         let network = has(Capability::Http, Standing::Granted) || has(Capability::Http, Standing::Refused);
         let linker = if network { &self.0.with_network } else { &self.0.without_network };
-        let load = |error: wasmtime::Error| CompileError::Load(visible::line(&error.root_cause().to_string()));
+        let load =
+            |error: wasmtime::Error| CompileError::Load(visible::line(&error.root_cause().to_string()));
         if !has(Capability::Sockets, Standing::Refused) {
             return Ok(linker.instantiate_pre(component).map_err(load)?);
         }
@@ -244,15 +258,20 @@ fn enforceable(name: &str, grant: &Grant) -> Result<(), Denial> {
             format!("skill `{name}` has `{key}`, which this build cannot enforce: {why}"),
         )
         .rule(rule.clone())
-        .hint(format!("remove the `{key}` line to run the skill without it, or use a build that enforces it"))),
+        .hint(format!(
+            "remove the `{key}` line to run the skill without it, or use a build that enforces it"
+        ))),
     }
 }
 
 /// At least one tool, and names that every client can tell apart.
 fn usable_tools(skill: &str, inspection: &Inspection) -> Result<(), BindError> {
     if inspection.tools.is_empty() {
-        let why: Vec<String> =
-            inspection.not_tools.iter().map(|(name, why)| format!("`{}`: {why}", visible::line(name))).collect();
+        let why: Vec<String> = inspection
+            .not_tools
+            .iter()
+            .map(|(name, why)| format!("`{}`: {why}", visible::line(name)))
+            .collect();
         let why = if why.is_empty() { "it exports no function".to_owned() } else { why.join("; ") };
         return Err(BindError::Tools(format!("skill `{skill}` has no tool: {why}")));
     }
@@ -281,17 +300,17 @@ pub fn tool_name(skill: &str, tool: &Tool) -> String {
     format!("{skill}__{}", tool.name.replace('.', "_"))
 }
 
-fn entries(
-    component: &Component,
-    inspection: &Inspection,
-) -> Result<HashMap<String, ToolEntry>, BindError> {
+fn entries(component: &Component, inspection: &Inspection) -> Result<HashMap<String, ToolEntry>, BindError> {
     use wasmtime::component::types::ComponentItem;
-    let missing = |name: &str| BindError::Tools(format!("the component does not export `{}`", visible::line(name)));
+    let missing =
+        |name: &str| BindError::Tools(format!("the component does not export `{}`", visible::line(name)));
     let mut entries = HashMap::new();
     for tool in &inspection.tools {
         let parent = match &tool.interface {
             None => None,
-            Some(interface) => Some(component.get_export_index(None, interface).ok_or_else(|| missing(interface))?),
+            Some(interface) => {
+                Some(component.get_export_index(None, interface).ok_or_else(|| missing(interface))?)
+            }
         };
         let (item, index) =
             component.get_export(parent.as_ref(), &tool.function).ok_or_else(|| missing(&tool.name))?;

@@ -149,7 +149,11 @@ mod tests {
         assert_eq!(budget.take_at(1, start), Ok(()));
         assert_eq!(budget.take_at(1, start), Err(Some(Duration::from_secs(6))));
         assert_eq!(budget.take_at(1, start + Duration::from_secs(6)), Ok(()));
-        assert_eq!(budget.take_at(11, start + Duration::from_secs(600)), Err(None), "more than it ever holds");
+        assert_eq!(
+            budget.take_at(11, start + Duration::from_secs(600)),
+            Err(None),
+            "more than it ever holds"
+        );
     }
 
     #[test]

@@ -38,8 +38,8 @@ const HANDLES: usize = 256;
 const COMPONENT_HANDLES: usize = 1_024;
 /// Random bytes that one request for them may ask for.
 const RANDOM_BYTES: u64 = 1 << 20;
-/// All header fields of one request or response, in bytes.
-const FIELD_BYTES: usize = 32 << 10;
+/// All header fields of one request or response, in bytes, by an accounting that charges each field's bookkeeping too.
+const FIELD_BYTES: usize = 128 << 10;
 /// What a guest passes to the host in one step, beyond its output limit, in bytes: a chunk of a file.
 const STEP_BYTES: u64 = 2 << 20;
 /// After this many ticks of computing a call counts as heavy and yields to short ones.
@@ -54,9 +54,14 @@ impl BoundSkill {
     pub fn admit(&self) -> Result<Admitted, Denial> {
         let bound = &self.0;
         bound.calls.take(1).map(|()| Admitted(())).map_err(|(rate, wait)| {
-            let wait = wait.map(|wait| format!("; try again in {} s", wait.as_secs() + 1)).unwrap_or_default();
+            let wait =
+                wait.map(|wait| format!("; try again in {} s", wait.as_secs() + 1)).unwrap_or_default();
             let times = rate.amount;
-            let message = format!("skill `{}` was called more than {times} times in {}{wait}", bound.skill, ending::shown(rate.per));
+            let message = format!(
+                "skill `{}` was called more than {times} times in {}{wait}",
+                bound.skill,
+                ending::shown(rate.per)
+            );
             with_limit_rule(bound, Denial::new(DenialId::LimitRate, message))
         })
     }
@@ -64,7 +69,12 @@ impl BoundSkill {
     /// Calls a tool, in a sandbox made for this call. Dropping the future ends the guest.
     ///
     /// The overseer hears of every access and may hold or refuse every effect.
-    pub async fn call(&self, tool: &str, arguments: Map<String, Value>, overseer: Arc<dyn Overseer>) -> Outcome {
+    pub async fn call(
+        &self,
+        tool: &str,
+        arguments: Map<String, Value>,
+        overseer: Arc<dyn Overseer>,
+    ) -> Outcome {
         match self.admit() {
             Ok(admitted) => self.call_admitted(admitted, tool, arguments, overseer).await,
             Err(denial) => Outcome::before_start(Ending::Failed { denial: Some(denial), error: None }),
@@ -107,8 +117,12 @@ async fn run(bound: Arc<Bound>, tool: String, arguments: Vec<Val>, overseer: Arc
     let entering = tokio::time::timeout(bound.limits.time, bound.runtime.admission.enter(&bound.agent));
     let Ok(Ok(permit)) = entering.await else { return Outcome::before_start(busy(&bound)) };
     let clock = CallClock::start(bound.limits.time);
-    let witness =
-        Arc::new(Witness::new(Arc::clone(&bound.skill), Arc::clone(&bound.named), overseer, Arc::clone(&clock)));
+    let witness = Arc::new(Witness::new(
+        Arc::clone(&bound.skill),
+        Arc::clone(&bound.named),
+        overseer,
+        Arc::clone(&clock),
+    ));
     if let Err(denial) = bound.files.verify(&bound.skill) {
         return Outcome::before_start(Ending::Failed { denial: Some(denial), error: None });
     }
@@ -117,13 +131,15 @@ async fn run(bound: Arc<Bound>, tool: String, arguments: Vec<Val>, overseer: Arc
     let info = TaskInfo { agent: Arc::clone(&bound.agent), heavy: Arc::new(AtomicBool::new(false)) };
     let heavy = Arc::clone(&info.heavy);
     let guest = {
-        let (bound, witness, log, gauge) = (Arc::clone(&bound), Arc::clone(&witness), log.clone(), Arc::clone(&gauge));
+        let (bound, witness, log, gauge) =
+            (Arc::clone(&bound), Arc::clone(&witness), log.clone(), Arc::clone(&gauge));
         async move {
             // Dropped with the guest, also when it is cancelled: the slot is free when the store is gone.
             let _permit = permit;
             let _running = bound.runtime.ticker.running();
             let state = state(&bound, &witness, &log, &gauge);
-            let caught = CatchPanic(Box::pin(guest(&bound, &tool, &arguments, state, heavy, &witness, &log, &gauge)));
+            let caught =
+                CatchPanic(Box::pin(guest(&bound, &tool, &arguments, state, heavy, &witness, &log, &gauge)));
             caught.await.unwrap_or_else(|()| ending::panicked(&bound.skill))
         }
     };
@@ -163,7 +179,10 @@ async fn guest(
                 Ok(Returned::Value(value)) => Ending::Returned(value),
                 Ok(Returned::ToolError(value)) => Ending::Failed {
                     denial: refused(),
-                    error: Some(CallError { value: Some(value.clone()), ..CallError::new(ErrorKind::Tool, said(&value)) }),
+                    error: Some(CallError {
+                        value: Some(value.clone()),
+                        ..CallError::new(ErrorKind::Tool, said(&value))
+                    }),
                 },
                 Err(value::TooLarge) => ending::output_too_large(&bound.skill, output),
             }
@@ -238,7 +257,9 @@ fn egress(bound: &Arc<Bound>) -> Option<EgressBudget> {
 fn store(bound: &Bound, state: CallState, heavy: Arc<AtomicBool>) -> Store<CallState> {
     let mut store = Store::new(&bound.runtime.engine, state);
     store.limiter(|state| &mut state.limiter);
-    store.set_hostcall_fuel(usize::try_from(bound.limits.output.saturating_add(STEP_BYTES)).unwrap_or(usize::MAX));
+    store.set_hostcall_fuel(
+        usize::try_from(bound.limits.output.saturating_add(STEP_BYTES)).unwrap_or(usize::MAX),
+    );
     store.set_max_component_handles(COMPONENT_HANDLES);
     store.set_epoch_deadline(1);
     let mut ticks = 0_u32;
@@ -280,7 +301,8 @@ fn no_such_tool(bound: &Bound, tool: &str) -> Ending {
 }
 
 fn busy(bound: &Bound) -> Ending {
-    let denial = Denial::new(DenialId::Busy, format!("too many calls of agent `{}` are waiting", bound.agent));
+    let denial =
+        Denial::new(DenialId::Busy, format!("too many calls of agent `{}` are waiting", bound.agent));
     Ending::Failed { denial: Some(denial), error: None }
 }
 

@@ -17,8 +17,10 @@ const TRAP_CHARACTERS: usize = 300;
 
 /// The call used up its time.
 pub(crate) fn timed_out(skill: &str, budget: Duration) -> Ending {
-    denied(Denial::new(DenialId::LimitTime, format!("skill `{skill}` did not end within {}", shown(budget)))
-        .hint("ask for less in one call, or raise `limit: time …` up to the operator's limit"))
+    denied(
+        Denial::new(DenialId::LimitTime, format!("skill `{skill}` did not end within {}", shown(budget)))
+            .hint("ask for less in one call, or raise `limit: time …` up to the operator's limit"),
+    )
 }
 
 /// The result is too large.
@@ -32,10 +34,17 @@ fn output_denial(skill: &str, limit: u64) -> Denial {
 }
 
 /// The guest, or the engine under it, stopped with an error.
-pub(crate) fn of_error(skill: &str, error: &wasmtime::Error, gauge: &MemoryGauge, output: u64, refused: Option<Denial>) -> Ending {
+pub(crate) fn of_error(
+    skill: &str,
+    error: &wasmtime::Error,
+    gauge: &MemoryGauge,
+    output: u64,
+    refused: Option<Denial>,
+) -> Ending {
     let message = text(error);
     if let Some(I32Exit(code)) = error.downcast_ref::<I32Exit>() {
-        let own = Denial::new(DenialId::GuestExit, format!("skill `{skill}` ended its call with exit code {code}"));
+        let own =
+            Denial::new(DenialId::GuestExit, format!("skill `{skill}` ended its call with exit code {code}"));
         return failed(refused.unwrap_or(own), DenialId::GuestExit, format!("exit code {code}"));
     }
     if let Some(Refused(import)) = error.downcast_ref::<Refused>() {
@@ -51,7 +60,8 @@ pub(crate) fn of_error(skill: &str, error: &wasmtime::Error, gauge: &MemoryGauge
         return failed(own, DenialId::LimitStack, message);
     }
     if matches!(find(error), Some(ResourceTableError::Full)) || message.contains("too many handles") {
-        let own = Denial::new(DenialId::LimitHandles, format!("skill `{skill}` held too many handles at once"));
+        let own =
+            Denial::new(DenialId::LimitHandles, format!("skill `{skill}` held too many handles at once"));
         return failed(own, DenialId::LimitHandles, message);
     }
     // Neither error has a public type.
@@ -59,12 +69,18 @@ pub(crate) fn of_error(skill: &str, error: &wasmtime::Error, gauge: &MemoryGauge
         return failed(output_denial(skill, output), DenialId::LimitOutput, message);
     }
     if message.contains("random") && message.contains("exceed") || message.contains("requested len") {
-        let own = Denial::new(DenialId::LimitRandom, format!("skill `{skill}` asked for too many random bytes at once"));
+        let own = Denial::new(
+            DenialId::LimitRandom,
+            format!("skill `{skill}` asked for too many random bytes at once"),
+        );
         return failed(own, DenialId::LimitRandom, message);
     }
     if gauge.refused() {
-        let own = Denial::new(DenialId::LimitMemory, format!("skill `{skill}` asked for more memory than it may have"))
-            .hint("ask for less in one call, or raise `limit: memory …` up to the operator's limit");
+        let own = Denial::new(
+            DenialId::LimitMemory,
+            format!("skill `{skill}` asked for more memory than it may have"),
+        )
+        .hint("ask for less in one call, or raise `limit: memory …` up to the operator's limit");
         return failed(own, DenialId::LimitMemory, message);
     }
     let own = Denial::new(DenialId::GuestTrap, format!("skill `{skill}` crashed"));
@@ -107,5 +123,9 @@ fn failed(denial: Denial, id: DenialId, message: String) -> Ending {
 
 /// A duration as limits are written: `30s`, `500ms`.
 pub(crate) fn shown(duration: Duration) -> String {
-    if duration.subsec_millis() == 0 { format!("{}s", duration.as_secs()) } else { format!("{}ms", duration.as_millis()) }
+    if duration.subsec_millis() == 0 {
+        format!("{}s", duration.as_secs())
+    } else {
+        format!("{}ms", duration.as_millis())
+    }
 }

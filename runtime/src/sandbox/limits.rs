@@ -25,13 +25,14 @@ pub struct CallLimits {
 /// 30 s, 256 MiB, 1 MiB of output, 256 MiB written, 120 calls a minute.
 #[must_use]
 pub fn default_limits() -> Limits {
-    let mut limits = Limits::default();
-    limits.time = Some(Duration::from_secs(30));
-    limits.memory = Some(256 << 20);
-    limits.output = Some(1 << 20);
-    limits.disk = Some(256 << 20);
-    limits.rate = vec![Rate { amount: 120, per: Duration::from_secs(60) }];
-    limits
+    Limits {
+        time: Some(Duration::from_secs(30)),
+        memory: Some(256 << 20),
+        output: Some(1 << 20),
+        disk: Some(256 << 20),
+        rate: vec![Rate { amount: 120, per: Duration::from_secs(60) }],
+        ..Limits::default()
+    }
 }
 
 impl CallLimits {

@@ -10,8 +10,8 @@ use wasmtime_wasi::cli::{WasiCli, WasiCliView};
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
 use wasmtime_wasi::p2::bindings::{cli, clocks, random};
 use wasmtime_wasi::random::{WasiRandom, WasiRandomView};
-use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 use wasmtime_wasi_http::p2::bindings::http;
+use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 use wasmtime_wasi_io::bindings::wasi::io;
 
 use crate::sandbox::state::CallState;
@@ -83,7 +83,9 @@ pub(crate) fn refuse(
                 let full = format!("{interface}#{name}");
                 link.func_new(name, move |_, _, _, _| Err(Refused(full.clone()).into()))?;
             }
-            ComponentItem::Resource(_) => link.resource(name, ResourceType::host::<Refused>(), |_, _| Ok(()))?,
+            ComponentItem::Resource(_) => {
+                link.resource(name, ResourceType::host::<Refused>(), |_, _| Ok(()))?
+            }
             _ => {}
         }
     }

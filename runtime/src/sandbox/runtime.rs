@@ -118,7 +118,8 @@ impl Runtime {
         let ticker = Ticker::start(&engine)?;
         let without_network = linker::without_network(&engine).map_err(engine_error)?;
         let with_network = linker::with_network(&without_network).map_err(engine_error)?;
-        let network = Network::new(config.network).map_err(|error| RuntimeError::Network(error.to_string()))?;
+        let network =
+            Network::new(config.network).map_err(|error| RuntimeError::Network(error.to_string()))?;
         Ok(Self(Arc::new(Inner {
             engine,
             compiler: config.compiler,

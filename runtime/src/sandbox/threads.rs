@@ -207,7 +207,8 @@ mod tests {
             }
             tasks.push_back(runnable);
         }
-        let order: Vec<String> = std::iter::from_fn(|| line.next()).map(|r| r.metadata().agent.to_string()).collect();
+        let order: Vec<String> =
+            std::iter::from_fn(|| line.next()).map(|r| r.metadata().agent.to_string()).collect();
         assert_eq!(order, ["a", "b", "a", "a"]);
     }
 

@@ -100,11 +100,6 @@ impl Witness {
         self.overseer.progress(progress);
     }
 
-    /// The call's clock.
-    pub(crate) fn clock(&self) -> &Arc<CallClock> {
-        &self.clock
-    }
-
     /// What was recorded so far.
     pub(crate) fn ledger(&self) -> Ledger {
         self.lock().clone()

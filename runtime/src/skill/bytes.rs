@@ -64,10 +64,14 @@ pub enum NotAComponent {
     #[error("this is WebAssembly text, which is not loaded; `wasm-tools parse` makes a binary of it")]
     Text,
     /// Machine code, wasmtime's own `.cwasm` among it.
-    #[error("this is machine code (ELF), perhaps a precompiled component; only portable components are loaded")]
+    #[error(
+        "this is machine code (ELF), perhaps a precompiled component; only portable components are loaded"
+    )]
     Precompiled,
     /// A layer or version that this build does not know.
-    #[error("this is WebAssembly of a version that this build does not know (layer {layer}, version {version})")]
+    #[error(
+        "this is WebAssembly of a version that this build does not know (layer {layer}, version {version})"
+    )]
     OtherVersion {
         /// The layer field: 0 core, 1 component.
         layer: u16,

@@ -31,7 +31,10 @@ const OWN_PACKAGES: &[(&str, PackageTexts)] = &[
             ("worlds.wit", include_str!("../../../wit/worlds.wit")),
         ],
     ),
-    ("wasi:filesystem", &[("filesystem.wit", include_str!("../../../wit/deps/wasi-filesystem/filesystem.wit"))]),
+    (
+        "wasi:filesystem",
+        &[("filesystem.wit", include_str!("../../../wit/deps/wasi-filesystem/filesystem.wit"))],
+    ),
     ("wasi:http", &[("http.wit", include_str!("../../../wit/deps/wasi-http/http.wit"))]),
 ];
 
@@ -50,7 +53,9 @@ impl Unreadable {
 /// Reads a component, and `wit` (path below `wit/`, text), which is empty when there is no such folder.
 pub(crate) fn decode(component: &[u8], wit: &[(String, String)]) -> Result<Inspection, Unreadable> {
     let declared = declared_imports(component)?;
-    let (resolve, world) = match wit_component::decode(component).map_err(|error| Unreadable::from(format!("{error:#}")))? {
+    let (resolve, world) = match wit_component::decode(component)
+        .map_err(|error| Unreadable::from(format!("{error:#}")))?
+    {
         DecodedWasm::Component(resolve, world) => (resolve, world),
         DecodedWasm::WitPackage(..) => {
             return Err(Unreadable("this is a WIT package in binary form, which exports no function".into()));
@@ -143,7 +148,9 @@ fn tools(
         let name = resolve.name_world_key(key);
         match item {
             // componentize-qjs exports `init`; componentize-py an instance `exports`: their own plumbing.
-            WorldItem::Function(_) if name == "init" => others.push((name, "a language runtime's own".to_owned())),
+            WorldItem::Function(_) if name == "init" => {
+                others.push((name, "a language runtime's own".to_owned()))
+            }
             WorldItem::Function(function) => {
                 add(&mut tools, &mut others, resolve, None, function, documentation)?;
             }
@@ -207,8 +214,9 @@ fn check_description(tool: &str, text: &str) -> Result<(), Unreadable> {
             text.len()
         )));
     }
-    schema::check_text(text)
-        .map_err(|found| Unreadable(format!("the description of `{tool}` holds {}", visible::quoted(&found.to_string(), 1))))
+    schema::check_text(text).map_err(|found| {
+        Unreadable(format!("the description of `{tool}` holds {}", visible::quoted(&found.to_string(), 1)))
+    })
 }
 
 fn short_name(resolve: &Resolve, key: &WorldKey, full: &str) -> String {
@@ -269,10 +277,16 @@ fn same_exports(component: &[Tool], documented: &[Tool]) -> Result<(), Unreadabl
     };
     for tool in component {
         let Some(text) = documented.iter().find(|other| other.name == tool.name) else {
-            return Err(Unreadable(format!("the component exports `{}`, the world in `wit/` does not", tool.name)));
+            return Err(Unreadable(format!(
+                "the component exports `{}`, the world in `wit/` does not",
+                tool.name
+            )));
         };
         if signature(text) != signature(tool) {
-            return Err(Unreadable(format!("`{}` has other types in `wit/` than in the component", tool.name)));
+            return Err(Unreadable(format!(
+                "`{}` has other types in `wit/` than in the component",
+                tool.name
+            )));
         }
     }
     match documented.iter().find(|tool| !component.iter().any(|other| other.name == tool.name)) {
@@ -285,7 +299,9 @@ fn same_exports(component: &[Tool], documented: &[Tool]) -> Result<(), Unreadabl
 
 fn print(resolve: &Resolve, world: WorldId) -> String {
     let mut printer = WitPrinter::default();
-    let Some(package) = resolve.worlds.get(world).and_then(|world| world.package) else { return String::new() };
+    let Some(package) = resolve.worlds.get(world).and_then(|world| world.package) else {
+        return String::new();
+    };
     match printer.emit_docs(false).print(resolve, package, &[]) {
         Ok(()) => printer.output.to_string(),
         Err(_) => String::new(),

@@ -146,13 +146,16 @@ impl SkillFolder {
 fn read_manifest(path: &Path) -> Result<Manifest, FolderError> {
     let bytes = read_regular(path, MANIFEST_BYTES)?;
     let error = |error| FolderError::Manifest { path: path.to_owned(), error };
-    let text = std::str::from_utf8(&bytes).map_err(|bad| error(ManifestError::Yaml(format!("it is not UTF-8: {bad}"))))?;
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|bad| error(ManifestError::Yaml(format!("it is not UTF-8: {bad}"))))?;
     Manifest::parse(text).map_err(error)
 }
 
 fn the_component(folder: &Path) -> Result<PathBuf, FolderError> {
-    let mut found: Vec<PathBuf> =
-        entries(folder)?.into_iter().filter(|path| path.extension().is_some_and(|ext| ext == "wasm")).collect();
+    let mut found: Vec<PathBuf> = entries(folder)?
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|ext| ext == "wasm"))
+        .collect();
     match (found.pop(), found.is_empty()) {
         (None, _) => Err(FolderError::NoComponent(folder.to_owned())),
         (Some(one), true) => Ok(one),
@@ -194,7 +197,9 @@ fn read_wit(folder: &Path) -> Result<Vec<(String, String)>, FolderError> {
     }
     let (mut texts, mut total) = (Vec::new(), 0_u64);
     for folder_path in folders {
-        for path in entries(&folder_path)?.into_iter().filter(|path| path.extension().is_some_and(|ext| ext == "wit")) {
+        for path in
+            entries(&folder_path)?.into_iter().filter(|path| path.extension().is_some_and(|ext| ext == "wit"))
+        {
             let bytes = read_regular(&path, WIT_BYTES)?;
             total += bytes.len() as u64;
             let wit = |message: String| FolderError::Wit { path: path.clone(), message };
@@ -216,7 +221,9 @@ pub(crate) fn read_regular(path: &Path, limit: u64) -> Result<Vec<u8>, FolderErr
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     let file = match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(file) => File::from(file),
-        Err(rustix::io::Errno::LOOP | rustix::io::Errno::NXIO) => return Err(FolderError::NotAFile(path.to_owned())),
+        Err(rustix::io::Errno::LOOP | rustix::io::Errno::NXIO) => {
+            return Err(FolderError::NotAFile(path.to_owned()));
+        }
         Err(error) => return Err(io(error.into())),
     };
     let metadata = file.metadata().map_err(io)?;

@@ -48,7 +48,12 @@ pub fn judge(import: &Import, grant: Option<&Grant>) -> JudgedImport {
         Some(None) => (None, Standing::Inert),
         Some(Some(capability)) => (Some(capability), standing(capability, grant)),
     };
-    JudgedImport { interface: import.interface.clone(), capability, standing, functions: import.functions.clone() }
+    JudgedImport {
+        interface: import.interface.clone(),
+        capability,
+        standing,
+        functions: import.functions.clone(),
+    }
 }
 
 /// The row of the table that knows this import: its capability, or `Some(None)` for one without authority.
@@ -73,10 +78,9 @@ fn row(import: &Import) -> Option<Option<Capability>> {
 
 /// Whether `version` is a release of the line `minor`, such as `0.2.6` of `0.2`. Pre-releases are none.
 fn speaks(minor: &str, version: &str) -> bool {
-    version
-        .strip_prefix(minor)
-        .and_then(|rest| rest.strip_prefix('.'))
-        .is_some_and(|patch| !patch.is_empty() && patch.len() <= 4 && patch.bytes().all(|byte| byte.is_ascii_digit()))
+    version.strip_prefix(minor).and_then(|rest| rest.strip_prefix('.')).is_some_and(|patch| {
+        !patch.is_empty() && patch.len() <= 4 && patch.bytes().all(|byte| byte.is_ascii_digit())
+    })
 }
 
 fn standing(capability: Capability, grant: Option<&Grant>) -> Standing {
@@ -139,21 +143,30 @@ pub fn refusal(skill: &str, judged: &JudgedImport, grant: &Grant) -> Option<Deni
 fn line_to_add(skill: &str, capability: Capability) -> String {
     match capability {
         Capability::Files => {
-            let keys = [DirectoryMode::Read, DirectoryMode::Write, DirectoryMode::Create].map(DirectoryMode::key);
-            format!("add `  - {}: ./DIRECTORY` (or `{}`, `{}`) under `- {skill}:` in SOUL.md", keys[0], keys[1], keys[2])
+            let keys =
+                [DirectoryMode::Read, DirectoryMode::Write, DirectoryMode::Create].map(DirectoryMode::key);
+            format!(
+                "add `  - {}: ./DIRECTORY` (or `{}`, `{}`) under `- {skill}:` in SOUL.md",
+                keys[0], keys[1], keys[2]
+            )
         }
         Capability::Environment => format!("add `  - env: NAME=value` under `- {skill}:` in SOUL.md"),
         Capability::Http => format!(
             "add `  - hosts: https://HOST` under `- {skill}:` in SOUL.md, or `  - refuse: http` to run it without"
         ),
         Capability::Sockets => {
-            format!("this build grants no sockets; add `  - refuse: sockets` under `- {skill}:` in SOUL.md to run it without")
+            format!(
+                "this build grants no sockets; add `  - refuse: sockets` under `- {skill}:` in SOUL.md to run it without"
+            )
         }
     }
 }
 
 #[expect(clippy::ref_option, reason = "the signature is serde's")]
-fn capability_name<S: serde::Serializer>(capability: &Option<Capability>, serializer: S) -> Result<S::Ok, S::Error> {
+fn capability_name<S: serde::Serializer>(
+    capability: &Option<Capability>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     Serialize::serialize(&capability.map(Capability::name), serializer)
 }
 

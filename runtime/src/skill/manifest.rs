@@ -51,9 +51,9 @@ impl Manifest {
     /// What is wrong with it.
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        if let Some(found) =
-            text.chars().find(|character| visible::is_invisible(*character) && !matches!(character, '\n' | '\r' | '\t' | '\u{fe0f}'))
-        {
+        if let Some(found) = text.chars().find(|character| {
+            visible::is_invisible(*character) && !matches!(character, '\n' | '\r' | '\t' | '\u{fe0f}')
+        }) {
             return Err(ManifestError::Invisible(visible::quoted(&found.to_string(), 1)));
         }
         let mut lines = text.split_inclusive('\n');

@@ -69,7 +69,10 @@ pub(crate) fn of_function(
 
 /// The first character of a doc comment that a reader could not see.
 pub(crate) fn check_text(text: &str) -> Result<(), char> {
-    match text.chars().find(|character| visible::is_invisible(*character) && !matches!(character, '\n' | '\t')) {
+    match text
+        .chars()
+        .find(|character| visible::is_invisible(*character) && !matches!(character, '\n' | '\t'))
+    {
         Some(found) => Err(found),
         None => Ok(()),
     }
@@ -84,7 +87,8 @@ struct Builder<'a> {
 impl Builder<'_> {
     fn schema(&mut self, ty: Type) -> Result<Value, Unrepresentable> {
         self.left = self.left.checked_sub(1).ok_or(Unrepresentable::TooLarge)?;
-        let integer = |minimum: i64, maximum: i64| json!({"type": "integer", "minimum": minimum, "maximum": maximum});
+        let integer =
+            |minimum: i64, maximum: i64| json!({"type": "integer", "minimum": minimum, "maximum": maximum});
         Ok(match ty {
             Type::Bool => json!({"type": "boolean"}),
             Type::U8 => integer(0, u8::MAX.into()),
@@ -107,7 +111,9 @@ impl Builder<'_> {
 
     fn defined(&mut self, id: TypeId) -> Result<Value, Unrepresentable> {
         let resolve = self.resolve;
-        let Some(definition) = resolve.types.get(id) else { return Err(Unrepresentable::Kind("unknown type")) };
+        let Some(definition) = resolve.types.get(id) else {
+            return Err(Unrepresentable::Kind("unknown type"));
+        };
         let schema = match &definition.kind {
             TypeDefKind::Type(ty) => self.schema(*ty)?,
             TypeDefKind::Record(record) => {

@@ -65,7 +65,9 @@ fn granted(skill: &SkillView) -> Vec<(&'static str, Vec<String>)> {
     let directories = |views: &[soulbound_runtime::soul::DirectoryView]| {
         views
             .iter()
-            .map(|view| format!("{} as {}{}", view.dir, view.guest, if view.hidden { " (hidden)" } else { "" }))
+            .map(|view| {
+                format!("{} as {}{}", view.dir, view.guest, if view.hidden { " (hidden)" } else { "" })
+            })
             .collect()
     };
     let mut granted: Vec<(&str, Vec<String>)> = vec![
@@ -97,7 +99,12 @@ fn component(seen: &Value, style: Style) {
     line(&style.dim(&format!("    from     {origin}, sha256 {}", text("digest"))));
     for import in seen.get("imports").and_then(Value::as_array).into_iter().flatten() {
         let of = |key: &str| import.get(key).and_then(Value::as_str).unwrap_or_default();
-        line(&style.dim(&format!("    imports  {} ({}: {})", visible::line(of("interface")), of("capability"), of("standing"))));
+        line(&style.dim(&format!(
+            "    imports  {} ({}: {})",
+            visible::line(of("interface")),
+            of("capability"),
+            of("standing")
+        )));
     }
     let tools: Vec<&str> =
         seen.get("tools").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
@@ -108,7 +115,10 @@ fn component(seen: &Value, style: Style) {
 
 fn reach(findings: &Findings, style: Style) {
     let reach = &findings.view.reach;
-    line(&format!("\n{}", style.bold("reach of the agent, since the model can carry data from one skill to another")));
+    line(&format!(
+        "\n{}",
+        style.bold("reach of the agent, since the model can carry data from one skill to another")
+    ));
     let rows = [
         ("reads", &reach.read),
         ("writes", &reach.write),

@@ -38,7 +38,10 @@ impl ArgumentError {
 /// It is too large, does not parse, is nested deeper than 128 levels, is no object, or has a key twice.
 pub fn parse_arguments(text: &str) -> Result<Map<String, Value>, ArgumentError> {
     if text.len() > ARGUMENT_BYTES {
-        return Err(ArgumentError::new("args", format!("{} bytes, at most {ARGUMENT_BYTES} are taken", text.len())));
+        return Err(ArgumentError::new(
+            "args",
+            format!("{} bytes, at most {ARGUMENT_BYTES} are taken", text.len()),
+        ));
     }
     let Strict(value) = serde_json::from_str(text)
         .map_err(|error| ArgumentError::new("args", visible::line(&error.to_string())))?;
@@ -79,7 +82,9 @@ pub fn parse_pairs<'a>(
 
 /// Whether the schema of the parameter is a string, or an option of one.
 fn takes_text(tool: Option<&Tool>, key: &str) -> bool {
-    let Some(schema) = tool.and_then(|tool| tool.input_schema.pointer("/properties")?.get(key)) else { return false };
+    let Some(schema) = tool.and_then(|tool| tool.input_schema.pointer("/properties")?.get(key)) else {
+        return false;
+    };
     let is_string = |schema: &Value| schema.get("type").is_some_and(|ty| ty == "string");
     is_string(schema)
         || schema.get("anyOf").and_then(Value::as_array).is_some_and(|any| any.iter().any(is_string))
@@ -182,7 +187,10 @@ mod tests {
     #[test]
     fn pairs_are_text_or_json() {
         let map = parse_pairs(["path=/a=b", "limit=3", "all=true", "name=x"], None).unwrap();
-        assert_eq!(Value::Object(map), serde_json::json!({"path": "/a=b", "limit": 3, "all": true, "name": "x"}));
+        assert_eq!(
+            Value::Object(map),
+            serde_json::json!({"path": "/a=b", "limit": 3, "all": true, "name": "x"})
+        );
         assert!(parse_pairs(["path"], None).is_err());
         assert!(parse_pairs(["a=1", "a=2"], None).is_err());
     }

@@ -35,7 +35,10 @@ fn known_keys<'a>(
                 Some(near) => format!("; did you mean `{near}`?"),
                 None => format!("; expected {}", list(names.by_ref())),
             };
-            return Err(ArgumentError::new(format!("{path}.{}", visible::line(key)), format!("unknown{help}")));
+            return Err(ArgumentError::new(
+                format!("{path}.{}", visible::line(key)),
+                format!("unknown{help}"),
+            ));
         }
     }
     Ok(())
@@ -57,7 +60,9 @@ fn field(path: &str, object: &Map<String, Value>, name: &str, ty: &Type) -> Resu
 
 fn value_of(path: &str, value: &Value, ty: &Type) -> Result<Val, ArgumentError> {
     let wrong = || ArgumentError::new(path, format!("expected {}, found {}", name_of(ty), kind(value)));
-    let signed = |minimum: i64, maximum: i64| signed(value).filter(|n| (minimum..=maximum).contains(n)).ok_or_else(wrong);
+    let signed = |minimum: i64, maximum: i64| {
+        signed(value).filter(|n| (minimum..=maximum).contains(n)).ok_or_else(wrong)
+    };
     let unsigned = |maximum: u64| unsigned(value).filter(|n| *n <= maximum).ok_or_else(wrong);
     let text = || value.as_str().ok_or_else(wrong);
     let array = || value.as_array().ok_or_else(wrong);
@@ -80,7 +85,10 @@ fn value_of(path: &str, value: &Value, ty: &Type) -> Result<Val, ArgumentError> 
         }),
         Type::Float32 => {
             let wide = float(value).ok_or_else(wrong)?;
-            #[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is what the type means; overflow is refused")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "rounding to f32 is what the type means; overflow is refused"
+            )]
             let narrow = wide as f32;
             if narrow.is_infinite() && wide.is_finite() {
                 return Err(wrong());
@@ -100,41 +108,64 @@ fn value_of(path: &str, value: &Value, ty: &Type) -> Result<Val, ArgumentError> 
         Type::List(list) => {
             let ty = list.ty();
             let items = array()?.iter().enumerate();
-            Val::List(items.map(|(i, item)| value_of(&format!("{path}[{i}]"), item, &ty)).collect::<Result<_, _>>()?)
+            Val::List(
+                items
+                    .map(|(i, item)| value_of(&format!("{path}[{i}]"), item, &ty))
+                    .collect::<Result<_, _>>()?,
+            )
         }
         Type::Record(record) => {
             let object = value.as_object().ok_or_else(wrong)?;
             let fields: Vec<_> = record.fields().collect();
             known_keys(path, object, fields.iter().map(|field| field.name))?;
-            let values = fields.iter().map(|each| Ok((each.name.to_owned(), field(path, object, each.name, &each.ty)?)));
+            let values = fields
+                .iter()
+                .map(|each| Ok((each.name.to_owned(), field(path, object, each.name, &each.ty)?)));
             Val::Record(values.collect::<Result<_, ArgumentError>>()?)
         }
         Type::Tuple(tuple) => {
             let (items, types) = (array()?, tuple.types());
             if items.len() != types.len() {
-                return Err(ArgumentError::new(path, format!("expected {} items, found {}", types.len(), items.len())));
+                return Err(ArgumentError::new(
+                    path,
+                    format!("expected {} items, found {}", types.len(), items.len()),
+                ));
             }
             let values = items.iter().zip(types).enumerate();
-            Val::Tuple(values.map(|(i, (item, ty))| value_of(&format!("{path}[{i}]"), item, &ty)).collect::<Result<_, _>>()?)
+            Val::Tuple(
+                values
+                    .map(|(i, (item, ty))| value_of(&format!("{path}[{i}]"), item, &ty))
+                    .collect::<Result<_, _>>()?,
+            )
         }
         Type::Variant(variant) => {
             let (name, payload) = case(value).ok_or_else(wrong)?;
             let Some(case) = variant.cases().find(|case| case.name == name) else {
                 let names: Vec<String> = variant.cases().map(|case| format!("`{}`", case.name)).collect();
-                return Err(ArgumentError::new(path, format!("expected one of {}, found {}", names.join(", "), kind(value))));
+                return Err(ArgumentError::new(
+                    path,
+                    format!("expected one of {}, found {}", names.join(", "), kind(value)),
+                ));
             };
             let path = format!("{path}.{name}");
             match (case.ty, payload) {
                 (None, None | Some(Value::Null)) => Val::Variant(name.to_owned(), None),
-                (Some(ty), Some(payload)) => Val::Variant(name.to_owned(), Some(Box::new(value_of(&path, payload, &ty)?))),
-                (Some(ty), None) => return Err(ArgumentError::new(path, format!("missing; expected {}", name_of(&ty)))),
+                (Some(ty), Some(payload)) => {
+                    Val::Variant(name.to_owned(), Some(Box::new(value_of(&path, payload, &ty)?)))
+                }
+                (Some(ty), None) => {
+                    return Err(ArgumentError::new(path, format!("missing; expected {}", name_of(&ty))));
+                }
                 (None, Some(_)) => return Err(ArgumentError::new(path, "this case has no value")),
             }
         }
         Type::Enum(names) => {
             let name = text()?;
             if !names.names().any(|known| known == name) {
-                return Err(ArgumentError::new(path, format!("expected one of {}, found {}", list(names.names()), kind(value))));
+                return Err(ArgumentError::new(
+                    path,
+                    format!("expected one of {}, found {}", list(names.names()), kind(value)),
+                ));
             }
             Val::Enum(name.to_owned())
         }
@@ -144,11 +175,16 @@ fn value_of(path: &str, value: &Value, ty: &Type) -> Result<Val, ArgumentError> 
                 Value::Null => Val::Option(None),
                 Value::Object(object) if matches!(inner, Type::Option(_)) => {
                     known_keys(path, object, ["some"].into_iter())?;
-                    let some = object.get("some").ok_or_else(|| ArgumentError::new(path, "expected `some` or null"))?;
+                    let some = object
+                        .get("some")
+                        .ok_or_else(|| ArgumentError::new(path, "expected `some` or null"))?;
                     Val::Option(Some(Box::new(value_of(&format!("{path}.some"), some, &inner)?)))
                 }
                 _ if matches!(inner, Type::Option(_)) => {
-                    return Err(ArgumentError::new(path, "expected `{\"some\": …}` or null for a nested option"));
+                    return Err(ArgumentError::new(
+                        path,
+                        "expected `{\"some\": …}` or null for a nested option",
+                    ));
                 }
                 _ => Val::Option(Some(Box::new(value_of(path, value, &inner)?))),
             }
@@ -163,7 +199,10 @@ fn value_of(path: &str, value: &Value, ty: &Type) -> Result<Val, ArgumentError> 
             for item in array()? {
                 let name = item.as_str().ok_or_else(wrong)?;
                 if !flags.names().any(|known| known == name) {
-                    return Err(ArgumentError::new(path, format!("expected some of {}, found {}", list(flags.names()), kind(item))));
+                    return Err(ArgumentError::new(
+                        path,
+                        format!("expected some of {}, found {}", list(flags.names()), kind(item)),
+                    ));
                 }
                 if set.iter().any(|known| known == name) {
                     return Err(ArgumentError::new(path, format!("`{name}` is given twice")));
@@ -187,7 +226,11 @@ fn case(value: &Value) -> Option<(&str, Option<&Value>)> {
     }
 }
 
-fn payload_of(path: &str, payload: Option<&Value>, ty: Option<Type>) -> Result<Option<Box<Val>>, ArgumentError> {
+fn payload_of(
+    path: &str,
+    payload: Option<&Value>,
+    ty: Option<Type>,
+) -> Result<Option<Box<Val>>, ArgumentError> {
     match (payload, ty) {
         (None | Some(Value::Null), None) => Ok(None),
         (Some(payload), Some(ty)) => Ok(Some(Box::new(value_of(path, payload, &ty)?))),
@@ -225,7 +268,8 @@ fn whole(number: &Number) -> Option<i64> {
 /// A decimal integer and nothing else: no plus, no spaces, no leading zeros.
 fn decimal<T: std::str::FromStr>(text: &str) -> Option<T> {
     let digits = text.strip_prefix('-').unwrap_or(text);
-    let plain = digits.bytes().all(|byte| byte.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
+    let plain =
+        digits.bytes().all(|byte| byte.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
     (plain && text != "-0").then(|| text.parse().ok()).flatten()
 }
 

@@ -25,7 +25,9 @@ pub(crate) fn result_to_json(result: Option<(&Val, &Type)>, limit: u64) -> Resul
     Ok(match result {
         None => Returned::Value(Value::Null),
         Some((Val::Result(Ok(value)), ty)) => Returned::Value(budget.payload(value.as_deref(), &ok_of(ty))?),
-        Some((Val::Result(Err(value)), ty)) => Returned::ToolError(budget.payload(value.as_deref(), &err_of(ty))?),
+        Some((Val::Result(Err(value)), ty)) => {
+            Returned::ToolError(budget.payload(value.as_deref(), &err_of(ty))?)
+        }
         Some((value, ty)) => Returned::Value(budget.json(value, ty)?),
     })
 }
@@ -79,7 +81,6 @@ impl Budget {
         Ok(Value::Number(number.into()))
     }
 
-
     fn one(&mut self, name: &str, value: Value) -> Result<Value, TooLarge> {
         let mut object = Map::new();
         object.insert(self.text(name)?, value);
@@ -110,11 +111,16 @@ impl Budget {
                     return self.base64(items);
                 }
                 self.spend(2 + items.len())?;
-                items.iter().map(|item| self.json(item, &item_type)).collect::<Result<_, _>>().map(Value::Array)
+                items
+                    .iter()
+                    .map(|item| self.json(item, &item_type))
+                    .collect::<Result<_, _>>()
+                    .map(Value::Array)
             }
             Val::Tuple(items) => {
                 self.spend(2 + items.len())?;
-                let types: Vec<Type> = if let Type::Tuple(tuple) = ty { tuple.types().collect() } else { Vec::new() };
+                let types: Vec<Type> =
+                    if let Type::Tuple(tuple) = ty { tuple.types().collect() } else { Vec::new() };
                 let items = items.iter().zip(types);
                 items.map(|(item, ty)| self.json(item, &ty)).collect::<Result<_, _>>().map(Value::Array)
             }
@@ -148,7 +154,11 @@ impl Budget {
             }
             Val::Flags(names) => {
                 self.spend(2)?;
-                names.iter().map(|name| self.text(name).map(Value::String)).collect::<Result<_, _>>().map(Value::Array)
+                names
+                    .iter()
+                    .map(|name| self.text(name).map(Value::String))
+                    .collect::<Result<_, _>>()
+                    .map(Value::Array)
             }
             // Inspection offers no tool whose types hold these.
             Val::Map(_) | Val::Resource(_) | Val::Future(_) | Val::Stream(_) | Val::ErrorContext(_) => {

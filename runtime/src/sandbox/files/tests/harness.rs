@@ -7,8 +7,8 @@ use std::time::Duration;
 use wasmtime::component::{Resource, ResourceTable};
 use wasmtime_wasi::p2::bindings::filesystem::preopens::Host as _;
 use wasmtime_wasi::p2::bindings::filesystem::types::{
-    Descriptor, DescriptorFlags, DescriptorStat, ErrorCode, HostDescriptor as _, HostDirectoryEntryStream as _,
-    NewTimestamp, OpenFlags, PathFlags,
+    Descriptor, DescriptorFlags, DescriptorStat, ErrorCode, HostDescriptor as _,
+    HostDirectoryEntryStream as _, NewTimestamp, OpenFlags, PathFlags,
 };
 use wasmtime_wasi::p2::{FsResult, StreamError};
 
@@ -49,11 +49,7 @@ pub(super) struct Watcher {
 impl Overseer for Watcher {
     fn before_effect<'a>(&'a self, effect: &'a Effect) -> BoxFuture<'a, Result<(), Denial>> {
         self.effects.lock().unwrap().push(effect.clone());
-        let answer = if self.refuse {
-            Err(Denial::new(DenialId::ApprovalDenied, "no"))
-        } else {
-            Ok(())
-        };
+        let answer = if self.refuse { Err(Denial::new(DenialId::ApprovalDenied, "no")) } else { Ok(()) };
         Box::pin(std::future::ready(answer))
     }
 

@@ -87,6 +87,9 @@ denials! {
     PathLink = "path.link",
         "Skills create no links, symbolic or hard, and move none.",
         "Copy the content instead.";
+    PathAcross = "path.across",
+        "The rename leads from one granted directory into another. Two grants are two trees.",
+        "Copy the content and delete the original, if both grants allow it.";
     PathMount = "path.mount",
         "Another file system is mounted inside the granted directory, and no mount point is crossed.",
         "Grant the mounted directory itself.";

@@ -1,0 +1,41 @@
+//! Whether a granted path still leads to the directory that was opened when the skill was bound.
+//!
+//! All access goes through the handle, so a swapped path can never widen a grant. But a person who looks at the path
+//! would see another directory than the skill does: that call does not run (`path.moved`).
+//!
+//! The rule: asked at the start of each call, by opening the path anew in exactly the way it was opened first.
+
+use super::bind::BoundFiles;
+use super::fault::IMPORT;
+use super::resolve::Identity;
+use crate::denial::{Denial, DenialId};
+use crate::visible;
+
+impl BoundFiles {
+    /// Checks that each granted path still leads to the same directory: one or two system calls a grant.
+    ///
+    /// # Errors
+    ///
+    /// `path.moved`, naming the first that does not.
+    pub fn verify(&self, skill: &str) -> Result<(), Denial> {
+        let Some(folder) = self.folder() else { return Ok(()) };
+        let folder_moved = !folder.is_still_there();
+        for grant in self.grants() {
+            let relative = !grant.grant.path.starts_with('/');
+            let same = !(relative && folder_moved)
+                && folder.open(&grant.grant.path).is_ok_and(|handle| {
+                    rustix::fs::fstat(&handle).is_ok_and(|stat| Identity::of(&stat) == grant.identity)
+                });
+            if !same {
+                let path = visible::quoted_target(&grant.grant.path);
+                let message =
+                    format!("skill `{skill}` may not use {path}: it is not the directory that was bound");
+                return Err(Denial::new(DenialId::PathMoved, message)
+                    .imported(IMPORT)
+                    .rule(grant.grant.rule.clone())
+                    .hint("put the directory back, or load the agent again"));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,130 @@
+//! What a guest's descriptor is: a virtual directory, a directory inside a grant, or an open file.
+//!
+//! The rule: a descriptor never knows more than its grant; every later use is judged by the same grant again.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use wasmtime_wasi::p2::bindings::filesystem::types::{DescriptorFlags, ErrorCode};
+
+use super::bind::BoundFiles;
+use super::fault::{Fault, Refusal};
+use super::resolve::BoundGrant;
+use super::root::Routed;
+use crate::denial::DenialId;
+use crate::grant::DirectoryMode;
+
+/// A descriptor in the resource table. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) enum Node {
+    /// A directory of the virtual tree.
+    Virtual(usize),
+    /// A directory inside a grant, or the granted one.
+    Directory(Arc<OpenDirectory>),
+    /// An open file.
+    File(Arc<OpenFile>),
+}
+
+/// A directory inside a grant.
+#[derive(Debug)]
+pub(super) struct OpenDirectory {
+    pub(super) grant: Arc<BoundGrant>,
+    /// `O_PATH`.
+    pub(super) handle: Arc<OwnedFd>,
+    /// As the guest sees it.
+    pub(super) path: String,
+}
+
+/// A file, open for what `flags` say.
+#[derive(Debug)]
+pub(super) struct OpenFile {
+    pub(super) grant: Arc<BoundGrant>,
+    pub(super) file: OwnedFd,
+    /// As the guest sees it.
+    pub(super) path: String,
+    pub(super) flags: DescriptorFlags,
+}
+
+/// Where a path that a guest gave with a descriptor begins.
+#[derive(Debug)]
+pub(super) enum Spot<'a> {
+    /// It leads to a virtual directory.
+    Virtual(usize),
+    /// The kernel walks `rest` from `dir`, inside `grant`.
+    Below { grant: &'a Arc<BoundGrant>, dir: &'a Arc<OwnedFd>, rest: &'a str },
+}
+
+impl Node {
+    /// Finds where `path` begins.
+    ///
+    /// # Errors
+    ///
+    /// `path.outside` for absolute paths (WASI has none) and for what no grant holds.
+    pub(super) fn locate<'a>(&'a self, bound: &'a BoundFiles, path: &'a str) -> Result<Spot<'a>, Fault> {
+        if let Self::File(_) = self {
+            return Err(ErrorCode::NotDirectory.into());
+        }
+        if path.starts_with('/') {
+            return Err(Refusal::outside().into());
+        }
+        match self {
+            Self::Virtual(at) => Ok(match bound.tree().route(*at, path)? {
+                Routed::Virtual(index) => Spot::Virtual(index),
+                Routed::Below(grant, rest) => Spot::Below { grant, dir: &grant.handle, rest },
+            }),
+            Self::Directory(_) if path.is_empty() => Err(ErrorCode::NoEntry.into()),
+            Self::Directory(directory) => {
+                Ok(Spot::Below { grant: &directory.grant, dir: &directory.handle, rest: path })
+            }
+            Self::File(_) => Err(ErrorCode::NotDirectory.into()),
+        }
+    }
+
+    /// The descriptor's own path as the guest sees it.
+    pub(super) fn path<'a>(&'a self, bound: &'a BoundFiles) -> &'a str {
+        match self {
+            Self::Virtual(at) => bound.tree().path(*at),
+            Self::Directory(directory) => &directory.path,
+            Self::File(file) => &file.path,
+        }
+    }
+
+    /// The path of `path` under this descriptor as the guest spelled it, for the record.
+    pub(super) fn target(&self, bound: &BoundFiles, path: &str) -> String {
+        // A path may be as long as a guest's memory; the record keeps what tells one from another.
+        const KEPT: usize = 4096;
+        let mut target = String::new();
+        if !path.starts_with('/') {
+            target.push_str(self.path(bound).trim_end_matches('/'));
+            target.push('/');
+        }
+        let end = path.floor_char_boundary(KEPT);
+        target.push_str(path.get(..end).unwrap_or_default());
+        if end < path.len() {
+            target.push('…');
+        }
+        target
+    }
+}
+
+impl OpenFile {
+    pub(super) fn reads(&self) -> Result<(), Fault> {
+        if self.flags.contains(DescriptorFlags::READ) {
+            Ok(())
+        } else if self.grant.grant.mode == DirectoryMode::Create {
+            Err(self.grant.refuse(DenialId::PathCreateOnly).into())
+        } else {
+            Err(ErrorCode::BadDescriptor.into())
+        }
+    }
+
+    pub(super) fn writes(&self) -> Result<(), Fault> {
+        if self.flags.contains(DescriptorFlags::WRITE) {
+            Ok(())
+        } else if self.grant.grant.mode == DirectoryMode::Read {
+            Err(self.grant.refuse(DenialId::PathReadOnly).into())
+        } else {
+            Err(ErrorCode::BadDescriptor.into())
+        }
+    }
+}

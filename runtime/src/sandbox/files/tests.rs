@@ -1,1 +1,13 @@
+//! Tests of the whole layer, through the WASI traits and without a guest.
 
+mod bind;
+mod corpus;
+mod create;
+mod harness;
+mod links;
+mod names;
+mod quota;
+mod races;
+mod record;
+mod rename;
+mod special;

@@ -55,7 +55,7 @@ fn lay_out(fixture: &Value, outside: &str) -> House {
         let target = house.path(target.as_str().unwrap());
         std::fs::hard_link(target, house.path("grant").join(path)).unwrap();
     }
-    rustix::fs::mkfifoat(rustix::fs::CWD, &house.path("grant/fifo"), 0o666.into()).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, house.path("grant/fifo"), 0o666.into()).unwrap();
     drop(std::os::unix::net::UnixListener::bind(house.path("grant/sock")).unwrap());
     house
 }

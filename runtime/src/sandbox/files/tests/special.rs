@@ -15,7 +15,7 @@ use crate::sandbox::files::{BoundFiles, OpenRules};
 #[test]
 fn a_fifo_is_refused_at_once_and_never_opened() {
     let house = House::new();
-    rustix::fs::mkfifoat(CWD, &house.path("grant/fifo"), 0o666.into()).unwrap();
+    rustix::fs::mkfifoat(CWD, house.path("grant/fifo"), 0o666.into()).unwrap();
     drop(std::os::unix::net::UnixListener::bind(house.path("grant/sock")).unwrap());
     house.link("fifo", "grant/link");
     let mut call = house.call(DirectoryMode::Write);

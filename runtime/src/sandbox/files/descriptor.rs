@@ -172,8 +172,7 @@ impl HostDescriptor for FilesView<'_> {
     ) -> FsResult<Filesize> {
         let file = self.written(&descriptor)?;
         let length = buffer.len() as u64;
-        let paid = self.files.quota().pay_write(&file, offset, length);
-        paid.and_then(|()| stream::write_at(&file, &buffer, offset))
+        stream::write_at(&file, self.files.quota(), &buffer, offset)
             .map_err(|fault| self.files.refused(Verb::Write, &file.path, fault))?;
         Ok(length)
     }

@@ -17,7 +17,7 @@ impl BoundFiles {
     /// # Errors
     ///
     /// `path.moved`, naming the first that does not.
-    pub fn verify(&self, skill: &str) -> Result<(), Denial> {
+    pub fn verify(&self, skill: &str) -> Result<(), Box<Denial>> {
         let Some(folder) = self.folder() else { return Ok(()) };
         let folder_moved = !folder.is_still_there();
         for grant in self.grants() {
@@ -30,10 +30,11 @@ impl BoundFiles {
                 let path = visible::quoted_target(&grant.grant.path);
                 let message =
                     format!("skill `{skill}` may not use {path}: it is not the directory that was bound");
-                return Err(Denial::new(DenialId::PathMoved, message)
+                let denial = Denial::new(DenialId::PathMoved, message)
                     .imported(IMPORT)
                     .rule(grant.grant.rule.clone())
-                    .hint("put the directory back, or load the agent again"));
+                    .hint("put the directory back, or load the agent again");
+                return Err(Box::new(denial));
             }
         }
         Ok(())

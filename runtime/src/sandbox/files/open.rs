@@ -43,7 +43,7 @@ pub(super) enum Plan<'a> {
     /// Something that is there.
     Existing(&'a Arc<BoundGrant>, Found),
     /// A new file.
-    New(&'a Arc<BoundGrant>, Slot),
+    New(&'a Arc<BoundGrant>, Box<Slot>),
 }
 
 impl Want {
@@ -133,7 +133,7 @@ pub(super) fn decide<'a>(
         }
         if slot.there.is_none() {
             grant.judge_change(rest, &slot.real())?;
-            return Ok(Plan::New(grant, slot));
+            return Ok(Plan::New(grant, Box::new(slot)));
         }
         if want.exclusive() {
             return Err(ErrorCode::Exist.into());
@@ -178,7 +178,7 @@ fn decide_blind<'a>(
     }
     grant.judge_change(rest, &slot.real())?;
     match slot.there {
-        None => Ok(Plan::New(grant, slot)),
+        None => Ok(Plan::New(grant, Box::new(slot))),
         Some(_) if want.exclusive() => Err(ErrorCode::Exist.into()),
         Some(_) => Err(grant.refuse(DenialId::PathCreateOnly).into()),
     }

@@ -43,8 +43,8 @@ pub(super) fn judge(bound: &BoundGrant, folder: &Path, rules: &OpenRules) -> Res
     if bound.grant.mode == DirectoryMode::Read {
         return Ok(());
     }
-    skills(bound, folder)?;
     souls(bound, folder)?;
+    skills(bound, folder)?;
     programs(bound, rules)
 }
 

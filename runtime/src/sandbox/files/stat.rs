@@ -157,12 +157,17 @@ fn virtual_directory() -> DescriptorStat {
 fn describe(stat: &Stat) -> DescriptorStat {
     DescriptorStat {
         type_: descriptor_type(FileType::from_raw_mode(stat.st_mode)),
-        link_count: stat.st_nlink.into(),
+        link_count: widen(stat.st_nlink),
         size: u64::try_from(stat.st_size).unwrap_or(0),
         data_access_timestamp: datetime(stat.st_atime, stat.st_atime_nsec),
         data_modification_timestamp: datetime(stat.st_mtime, stat.st_mtime_nsec),
         status_change_timestamp: datetime(stat.st_ctime, stat.st_ctime_nsec),
     }
+}
+
+/// A link count: 32 bits on aarch64, 64 on x86_64.
+fn widen(count: impl Into<u64>) -> u64 {
+    count.into()
 }
 
 /// Times before 1970 can't be told in WASI: absent, rather than an error for the whole stat.

@@ -64,16 +64,18 @@ pub(super) fn read_at(file: &OpenFile, length: u64, offset: u64) -> Result<Vec<u
     Ok(buffer)
 }
 
-/// Writes all of `bytes`, which are paid for.
-pub(super) fn write_at(file: &OpenFile, bytes: &[u8], offset: u64) -> Result<(), Fault> {
+/// Pays for all of `bytes` and writes them.
+pub(super) fn write_at(file: &OpenFile, quota: &Quota, bytes: &[u8], offset: u64) -> Result<(), Fault> {
     let end = offset.checked_add(bytes.len() as u64).ok_or(ErrorCode::FileTooLarge)?;
     if i64::try_from(end).is_err() {
         return Err(ErrorCode::FileTooLarge.into());
     }
+    quota.pay_write(file, offset, bytes.len() as u64)?;
     write_all(bytes, |rest, done| rustix::io::pwrite(file.file.as_fd(), rest, offset + done))
 }
 
-fn append(file: &OpenFile, bytes: &[u8]) -> Result<(), Fault> {
+fn append(file: &OpenFile, quota: &Quota, bytes: &[u8]) -> Result<(), Fault> {
+    quota.pay_write(file, 0, bytes.len() as u64)?;
     // `RWF_APPEND`: the end is where it is when the bytes arrive, also if somebody else writes.
     write_all(bytes, |rest, _| {
         rustix::io::pwritev2(file.file.as_fd(), &[IoSlice::new(rest)], 0, ReadWriteFlags::APPEND)
@@ -130,19 +132,14 @@ impl Writer {
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), Fault> {
-        let length = bytes.len() as u64;
         match self.position {
             Position::At(offset) => {
-                self.quota.pay_write(&self.file, offset, length)?;
-                write_at(&self.file, bytes, offset)?;
-                self.position = Position::At(offset.saturating_add(length));
+                write_at(&self.file, &self.quota, bytes, offset)?;
+                self.position = Position::At(offset.saturating_add(bytes.len() as u64));
+                Ok(())
             }
-            Position::End => {
-                self.quota.pay_write(&self.file, 0, length)?;
-                append(&self.file, bytes)?;
-            }
+            Position::End => append(&self.file, &self.quota, bytes),
         }
-        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@ mod bind;
 mod corpus;
 mod create;
 mod harness;
+mod linking;
 mod links;
 mod names;
 mod quota;

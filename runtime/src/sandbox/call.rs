@@ -124,7 +124,7 @@ async fn run(bound: Arc<Bound>, tool: String, arguments: Vec<Val>, overseer: Arc
         Arc::clone(&clock),
     ));
     if let Err(denial) = bound.files.verify(&bound.skill) {
-        return Outcome::before_start(Ending::Failed { denial: Some(denial), error: None });
+        return Outcome::before_start(Ending::Failed { denial: Some(*denial), error: None });
     }
     let log = CallLog::default();
     let gauge = Arc::<MemoryGauge>::default();

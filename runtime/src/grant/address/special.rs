@@ -46,6 +46,7 @@ impl SpecialBlock {
     }
 }
 
+#[expect(clippy::too_many_arguments, reason = "a row of the table reads as the registry prints it")]
 const fn v4(
     a: u8,
     b: u8,

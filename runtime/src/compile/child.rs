@@ -9,21 +9,24 @@ use std::time::{Duration, Instant};
 
 use crate::compile::CompileError;
 use crate::compile::protocol::{self, Answer, Question};
-use crate::compile::worker::{CPU, MEMORY, WORKER_ARGUMENT};
+use crate::compile::worker::{MEMORY, WORKER_ARGUMENT, processor_time};
 use crate::skill::{Inspection, SkillFolder};
 use crate::visible;
 
-/// Wall-clock time for one child: twice its processor time, for a busy machine.
-const WALL: Duration = CPU.saturating_mul(2);
+/// Wall-clock time for one child, in multiples of its processor time. A compiler does not sleep, so its processor time
+/// is what ends it; this is for a machine so busy that the child hardly runs.
+const WALL: u32 = 6;
 
 /// Decodes, and compiles if asked, in a child process.
 pub(crate) fn run(program: &Path, skill: &SkillFolder, compile: bool) -> Result<Answer, CompileError> {
     let process = |error: std::io::Error| CompileError::Process(error.to_string());
     let question = serde_json::to_vec(&Question { wit: skill.wit.clone(), compile })
         .map_err(|error| CompileError::Process(error.to_string()))?;
+    let allowed = processor_time(skill.component.len());
     let mut child = Killed(
         Command::new(program)
             .arg(WORKER_ARGUMENT)
+            .arg(allowed.as_secs().to_string())
             .env_clear()
             .current_dir("/")
             .stdin(Stdio::piped())
@@ -54,19 +57,16 @@ pub(crate) fn run(program: &Path, skill: &SkillFolder, compile: bool) -> Result<
         let _ = sender.send(protocol::read(&mut stdout));
     });
     let started = Instant::now();
-    let answer = receiver.recv_timeout(WALL);
+    let answer = receiver.recv_timeout(allowed * WALL);
     let status = match &answer {
         Ok(_) => child.0.wait().map_err(process)?,
         Err(_) => {
-            return Err(CompileError::TooCostly {
-                what: "compiling it",
-                limit: format!("{} s", WALL.as_secs()),
-            });
+            return Err(CompileError::TooCostly { what: "compiling it", limit: seconds(allowed * WALL) });
         }
     };
     match answer {
         Ok(Ok([report, code])) if status.success() => read_report(&report, code),
-        _ => Err(ended(status, started.elapsed(), &complaint.join().unwrap_or_default())),
+        _ => Err(ended(status, allowed, started.elapsed(), &complaint.join().unwrap_or_default())),
     }
 }
 
@@ -79,7 +79,7 @@ fn read_report(report: &[u8], code: Vec<u8>) -> Result<Answer, CompileError> {
 }
 
 /// What ended the child, told from how it ended.
-fn ended(status: ExitStatus, ran: Duration, complaint: &str) -> CompileError {
+fn ended(status: ExitStatus, allowed: Duration, ran: Duration, complaint: &str) -> CompileError {
     /// The kernel's signals for processor time used up, out of memory (the allocator aborts), killed, stack overrun.
     const SIGABRT: i32 = 6;
     const SIGBUS: i32 = 7;
@@ -89,11 +89,9 @@ fn ended(status: ExitStatus, ran: Duration, complaint: &str) -> CompileError {
     let memory =
         || CompileError::TooCostly { what: "compiling it", limit: format!("{} MiB of memory", MEMORY >> 20) };
     match status.signal() {
-        Some(SIGXCPU) => {
-            CompileError::TooCostly { what: "compiling it", limit: format!("{} s", CPU.as_secs()) }
-        }
-        Some(SIGKILL) if ran >= CPU => {
-            CompileError::TooCostly { what: "compiling it", limit: format!("{} s", CPU.as_secs()) }
+        Some(SIGXCPU) => CompileError::TooCostly { what: "compiling it", limit: seconds(allowed) },
+        Some(SIGKILL) if ran >= allowed => {
+            CompileError::TooCostly { what: "compiling it", limit: seconds(allowed) }
         }
         Some(SIGABRT) if complaint.contains("stack") => {
             CompileError::TooCostly { what: "compiling it", limit: "its stack".to_owned() }
@@ -106,6 +104,10 @@ fn ended(status: ExitStatus, ran: Duration, complaint: &str) -> CompileError {
         _ if complaint.contains("memory") || complaint.contains("OutOfMemory") => memory(),
         _ => CompileError::Process(format!("{status}: {}", visible::quoted(complaint.trim(), 200))),
     }
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{} s", time.as_secs())
 }
 
 /// A child that does not outlive the wait for it.

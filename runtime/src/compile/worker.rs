@@ -1,6 +1,5 @@
 //! The compiling process's own side: limits on itself first, then one question, one answer, the end.
 
-use std::process::ExitCode;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -11,11 +10,16 @@ use crate::sandbox::engine;
 use crate::skill::decode;
 use crate::visible;
 
-/// The argument that makes a program a compiling child. No command has this form.
+/// The argument that makes a program a compiling child, before the seconds of processor time that it has. No command
+/// has this form.
 pub(crate) const WORKER_ARGUMENT: &str = "--soulbound-compile-worker";
 
-/// Processor time that one component may take.
-pub(crate) const CPU: Duration = Duration::from_secs(10);
+/// Processor time that one component of this size may take. What an honest component costs grows with its size (Python's
+/// 18 MB take 5 s, twice that on a busy machine); a bomb costs the same at any.
+pub(crate) fn processor_time(bytes: usize) -> Duration {
+    Duration::from_secs(8 + (bytes as u64).div_ceil(1 << 20) * 7 / 10)
+}
+
 /// Memory that one component may take, in bytes. Python's 18 MB need about 400 MiB.
 pub(crate) const MEMORY: u64 = 512 << 20;
 /// Address space: memory, the program itself, and stacks.
@@ -29,15 +33,18 @@ const STACK: usize = 16 << 20;
 /// thing in `main`, before it reads arguments or starts threads.
 pub fn run_if_worker() {
     let mut arguments = std::env::args_os().skip(1);
-    if arguments.next().is_some_and(|argument| argument == WORKER_ARGUMENT) && arguments.next().is_none() {
-        std::process::exit(i32::from(u8::from(serve() != ExitCode::SUCCESS)));
+    if arguments.next().is_none_or(|argument| argument != WORKER_ARGUMENT) {
+        return;
     }
+    let seconds = arguments.next().and_then(|seconds| seconds.to_str()?.parse().ok());
+    let served = seconds.is_some_and(|seconds| serve(seconds));
+    std::process::exit(i32::from(!served));
 }
 
-fn serve() -> ExitCode {
+fn serve(seconds: u64) -> bool {
     // In this order: nothing hostile is read before every limit stands.
-    if limit_self().is_err() {
-        return ExitCode::FAILURE;
+    if limit_self(seconds).is_err() {
+        return false;
     }
     let worker = std::thread::Builder::new().stack_size(STACK).spawn(|| {
         let Ok([question, component]) = protocol::read(&mut std::io::stdin().lock()) else { return false };
@@ -51,17 +58,14 @@ fn serve() -> ExitCode {
         };
         report.is_ok_and(|report| protocol::write(&mut std::io::stdout().lock(), [&report, &code]).is_ok())
     });
-    match worker.map(std::thread::JoinHandle::join) {
-        Ok(Ok(true)) => ExitCode::SUCCESS,
-        _ => ExitCode::FAILURE,
-    }
+    matches!(worker.map(std::thread::JoinHandle::join), Ok(Ok(true)))
 }
 
 /// Memory, time, files, cores: what this process may use from now on, itself and for good.
-fn limit_self() -> rustix::io::Result<()> {
+fn limit_self(seconds: u64) -> rustix::io::Result<()> {
     let fixed = |limit: u64| Rlimit { current: Some(limit), maximum: Some(limit) };
     // The soft limit's signal ends the process; the hard one is for a program that had caught it.
-    let cpu = Rlimit { current: Some(CPU.as_secs()), maximum: Some(CPU.as_secs() + 1) };
+    let cpu = Rlimit { current: Some(seconds), maximum: Some(seconds + 1) };
     setrlimit(Resource::Cpu, cpu)?;
     setrlimit(Resource::Data, fixed(MEMORY))?;
     setrlimit(Resource::As, fixed(ADDRESS_SPACE))?;

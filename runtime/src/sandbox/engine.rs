@@ -37,6 +37,8 @@ fn code_config() -> Config {
         .async_stack_zeroing(true)
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         .wasm_backtrace_max_frames(NonZeroUsize::new(16))
+        // Backtraces name functions; offsets within them cost compile time and space.
+        .generate_address_map(false)
         // WASI 0.2 only: removes the attack surface of most of 2026's advisories (async lifting, streams, futures).
         .concurrency_support(false)
         .wasm_component_model(true)

@@ -13,6 +13,8 @@ use wasmtime_wasi::random::{WasiRandom, WasiRandomView};
 use wasmtime_wasi_http::p2::bindings::http;
 use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 use wasmtime_wasi_io::bindings::wasi::io;
+use wasmtime_wasi_io::poll::DynPollable;
+use wasmtime_wasi_io::streams::{DynInputStream, DynOutputStream};
 
 use crate::sandbox::state::CallState;
 use crate::sandbox::{files, interfaces};
@@ -60,6 +62,18 @@ pub(crate) fn with_network(without: &Linker<CallState>) -> wasmtime::Result<Link
     Ok(linker)
 }
 
+/// The host's type behind a resource that a refused interface names. Those of `wasi:io` are real, since other interfaces
+/// hand them out too; no function ever makes one of the others.
+fn resource_type(name: &str) -> ResourceType {
+    match name {
+        "pollable" => ResourceType::host::<DynPollable>(),
+        "input-stream" => ResourceType::host::<DynInputStream>(),
+        "output-stream" => ResourceType::host::<DynOutputStream>(),
+        "error" => ResourceType::host::<wasmtime_wasi_io::streams::Error>(),
+        _ => ResourceType::host::<Refused>(),
+    }
+}
+
 /// A refused import was called.
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` is refused by SOUL.md")]
@@ -83,9 +97,7 @@ pub(crate) fn refuse(
                 let full = format!("{interface}#{name}");
                 link.func_new(name, move |_, _, _, _| Err(Refused(full.clone()).into()))?;
             }
-            ComponentItem::Resource(_) => {
-                link.resource(name, ResourceType::host::<Refused>(), |_, _| Ok(()))?
-            }
+            ComponentItem::Resource(_) => link.resource(name, resource_type(name), |_, _| Ok(()))?,
             _ => {}
         }
     }

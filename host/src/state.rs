@@ -59,7 +59,12 @@ impl StateFolder {
     /// Makes it, for this user alone, when it is not there.
     pub(crate) fn make(&self) -> Result<()> {
         let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.path);
-        made.with_context(|| format!("the state folder `{}` cannot be made", self.path.display()))?;
+        made.with_context(|| {
+            format!(
+                "the state folder `{}` cannot be made (set SOULBOUND_HOME to another)",
+                self.path.display()
+            )
+        })?;
         self.check()
     }
 

@@ -86,11 +86,8 @@ impl Call {
         let folder = match soul_file.sources(None).find(&self.skill) {
             Ok(found) => found.folder,
             Err(error) => {
-                let hint = Some(format!(
-                    "put the skill's folder at `{}`",
-                    soul_file.folder().join("skills").join(&self.skill).display()
-                ));
-                return Ok(Err(Failure::Component { message: visible::line(&error.to_string()), hint }));
+                let (message, hint) = (visible::line(&error.to_string()), error.hint());
+                return Ok(Err(Failure::Component { message, hint }));
             }
         };
         let runtime = super::check::runtime(&state, settings)?;

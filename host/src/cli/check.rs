@@ -8,11 +8,10 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::{Map, Value, json};
 use soulbound_runtime::compile::{Cache, Compiler};
-use soulbound_runtime::grant::ApprovalGrant;
 use soulbound_runtime::sandbox::{BindError, GrantProblem, Runtime, RuntimeConfig};
 use soulbound_runtime::skill::{Digest, Origin, SkillFolder, Standing};
 use soulbound_runtime::soul::{Diagnostic, ReadError, SkillEntry, SoulView};
-use soulbound_runtime::{Denial, RuleRef, Soul};
+use soulbound_runtime::{Denial, DenialId, RuleRef, Soul};
 
 use crate::agent::SoulFile;
 use crate::exit::Exit;
@@ -102,17 +101,11 @@ fn bind_all(file: &SoulFile, soul: &Soul, findings: &mut Findings) -> Result<()>
         if let (Some(rule), Some(line)) = (required, &entry.grant.line) {
             let message =
                 format!("the operator requires approval ({}), and nobody can be asked yet", rule.text);
-            findings.view.errors.push(Diagnostic::at_rule(line, message));
+            findings.view.warnings.push(Diagnostic::at_rule(line, message));
         }
         match sources.find(&entry.name) {
             Ok(found) => bind_one(&runtime, file, soul, entry, found.origin, &found.folder, findings),
-            Err(error) => {
-                let hint = format!(
-                    "put the skill's folder at `{}`",
-                    file.folder().join("skills").join(&entry.name).display()
-                );
-                findings.view.errors.extend(at_line(entry, &error.to_string(), Some(hint)));
-            }
+            Err(error) => findings.view.errors.extend(at_line(entry, &error.to_string(), error.hint())),
         }
     }
     Ok(())
@@ -136,12 +129,12 @@ fn bind_one(
                     seen.imports.push((import.interface.clone(), capability.to_string(), import.standing));
                 }
             }
-            let unknown = ApprovalGrant::unknown_tools(&entry.grant.approve, &seen.tools);
-            for approve in unknown {
-                let message = format!("skill `{}` exports no tool of this name", entry.name);
-                let hint = format!("its tools are `{}`", seen.tools.join("`, `"));
-                findings.view.errors.push(Diagnostic::at_rule(&approve.rule, message).hint(hint));
-            }
+        }
+        // The file is right and means what it says; it is this skill that will not run under it.
+        Err(BindError::Denied(denial))
+            if matches!(denial.id, DenialId::ImportNotGranted | DenialId::GrantUnenforced) =>
+        {
+            findings.view.warnings.push(of_denial(entry, &denial));
         }
         Err(BindError::Denied(denial)) => findings.view.errors.push(of_denial(entry, &denial)),
         Err(BindError::Directories(problems)) => findings.view.errors.extend(problems.iter().map(diagnostic)),
@@ -174,7 +167,8 @@ pub(super) fn diagnostic(problem: &GrantProblem) -> Diagnostic {
 fn of_denial(entry: &SkillEntry, denial: &Denial) -> Diagnostic {
     let line = RuleRef { file: String::new(), line: entry.line, column: 1, text: String::new() };
     let rule = denial.rule.as_ref().or(entry.grant.line.as_ref()).unwrap_or(&line);
-    let diagnostic = Diagnostic::at_rule(rule, format!("{}: {}", denial.id, denial.message));
+    let diagnostic =
+        Diagnostic::at_rule(rule, format!("calls will be refused: {}: {}", denial.id, denial.message));
     match &denial.hint {
         Some(hint) => diagnostic.hint(hint.clone()),
         None => diagnostic,

@@ -11,7 +11,7 @@ use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 
 use crate::compile::CompileError;
 use crate::denial::{Denial, DenialId, RuleRef};
-use crate::grant::Grant;
+use crate::grant::{ApprovalGrant, Grant};
 use crate::sandbox::budget::{BudgetState, Budgets};
 use crate::sandbox::files::BoundFiles;
 use crate::sandbox::interfaces::SelfKnowledge;
@@ -111,8 +111,9 @@ impl Runtime {
         let grant = &entry.grant;
         let name = entry.name.as_str();
         pinned(name, grant, skill)?;
-        enforceable(name, grant)?;
         let compiled = self.0.compiler.compile(&self.0.engine, skill)?;
+        approvable(name, grant, &compiled.inspection)?;
+        enforceable(name, grant)?;
         let judged: Vec<JudgedImport> =
             compiled.inspection.imports.iter().map(|import| imports::judge(import, Some(grant))).collect();
         if let Some(denial) = judged.iter().find_map(|import| imports::refusal(name, import, grant)) {
@@ -261,6 +262,19 @@ fn enforceable(name: &str, grant: &Grant) -> Result<(), Denial> {
         .hint(format!(
             "remove the `{key}` line to run the skill without it, or use a build that enforces it"
         ))),
+    }
+}
+
+/// `approve` names tools that there are: a misspelt one would wait for nothing.
+fn approvable(name: &str, grant: &Grant, inspection: &Inspection) -> Result<(), BindError> {
+    let tools: Vec<&str> = inspection.tools.iter().map(|tool| tool.name.as_str()).collect();
+    match ApprovalGrant::unknown_tools(&grant.approve, &tools).first() {
+        None => Ok(()),
+        Some(approve) => Err(BindError::Grant(Box::new(GrantProblem {
+            rule: approve.rule.clone(),
+            message: format!("skill `{name}` exports no tool of the name that `approve` gives"),
+            hint: Some(format!("its tools are `{}`", tools.join("`, `"))),
+        }))),
     }
 }
 

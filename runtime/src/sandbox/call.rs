@@ -289,6 +289,17 @@ fn with_limit_rule(bound: &Bound, denial: Denial) -> Denial {
     }
 }
 
+/// A limit that was reached names the line of SOUL.md that set it, if one did.
+fn naming_the_limit(bound: &Bound, mut ending: Ending) -> Ending {
+    if let Ending::Failed { denial: Some(denial), .. } = &mut ending
+        && denial.rule.is_none()
+        && denial.id.as_str().starts_with("limit.")
+    {
+        denial.rule.clone_from(&bound.grant.limits.rule);
+    }
+    ending
+}
+
 fn no_such_tool(bound: &Bound, tool: &str) -> Ending {
     let names: Vec<String> = bound.inspection.tools.iter().map(|tool| format!("`{}`", tool.name)).collect();
     let message = format!(
@@ -319,6 +330,7 @@ fn said(value: &Value) -> String {
 }
 
 fn collect(bound: &Bound, ending: Ending, witness: &Witness, log: &CallLog, gauge: &MemoryGauge) -> Outcome {
+    let ending = naming_the_limit(bound, ending);
     let ledger = witness.ledger();
     let (lines, log_dropped) = log.finish();
     let mut denials = ledger.denials;

@@ -69,6 +69,19 @@ fn shown(places: &[PathBuf]) -> String {
     shown.join(", ")
 }
 
+impl SourceError {
+    /// What to do: where a missing skill's folder would be found first.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Missing { name, places } => places
+                .first()
+                .map(|place| format!("put the skill's folder at `{}`", place.join(name).display())),
+            Self::Folder(_) => None,
+        }
+    }
+}
+
 impl SkillSources {
     /// No places yet.
     #[must_use]

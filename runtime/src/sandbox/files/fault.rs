@@ -154,7 +154,8 @@ impl Refusal {
         denial.rule = self.rule.or_else(|| line.cloned());
         let hint = if bare {
             // The line to add, never the path that was chosen at run time.
-            "add `  - read: ./<directory>` under the skill in SOUL.md".to_owned()
+            let key = if verb.changes() { "write" } else { "read" };
+            format!("add `  - {key}: ./<directory>` under `- {skill}:` in SOUL.md")
         } else if self.id == DenialId::PathQuota {
             "raise `limit: disk …` under the skill in SOUL.md, if it should write more".to_owned()
         } else if plain(target) && plain(agent) {

@@ -65,7 +65,7 @@ impl Cache {
     /// The compiled form of a skill's component, if it is there and ours.
     pub(crate) fn load(&self, engine: &Engine, skill: &SkillFolder) -> Option<Compiled> {
         let name = name(engine, skill);
-        let entry = read_regular(&self.folder.join(&name), crate::compile::protocol::MESSAGE_BYTES).ok()?;
+        let entry = read_regular(&self.folder.join(&name), crate::compile::protocol::CODE_BYTES).ok()?;
         let (mac, body) = entry.split_at_checked(MAC_BYTES)?;
         self.mac(&name, body).verify_slice(mac).ok()?;
         let (length, rest) = body.split_at_checked(8)?;

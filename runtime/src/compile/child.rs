@@ -35,7 +35,7 @@ pub(crate) fn run(program: &Path, skill: &SkillFolder, compile: bool) -> Result<
             .spawn()
             .map_err(process)?,
     );
-    let (Some(mut stdin), Some(mut stdout), Some(stderr)) =
+    let (Some(mut stdin), Some(mut stdout), Some(mut stderr)) =
         (child.0.stdin.take(), child.0.stdout.take(), child.0.stderr.take())
     else {
         return Err(CompileError::Process("its pipes are missing".to_owned()));
@@ -49,7 +49,9 @@ pub(crate) fn run(program: &Path, skill: &SkillFolder, compile: bool) -> Result<
     });
     let complaint = std::thread::spawn(move || {
         let mut text = Vec::new();
-        let _ = stderr.take(4_096).read_to_end(&mut text);
+        let _ = stderr.by_ref().take(4_096).read_to_end(&mut text);
+        // The rest is read and dropped: a child that still writes must not wait for us.
+        let _ = std::io::copy(&mut stderr, &mut std::io::sink());
         String::from_utf8_lossy(&text).into_owned()
     });
     let (sender, receiver) = mpsc::channel();

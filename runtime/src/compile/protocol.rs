@@ -6,8 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::skill::Inspection;
 
-/// The most that either side sends, in bytes: compiled code is several times the component.
-pub(crate) const MESSAGE_BYTES: u64 = 512 << 20;
+/// The most that a first block, a question or a report, may have, in bytes. A report describes a component in text; what is
+/// larger describes no honest one.
+pub(crate) const TEXT_BYTES: u64 = 16 << 20;
+/// The most that a second block, a component or its machine code, may have, in bytes. Code is several times the component.
+pub(crate) const CODE_BYTES: u64 = 512 << 20;
 
 /// What the child is asked.
 #[derive(Debug, Serialize, Deserialize)]
@@ -35,14 +38,14 @@ pub(crate) fn write(out: &mut impl Write, blocks: [&[u8]; 2]) -> io::Result<()> 
 
 /// Reads two blocks. A length is believed only as far as bytes follow.
 pub(crate) fn read(input: &mut impl Read) -> io::Result<[Vec<u8>; 2]> {
-    Ok([read_block(input)?, read_block(input)?])
+    Ok([read_block(input, TEXT_BYTES)?, read_block(input, CODE_BYTES)?])
 }
 
-fn read_block(input: &mut impl Read) -> io::Result<Vec<u8>> {
+fn read_block(input: &mut impl Read, limit: u64) -> io::Result<Vec<u8>> {
     let mut length = [0; 8];
     input.read_exact(&mut length)?;
     let length = u64::from_le_bytes(length);
-    if length > MESSAGE_BYTES {
+    if length > limit {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "a message over its limit"));
     }
     let mut block = Vec::new();

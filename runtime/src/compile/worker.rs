@@ -37,7 +37,7 @@ pub fn run_if_worker() {
         return;
     }
     let seconds = arguments.next().and_then(|seconds| seconds.to_str()?.parse().ok());
-    let served = seconds.is_some_and(|seconds| serve(seconds));
+    let served = seconds.is_some_and(serve);
     std::process::exit(i32::from(!served));
 }
 

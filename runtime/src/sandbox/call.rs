@@ -42,6 +42,8 @@ const RANDOM_BYTES: u64 = 1 << 20;
 const FIELD_BYTES: usize = 128 << 10;
 /// What a guest passes to the host in one step, beyond its output limit, in bytes: a chunk of a file.
 const STEP_BYTES: u64 = 2 << 20;
+/// A tool's error is shown to people up to here.
+const TOOL_ERROR_CHARACTERS: usize = 1_000;
 /// After this many ticks of computing a call counts as heavy and yields to short ones.
 const QUICK_TICKS: u32 = 4;
 
@@ -146,7 +148,8 @@ async fn run(bound: Arc<Bound>, tool: String, arguments: Vec<Val>, overseer: Arc
     let task = bound.runtime.threads.spawn(info, guest);
     let ending = tokio::select! {
         biased;
-        ending = task => ending,
+        // Nothing comes of a task whose drop panicked.
+        ending = task.fallible() => ending.unwrap_or_else(|| ending::panicked(&bound.skill)),
         // Dropping the task ends the guest at its next yield; the outcome need not wait for that.
         () = clock.expired() => ending::timed_out(&bound.skill, clock.budget()),
     };
@@ -317,16 +320,17 @@ fn busy(bound: &Bound) -> Ending {
     Ending::Failed { denial: Some(denial), error: None }
 }
 
-/// A tool's own error as one line.
+/// A tool's own error as one line, cut: the whole of it is the error's value.
 fn said(value: &Value) -> String {
-    match value {
+    let text = match value {
         Value::String(text) => text.clone(),
         Value::Object(map) => match map.get("message").and_then(Value::as_str) {
             Some(text) => text.to_owned(),
             None => value.to_string(),
         },
         other => other.to_string(),
-    }
+    };
+    text.chars().take(TOOL_ERROR_CHARACTERS).collect()
 }
 
 fn collect(bound: &Bound, ending: Ending, witness: &Witness, log: &CallLog, gauge: &MemoryGauge) -> Outcome {

@@ -16,6 +16,18 @@ const KEPT_ACCESSES: usize = 1_000;
 /// Denials kept one by one in an outcome.
 const KEPT_DENIALS: usize = 100;
 
+/// Bytes of a target that a record keeps. Paths that the kernel takes have 4,096; a guest may try one of megabytes, and
+/// a thousand of them must not be the host's memory.
+const TARGET_BYTES: usize = 4_096;
+
+fn cut(target: &str) -> String {
+    if target.len() <= TARGET_BYTES {
+        return target.to_owned();
+    }
+    let end = (0..=TARGET_BYTES).rev().find(|end| target.is_char_boundary(*end)).unwrap_or_default();
+    format!("{}…", target.get(..end).unwrap_or_default())
+}
+
 /// Records one call's accesses and asks its overseer.
 pub(crate) struct Witness {
     /// The skill's slug, for denials' sentences.
@@ -60,7 +72,7 @@ impl Witness {
     pub(crate) fn allowed(&self, kind: AccessKind, target: &str, access: &str) {
         self.push(Access {
             kind,
-            target: target.to_owned(),
+            target: cut(target),
             access: access.to_owned(),
             decision: Decision::Allowed,
             denial: None,
@@ -72,7 +84,7 @@ impl Witness {
         self.limit(denial.clone());
         self.push(Access {
             kind,
-            target: target.to_owned(),
+            target: cut(target),
             access: access.to_owned(),
             decision: Decision::Denied,
             denial: Some(denial),

@@ -35,7 +35,7 @@ pub(super) struct Call {
     /// The tool: a function that the component exports
     tool: String,
     /// One JSON object, or `key=value` words, or `-` for JSON on standard input
-    #[arg(value_name = "JSON", allow_hyphen_values = true)]
+    #[arg(value_name = "JSON")]
     arguments: Vec<String>,
     /// One JSON document with the result, every access and the log
     #[arg(long)]

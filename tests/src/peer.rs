@@ -91,7 +91,9 @@ fn serve(stream: TcpStream, seen: &Mutex<Vec<String>>, answer: &dyn Fn(&str, &mu
     seen.lock().unwrap().push(head.clone());
     let length = head
         .lines()
-        .filter_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse::<u64>().ok())
+        .filter_map(|line| {
+            line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse::<u64>().ok()
+        })
         .next();
     // Read what was sent, so that closing does not reset the answer away.
     let _ = std::io::copy(&mut reader.by_ref().take(length.unwrap_or(0)), &mut std::io::sink());

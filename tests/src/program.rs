@@ -3,7 +3,9 @@
 //! It runs with an environment of its own: no variable of the test's reaches it unless the test says so.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::{Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -88,6 +90,24 @@ impl Program {
     pub fn start(mut self) -> Child {
         self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         self.command.spawn().unwrap()
+    }
+
+    /// Runs it with both streams on a terminal: the exit code, and what the terminal was sent.
+    #[must_use]
+    pub fn on_terminal(mut self) -> (Option<i32>, String) {
+        use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+        let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+        grantpt(&ours).unwrap();
+        unlockpt(&ours).unwrap();
+        let name = PathBuf::from(OsStr::from_bytes(ptsname(&ours, Vec::new()).unwrap().as_bytes()));
+        let theirs = || Stdio::from(File::options().read(true).write(true).open(&name).unwrap());
+        let mut child = self.command.stdin(Stdio::null()).stdout(theirs()).stderr(theirs()).spawn().unwrap();
+        // The command holds the terminal's other end too; without it our end is told when the program is gone.
+        drop(self.command);
+        let mut shown = Vec::new();
+        // Linux reports the hang-up as an error after the last byte.
+        let _ = File::from(ours).read_to_end(&mut shown);
+        (child.wait().unwrap().code(), String::from_utf8_lossy(&shown).into_owned())
     }
 
     /// Runs it to its end.

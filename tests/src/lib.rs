@@ -1,1 +1,41 @@
-//! x
+//! What the end-to-end tests share: an agent's folder in a temporary place, the real program, loopback peers.
+//!
+//! The rule: nothing in here knows what the program should do. A test states that itself, beside the call.
+//!
+//! - [`Agent`]: `SOUL.md`, directories, `skills/` and a state folder of its own
+//! - [`Program`] and [`Ended`]: one run of `target/debug/soulbound`, and what came of it
+//! - [`guest`]: skills to put beside an agent: the probes, the standard ones, and components written as text
+//! - [`Peer`]: a server on loopback that answers as a test wants, or never
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test's harness fails by panicking, as a test does"
+)]
+
+pub mod agent;
+pub mod guest;
+pub mod peer;
+pub mod program;
+
+pub use agent::Agent;
+pub use peer::Peer;
+pub use program::{Ended, Program};
+
+use std::path::PathBuf;
+
+/// The repository's root.
+#[must_use]
+pub fn root() -> PathBuf {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    here.parent().expect("`tests/` lies in the repository").to_owned()
+}
+
+/// A corpus of `tests/corpora/`, parsed.
+#[must_use]
+pub fn corpus(name: &str) -> serde_json::Value {
+    let path = root().join("tests/corpora").join(name);
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}

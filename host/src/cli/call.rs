@@ -213,7 +213,8 @@ fn failure_document(failure: &Failure) -> Value {
         }
     };
     json!({"ok": false, "denial": denial, "error": error, "denials": denial.into_iter().collect::<Vec<_>>(),
-        "accesses": [], "log": [], "duration_us": 0, "memory_peak_bytes": 0})
+        "accesses": [], "accesses_dropped": 0, "log": [], "log_dropped_bytes": 0, "duration_us": 0,
+        "memory_peak_bytes": 0})
 }
 
 /// The denial, and the error beside it, as a person reads them.

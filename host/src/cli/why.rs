@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use clap::{ArgGroup, Args};
 use serde_json::json;
 use soulbound_runtime::grant::host::Target;
-use soulbound_runtime::sandbox::files::{BoundFiles, Judgement};
+use soulbound_runtime::sandbox::files::{BoundFiles, DirectoryError, Judgement};
 use soulbound_runtime::sandbox::network::judge_request;
 use soulbound_runtime::skill::inspection::Import;
 use soulbound_runtime::skill::{Standing, imports};
@@ -107,8 +107,10 @@ impl Why {
             let line = entry.grant.line.clone();
             let files = BoundFiles::open(&entry.grant.directories, &soul_file.folder(), &settings.files)
                 .map_err(|errors| {
-                    let texts: Vec<String> = errors.iter().map(|error| error.message.clone()).collect();
-                    anyhow::anyhow!("{}", texts.join("\n"))
+                    let place = |error: &DirectoryError| {
+                        format!("{}: {}\n  hint: {}", error.rule, error.message, error.hint)
+                    };
+                    anyhow::anyhow!("{}", errors.iter().map(place).collect::<Vec<_>>().join("\n"))
                 })?;
             let decided = match files.skill_line(line).judge(&entry.name, &soul_file.named, path, self.write)
             {

@@ -39,6 +39,14 @@ pub(crate) fn fill(path: &str, bytes: u64) -> u64 {
     written
 }
 
+pub(crate) fn set_size(path: &str, bytes: u64) -> Result<(), String> {
+    OpenOptions::new().write(true).open(path).and_then(|file| file.set_len(bytes)).map_err(words)
+}
+
+pub(crate) fn make_many(path: &str, count: u32) -> u32 {
+    (0..count).take_while(|number| File::create(format!("{path}/{number}")).is_ok()).count() as u32
+}
+
 pub(crate) fn open_many(path: &str, count: u32) -> u32 {
     let mut held = Vec::new();
     for _ in 0..count {

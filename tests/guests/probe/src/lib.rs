@@ -49,9 +49,18 @@ impl Guest for Probe {
     fn random(bytes: u64) -> u64 {
         wasip2::random::random::get_random_bytes(bytes).len() as u64
     }
+    fn insecure_random(bytes: u64) -> u64 {
+        wasip2::random::insecure::get_insecure_random_bytes(bytes).len() as u64
+    }
+    fn poll_many(count: u32) {
+        use_up::poll_many(count);
+    }
 
     fn print(bytes: u64, to: Stream) {
         output::print(bytes, to);
+    }
+    fn print_singly(count: u32) {
+        output::print_singly(count);
     }
     fn print_text(text: String, to: Stream) {
         output::write(to, text.as_bytes());
@@ -119,6 +128,12 @@ impl Guest for Probe {
     }
     fn fill(path: String, bytes: u64) -> u64 {
         file::fill(&path, bytes)
+    }
+    fn set_size(path: String, bytes: u64) -> Result<(), String> {
+        file::set_size(&path, bytes)
+    }
+    fn make_many(path: String, count: u32) -> u32 {
+        file::make_many(&path, count)
     }
     fn open_many(path: String, count: u32) -> u32 {
         file::open_many(&path, count)

@@ -24,6 +24,12 @@ pub(crate) fn print(bytes: u64, to: Stream) {
     }
 }
 
+pub(crate) fn print_singly(count: u32) {
+    for _ in 0..count {
+        write(Stream::Out, b"x");
+    }
+}
+
 pub(crate) fn print_lines(count: u32) {
     for line in 0..count {
         write(Stream::Out, format!("line {line}\n").as_bytes());

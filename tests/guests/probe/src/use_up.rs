@@ -69,3 +69,9 @@ pub(crate) fn handles(count: u32) -> u32 {
     }
     black_box(held).len() as u32
 }
+
+pub(crate) fn poll_many(count: u32) {
+    let ready = wasip2::clocks::monotonic_clock::subscribe_duration(0);
+    let names = vec![&ready; count as usize];
+    black_box(wasip2::io::poll::poll(&names));
+}

@@ -1,0 +1,102 @@
+//! A server on loopback, one thread a connection, that does what a test wants with each request.
+//!
+//! It counts what reaches it: the oracle of a refused request is who was contacted, not the error's text.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+/// A running server; it ends with the test's process.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    port: u16,
+    requests: Arc<Mutex<Vec<String>>>,
+}
+
+impl Peer {
+    /// A server that passes each request (its head, as it came) and the connection to `answer`.
+    #[must_use]
+    pub fn start(answer: impl Fn(&str, &mut TcpStream) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let requests = Arc::<Mutex<Vec<String>>>::default();
+        let (seen, answer) = (Arc::clone(&requests), Arc::new(answer));
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (seen, answer) = (Arc::clone(&seen), Arc::clone(&answer));
+                let Ok(stream) = stream else { continue };
+                thread::spawn(move || serve(stream, &seen, &*answer));
+            }
+        });
+        Self { port, requests }
+    }
+
+    /// A server that answers each request with this status and content.
+    #[must_use]
+    pub fn answering(status: &'static str, headers: &'static str, content: &'static str) -> Self {
+        Self::start(move |_, stream| {
+            let length = content.len();
+            let _ = write!(
+                stream,
+                "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n{headers}\r\n{content}"
+            );
+        })
+    }
+
+    /// A server that takes each request and never answers.
+    #[must_use]
+    pub fn silent() -> Self {
+        Self::start(|_, _| thread::sleep(Duration::from_secs(300)))
+    }
+
+    /// A server that answers one byte a second, for ever.
+    #[must_use]
+    pub fn trickling() -> Self {
+        Self::start(|_, stream| {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n");
+            while stream.write_all(b"x").is_ok() {
+                thread::sleep(Duration::from_secs(1));
+            }
+        })
+    }
+
+    /// `http://127.0.0.1:PORT`: also how it is granted.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The requests so far, heads as they came.
+    #[must_use]
+    pub fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+fn serve(stream: TcpStream, seen: &Mutex<Vec<String>>, answer: &dyn Fn(&str, &mut TcpStream)) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut head = String::new();
+    loop {
+        let mut line = String::new();
+        match reader.read_line(&mut line) {
+            Ok(read) if read > 0 => head.push_str(&line),
+            _ => return,
+        }
+        if line == "\r\n" {
+            break;
+        }
+    }
+    seen.lock().unwrap().push(head.clone());
+    let length = head
+        .lines()
+        .filter_map(|line| {
+            line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse::<u64>().ok()
+        })
+        .next();
+    // Read what was sent, so that closing does not reset the answer away.
+    let _ = std::io::copy(&mut reader.by_ref().take(length.unwrap_or(0)), &mut std::io::sink());
+    let mut stream = stream;
+    answer(&head, &mut stream);
+}

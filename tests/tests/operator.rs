@@ -78,7 +78,9 @@ fn an_approval_that_the_operator_requires_refuses_what_it_concerns() {
     let toml = "[ceiling]\nrequire_approval = [\"writes\"]\n";
     let writes = Agent::new("- probe: Try\n  - write: ./ws").guest("probe").directory("ws").gateway(toml);
     assert_eq!(writes.call("probe", "nothing", &[]).denial(), "grant.unenforced");
-    writes.run(&["check", "./SOUL.md"]).ends(1);
+    let check = writes.run(&["check", "./SOUL.md", "--json"]).ends(0).json();
+    let warning = check["warnings"][0]["message"].as_str().unwrap();
+    assert!(warning.contains("requires approval"), "a check says what a call will meet: {warning}");
     let reads = Agent::new("- probe: Try\n  - read: ./ws").guest("probe").directory("ws").gateway(toml);
     assert_eq!(reads.call("probe", "nothing", &[]).result(), Value::Null);
     let always =

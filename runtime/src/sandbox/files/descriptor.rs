@@ -1,5 +1,5 @@
 //! The traits of `wasi:filesystem` on one call's view: each function finds its descriptors, calls the verb that has a
-//! file of its own, and hands the answer to [`CallFiles::conclude`].
+//! file of its own, and hands the answer to [`conclude`](super::call::CallFiles::conclude).
 //!
 //! The rule: nothing is decided here. The bindings' `Descriptor` is only an index; behind it stands our own [`Node`].
 

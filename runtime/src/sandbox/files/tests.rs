@@ -6,6 +6,7 @@ mod create;
 mod harness;
 mod linking;
 mod links;
+mod meanwhile;
 mod names;
 mod quota;
 mod races;

@@ -44,11 +44,14 @@ impl DirectoryGrant {
 pub(super) struct Watcher {
     pub(super) effects: Mutex<Vec<Effect>>,
     pub(super) refuse: bool,
+    /// What happens in the world while the overseer thinks.
+    pub(super) meanwhile: Option<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl Overseer for Watcher {
     fn before_effect<'a>(&'a self, effect: &'a Effect) -> BoxFuture<'a, Result<(), Denial>> {
         self.effects.lock().unwrap().push(effect.clone());
+        self.meanwhile.iter().for_each(|happens| happens());
         let answer = if self.refuse { Err(Denial::new(DenialId::ApprovalDenied, "no")) } else { Ok(()) };
         Box::pin(std::future::ready(answer))
     }

@@ -40,9 +40,13 @@ pub(crate) fn run() -> Exit {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
-            let wanted = !error.use_stderr();
-            let _ = error.print();
-            return if wanted { Exit::Done } else { Exit::CouldNotRun };
+            if !error.use_stderr() {
+                let _ = error.print();
+                return Exit::Done;
+            }
+            // Its text quotes the arguments, which a model may have chosen: no colour is worth showing them raw.
+            note(&escaped(error.render().to_string().trim_end()));
+            return Exit::CouldNotRun;
         }
     };
     let done = match arguments.command {
@@ -59,10 +63,15 @@ pub(crate) fn run() -> Exit {
     })
 }
 
-/// What could not be done, on standard error.
+/// What could not be done, on standard error. The last wall for names in it that somebody else chose.
 fn complain(text: &str) {
     let style = Style::stderr();
-    note(&format!("{} {text}", style.red("error:")));
+    note(&format!("{} {}", style.red("error:"), escaped(text)));
+}
+
+/// Lines stay lines; nothing in them acts on a terminal.
+fn escaped(text: &str) -> String {
+    text.split('\n').map(soulbound_runtime::visible::line).collect::<Vec<_>>().join("\n")
 }
 
 /// One line, or several, on standard error. A closed standard error is no reason to stop.

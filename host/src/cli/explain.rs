@@ -3,9 +3,9 @@
 use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::{Value, json};
-use soulbound_runtime::DenialId;
 use soulbound_runtime::grant::address::metadata;
 use soulbound_runtime::grant::capability::{Capability, IMPORTS};
+use soulbound_runtime::{DenialId, visible};
 
 use crate::exit::Exit;
 
@@ -29,7 +29,11 @@ impl Explain {
             Some(id) => match DenialId::parse(id) {
                 Some(id) => page(id),
                 None => {
-                    bail!("nothing is called `{id}`{}\n  hint: `soulbound explain` lists every id", near(id))
+                    bail!(
+                        "nothing is called `{}`{}\n  hint: `soulbound explain` lists every id",
+                        visible::line(id),
+                        near(id)
+                    )
                 }
             },
         };

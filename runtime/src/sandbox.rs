@@ -23,7 +23,7 @@ pub(crate) mod ticker;
 pub mod value;
 pub(crate) mod witness;
 
-pub use bound::{BindError, BoundSkill, GrantProblem, tool_name};
+pub use bound::{BindError, BoundSkill, GrantProblem, enforceable, tool_name};
 pub use budget::BudgetState;
 pub use call::Admitted;
 pub use interfaces::Progress;

@@ -279,7 +279,7 @@ fn of_bind(error: BindError) -> Failure {
     }
 }
 
-fn stopped(state: &StateFolder) -> Denial {
+pub(super) fn stopped(state: &StateFolder) -> Denial {
     Denial::new(
         DenialId::GatewayStopped,
         format!(
@@ -300,7 +300,7 @@ fn not_listed(soul: &Soul, skill: &str) -> Denial {
     .hint(format!("{} lists {listed}", soul.file()))
 }
 
-fn approval_required(entry: &SkillEntry, rule: &soulbound_runtime::RuleRef) -> Denial {
+pub(super) fn approval_required(entry: &SkillEntry, rule: &soulbound_runtime::RuleRef) -> Denial {
     Denial::new(
         DenialId::GrantUnenforced,
         format!("skill `{}` would need a person's approval, and nobody can be asked yet", entry.name),

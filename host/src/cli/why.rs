@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use clap::{ArgGroup, Args};
 use serde_json::json;
 use soulbound_runtime::grant::host::Target;
+use soulbound_runtime::sandbox::enforceable;
 use soulbound_runtime::sandbox::files::{BoundFiles, DirectoryError, Judgement};
 use soulbound_runtime::sandbox::network::judge_request;
 use soulbound_runtime::skill::inspection::Import;
@@ -72,7 +73,10 @@ impl Why {
                 );
                 Answer { decided: Err(Box::new(Denial::new(DenialId::SkillNotListed, message))), note: None }
             }
-            Some(entry) => self.answer(&soul_file, &settings, entry)?,
+            Some(entry) => match refused_altogether(&state, &settings, entry) {
+                Some(denial) => Answer { decided: Err(Box::new(denial)), note: None },
+                None => self.answer(&soul_file, &settings, entry)?,
+            },
         };
         self.report(&answer)
     }
@@ -162,4 +166,15 @@ impl Why {
         }
         Ok(exit)
     }
+}
+
+/// What refuses every call of the skill, whatever it reaches for.
+fn refused_altogether(state: &StateFolder, settings: &Settings, entry: &SkillEntry) -> Option<Denial> {
+    if state.is_stopped() {
+        return Some(super::call::stopped(state));
+    }
+    if let Some(required) = settings.approval_required(entry) {
+        return Some(super::call::approval_required(entry, &required.rule));
+    }
+    enforceable(&entry.name, &entry.grant).err()
 }

@@ -249,7 +249,11 @@ fn pinned(name: &str, grant: &Grant, skill: &SkillFolder) -> Result<(), Denial> 
 }
 
 /// A key that cannot be enforced yet refuses the skill: nothing is parsed and ignored.
-fn enforceable(name: &str, grant: &Grant) -> Result<(), Denial> {
+///
+/// # Errors
+///
+/// `grant.unenforced`, naming the key.
+pub fn enforceable(name: &str, grant: &Grant) -> Result<(), Denial> {
     let approve = grant.approve.first().map(|approve| ("approve", "nobody can be asked yet", &approve.rule));
     let secrets = grant.secrets.first().map(|secret| ("secrets", "no secret can be added yet", &secret.rule));
     match approve.or(secrets) {

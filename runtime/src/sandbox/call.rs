@@ -125,9 +125,6 @@ async fn run(bound: Arc<Bound>, tool: String, arguments: Vec<Val>, overseer: Arc
         overseer,
         Arc::clone(&clock),
     ));
-    if let Err(denial) = bound.files.verify(&bound.skill) {
-        return Outcome::before_start(Ending::Failed { denial: Some(*denial), error: None });
-    }
     let log = CallLog::default();
     let gauge = Arc::<MemoryGauge>::default();
     let info = TaskInfo { agent: Arc::clone(&bound.agent), heavy: Arc::new(AtomicBool::new(false)) };
@@ -139,6 +136,10 @@ async fn run(bound: Arc<Bound>, tool: String, arguments: Vec<Val>, overseer: Arc
             // Dropped with the guest, also when it is cancelled: the slot is free when the store is gone.
             let _permit = permit;
             let _running = bound.runtime.ticker.running();
+            // On the guests' threads too: it opens paths, and a path may lead to a file system that hangs.
+            if let Err(denial) = bound.files.verify(&bound.skill) {
+                return Ending::Failed { denial: Some(*denial), error: None };
+            }
             let state = state(&bound, &witness, &log, &gauge);
             let caught =
                 CatchPanic(Box::pin(guest(&bound, &tool, &arguments, state, heavy, &witness, &log, &gauge)));

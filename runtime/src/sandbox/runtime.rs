@@ -110,7 +110,8 @@ impl Runtime {
         let engine = engine::running(config.slots).map_err(engine_error)?;
         let io = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
-            .max_blocking_threads(16)
+            // More than lookups may be under way (`network::resolve`): a slow name server must not take the last.
+            .max_blocking_threads(80)
             .thread_name("soulbound-io")
             .enable_all()
             .build()?;

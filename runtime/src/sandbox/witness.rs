@@ -20,12 +20,15 @@ const KEPT_DENIALS: usize = 100;
 /// a thousand of them must not be the host's memory.
 const TARGET_BYTES: usize = 4_096;
 
-fn cut(target: &str) -> String {
-    if target.len() <= TARGET_BYTES {
-        return target.to_owned();
+/// Bytes of what was tried that a record keeps: a verb, or a method.
+const ACCESS_BYTES: usize = 64;
+
+fn cut(text: &str, most: usize) -> String {
+    if text.len() <= most {
+        return text.to_owned();
     }
-    let end = (0..=TARGET_BYTES).rev().find(|end| target.is_char_boundary(*end)).unwrap_or_default();
-    format!("{}…", target.get(..end).unwrap_or_default())
+    let end = (0..=most).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
+    format!("{}…", text.get(..end).unwrap_or_default())
 }
 
 /// Records one call's accesses and asks its overseer.
@@ -72,8 +75,8 @@ impl Witness {
     pub(crate) fn allowed(&self, kind: AccessKind, target: &str, access: &str) {
         self.push(Access {
             kind,
-            target: cut(target),
-            access: access.to_owned(),
+            target: cut(target, TARGET_BYTES),
+            access: cut(access, ACCESS_BYTES),
             decision: Decision::Allowed,
             denial: None,
         });
@@ -84,8 +87,8 @@ impl Witness {
         self.limit(denial.clone());
         self.push(Access {
             kind,
-            target: cut(target),
-            access: access.to_owned(),
+            target: cut(target, TARGET_BYTES),
+            access: cut(access, ACCESS_BYTES),
             decision: Decision::Denied,
             denial: Some(denial),
         });

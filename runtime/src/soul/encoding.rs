@@ -63,6 +63,14 @@ pub(super) fn inspect(source: &Source<'_>, findings: &mut Findings<'_>) {
         }
         before = Some(character);
     }
+    // Viewers that know front matter show such a block as a table or not at all; Markdown reads on.
+    let first = source.text.lines().next().unwrap_or_default().trim_end();
+    if matches!(first, "---" | "+++") {
+        findings.error(
+            EntryError::at(0..first.len(), "front matter: some viewers hide what stands in it")
+                .hint("delete the block; SOUL.md says who the agent is under `## Identity`"),
+        );
+    }
     let mut at = 0;
     for line in source.text.split_inclusive('\n') {
         // The parser's work on a line grows with the containers that are open: bounded before it starts.
@@ -175,10 +183,22 @@ mod tests {
     }
 
     #[test]
+    fn front_matter_is_refused_since_some_viewers_hide_it() {
+        for text in ["---\n## Skills\n- probe: x\n---\n# A\n", "+++\nx\n+++\n", "--- \r\nx\r\n"] {
+            assert_eq!(errors(text).len(), 1, "{text:?}");
+        }
+    }
+
+    #[test]
     fn only_absurd_nesting_is_refused_before_parsing() {
-        for fine in
-            ["- - - x", "* * * * * * * * * * * * * * * * * * * *", "> > x", "---", "10 > 5", &" ".repeat(999)]
-        {
+        for fine in [
+            "- - - x",
+            "* * * * * * * * * * * * * * * * * * * *",
+            "> > x",
+            "x\n---",
+            "10 > 5",
+            &" ".repeat(999),
+        ] {
             assert!(errors(fine).is_empty(), "{fine}");
         }
         for absurd in

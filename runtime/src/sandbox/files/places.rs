@@ -101,6 +101,15 @@ fn souls(bound: &BoundGrant, folder: &Path) -> Result<(), Complaint> {
     }
 }
 
+/// What the system runs, and what tells it what to run: a file in `/etc/cron.d` needs no execute bit to be run.
+const SYSTEM: &[&str] =
+    &["/etc", "/boot", "/bin", "/sbin", "/lib", "/lib64", "/usr", "/run/systemd", "/var/spool"];
+
+fn touches_system(bound: &BoundGrant, place: &Path) -> bool {
+    let place = real(place);
+    bound.real.starts_with(&place) || place.starts_with(&bound.real)
+}
+
 /// Homes hold what logins run, `$PATH` what everybody runs.
 fn programs(bound: &BoundGrant, rules: &OpenRules) -> Result<(), Complaint> {
     let hint = "grant a directory below it that is for this purpose alone";
@@ -109,6 +118,13 @@ fn programs(bound: &BoundGrant, rules: &OpenRules) -> Result<(), Complaint> {
     homes.extend(rules.home.iter().filter(|home| home.as_path() != Path::new("/")).cloned());
     if bound.real.parent() == Some(home) || homes.iter().any(|home| is_or_holds(bound, home)) {
         return Err(complaint(bound, "is or holds a home directory", hint));
+    }
+    if let Some(place) = SYSTEM.iter().find(|place| touches_system(bound, Path::new(place))) {
+        return Err(complaint(
+            bound,
+            &format!("is, holds or lies in `{place}`, which the system runs by"),
+            hint,
+        ));
     }
     match rules.path.iter().find(|place| place.is_absolute() && is_or_holds(bound, place)) {
         Some(place) => {

@@ -28,6 +28,8 @@ use crate::sandbox::witness::Witness;
 
 /// Answers of one lookup that are judged; the rest are as if they were not there.
 const MOST_ANSWERS: usize = 64;
+/// The longest method that is looked at, in bytes. The registry's longest has 17.
+const METHOD_BYTES: usize = 32;
 /// Answers that are tried.
 const MOST_TRIED: usize = 4;
 /// How much of an outgoing body the host takes over from the guest at once (wasmtime's default is 1 MiB).
@@ -110,6 +112,7 @@ impl Call {
         options: RequestOptions,
     ) -> Result<Response<WasiBody>, Error> {
         let (parts, body) = request.into_parts();
+        self.count_request(&parts)?;
         let method = parts.method.as_str().to_owned();
         let target = self.read_target(&parts.uri, &method)?;
         let entry = self.check(&target, &method, &parts)?;
@@ -138,6 +141,25 @@ impl Call {
 
         let (response, lease) = self.exchange(request, &target, &addresses, &timeouts, &cut).await?;
         self.receive(response, lease, slot, timeouts.between_bytes)
+    }
+
+    /// First of all: how many, refused ones too, and no method that is longer than one is. A guest may name a method of
+    /// megabytes, and each record would keep it.
+    fn count_request(&self, parts: &http::request::Parts) -> Result<(), Error> {
+        let limits = &self.skill.network.config.limits;
+        let method = parts.method.as_str();
+        let long = method.len() > METHOD_BYTES;
+        let method = method.get(..METHOD_BYTES.min(method.len())).unwrap_or_default();
+        let shown = parts.uri.authority().map(|authority| format!("//{authority}")).unwrap_or_default();
+        if self.requests.fetch_add(1, Ordering::Relaxed) >= limits.requests_per_call {
+            let denial = refusal::too_many(&self.witness, "in one call", limits.requests_per_call);
+            let _ = self.refuse(&shown, method, denial);
+            return Err(Error::ConnectionLimitReached);
+        }
+        if long {
+            return Err(self.refuse(&shown, method, refusal::long_method(&self.witness, METHOD_BYTES)));
+        }
+        Ok(())
     }
 
     /// Whatever is refused before the overseer was asked.
@@ -191,13 +213,9 @@ impl Call {
 
     fn count(&self, target: &Target, method: &str) -> Result<OwnedSemaphorePermit, Error> {
         let limits = &self.skill.network.config.limits;
-        let denial = if self.requests.fetch_add(1, Ordering::Relaxed) >= limits.requests_per_call {
-            refusal::too_many(&self.witness, "in one call", limits.requests_per_call)
-        } else {
-            match Arc::clone(&self.open).try_acquire_owned() {
-                Ok(slot) => return Ok(slot),
-                Err(_) => refusal::too_many(&self.witness, "at once", limits.concurrent as u64),
-            }
+        let denial = match Arc::clone(&self.open).try_acquire_owned() {
+            Ok(slot) => return Ok(slot),
+            Err(_) => refusal::too_many(&self.witness, "at once", limits.concurrent as u64),
         };
         let _ = self.refuse(&target.to_string(), method, denial);
         Err(Error::ConnectionLimitReached)

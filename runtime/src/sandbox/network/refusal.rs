@@ -97,6 +97,11 @@ pub(super) fn too_many(witness: &Witness, what: &str, most: u64) -> Denial {
     .imported(IMPORTED)
 }
 
+pub(super) fn long_method(witness: &Witness, most: usize) -> Denial {
+    let message = format!("skill `{}` may not send a method of more than {most} characters", witness.skill);
+    Denial::new(DenialId::HostMethod, message).imported(IMPORTED)
+}
+
 pub(super) fn too_large(witness: &Witness, what: &str, limit: u64) -> Denial {
     Denial::new(
         DenialId::LimitBody,

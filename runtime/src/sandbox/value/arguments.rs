@@ -12,8 +12,8 @@ use serde_json::{Map, Number, Value};
 use crate::skill::Tool;
 use crate::visible;
 
-/// The largest text of arguments, in bytes.
-const ARGUMENT_BYTES: usize = 8 << 20;
+/// The largest text of arguments, in bytes. A list of small numbers takes fifty times its text as values.
+const ARGUMENT_BYTES: usize = 2 << 20;
 
 /// Arguments that do not fit the tool. The path says where: `args.limit`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

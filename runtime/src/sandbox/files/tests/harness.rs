@@ -180,10 +180,6 @@ impl Call {
         assert_eq!(denials.get(before..).unwrap_or_default(), [id]);
     }
 
-    pub(super) fn base(&self) -> Resource<Descriptor> {
-        Resource::new_borrow(self.root)
-    }
-
     pub(super) fn open_at(
         &mut self,
         base: u32,

@@ -38,7 +38,7 @@ fn without_any_directory_the_denial_says_which_line_to_add() {
     let mut call = Call::new(bound, 0, Watcher::default());
     assert_eq!(call.read("documents/a"), Err(ErrorCode::NoEntry));
     let denial = &call.ledger().denials[0];
-    assert_eq!(denial.hint.as_deref(), Some("add `  - read: ./<directory>` under the skill in SOUL.md"));
+    assert_eq!(denial.hint.as_deref(), Some("add `  - read: ./<directory>` under `- tester:` in SOUL.md"));
     assert_eq!(denial.rule.as_ref().unwrap().line, 6);
     assert_eq!(call.list(".").unwrap(), [""; 0]);
 }

@@ -143,6 +143,29 @@ async fn requests_are_counted_in_all_and_at_once() {
 }
 
 #[tokio::test]
+async fn a_method_of_megabytes_is_refused_and_kept_nowhere() {
+    let world = world(Script::Reply(reply("200 OK", "", "hello"))).await;
+    let call = TestCall::of(&world.skill(GRANT));
+    let method = "A".repeat(2 << 20);
+    for _ in 0..50 {
+        assert!(call.send(request(&method, URL).unwrap()).await.is_err());
+    }
+    let kept: usize = call
+        .ledger()
+        .accesses
+        .iter()
+        .map(|access| {
+            access.access.len()
+                + access.target.len()
+                + access.denial.as_ref().map_or(0, |d| d.to_string().len())
+        })
+        .sum();
+    assert!(kept < 50_000, "{kept} bytes of records");
+    assert_eq!(call.denial().id, DenialId::LimitRequests, "refused requests count too");
+    assert!(world.log.seen().is_empty());
+}
+
+#[tokio::test]
 async fn a_request_larger_than_the_limit_is_cut_and_on_record() {
     let world = world(Script::Reply(reply("200 OK", "", "hello"))).await;
     let skill = world.skill(GRANT);

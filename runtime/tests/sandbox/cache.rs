@@ -9,7 +9,8 @@ use soulbound_runtime::sandbox::{BoundSkill, Runtime};
 use soulbound_runtime::skill::SkillFolder;
 use tempfile::TempDir;
 
-use crate::shared::{bare, bind_for, call, config, folder, none, wat};
+use crate::given::{bare, wat};
+use crate::shared::{bind_for, call, config, folder, none};
 
 /// A skill whose one tool has this name.
 fn skill(tool: &str) -> SkillFolder {

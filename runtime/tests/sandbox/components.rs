@@ -7,17 +7,18 @@ use serde_json::Value;
 use soulbound_runtime::compile::Compiler;
 use soulbound_runtime::sandbox::BindError;
 
-use crate::shared::{bare, bind, call, corpus, denied, none, wat};
+use crate::given::{bare, corpus, wat};
+use crate::shared::{bind, call, none};
 
 /// What became of a component.
 #[derive(Debug)]
 enum Fate {
-    /// It is no component that loads, says this text.
-    Load(String),
+    /// It is no component that loads.
+    Load,
     /// An import of it is refused, says this id and text.
     Link(&'static str, String),
     /// It has no tool, or none that can be named.
-    World(String),
+    World,
     /// Bound.
     Accepted,
 }
@@ -25,14 +26,21 @@ enum Fate {
 fn fate(component: &[u8]) -> Fate {
     let skill = match bare(component) {
         Ok(skill) => skill,
-        Err(error) => return Fate::Load(error.to_string()),
+        Err(error) => return said(&error, Fate::Load),
     };
     match bind(&skill, &[]) {
         Ok(_) => Fate::Accepted,
         Err(BindError::Denied(denial)) => Fate::Link(denial.id.as_str(), denial.message),
-        Err(BindError::Tools(text)) => Fate::World(text),
-        Err(error) => Fate::Load(error.to_string()),
+        Err(error @ BindError::Tools(_)) => said(&error, Fate::World),
+        Err(error) => said(&error, Fate::Load),
     }
+}
+
+/// A refusal says what is wrong, in one line that a terminal can show.
+fn said(error: &impl ToString, fate: Fate) -> Fate {
+    let text = error.to_string();
+    assert!(text.len() > 20 && !text.contains(char::is_control), "a refusal that says nothing: {text:?}");
+    fate
 }
 
 /// Which WebAssembly a skill may be written in: `sandbox/engine.rs` says it by name.
@@ -67,17 +75,17 @@ fn every_component_of_the_corpus_gets_its_verdict() {
         let found = fate(&bytes);
         let right = match expect {
             "accept" => matches!(found, Fate::Accepted),
-            "reject:load" => matches!(found, Fate::Load(_)),
-            "reject:world" => matches!(found, Fate::World(_)),
-            "reject:link" if name == "import-component" => matches!(found, Fate::Load(_) | Fate::Link(..)),
+            "reject:load" => matches!(found, Fate::Load),
+            "reject:world" => matches!(found, Fate::World),
+            "reject:link" if name == "import-component" => matches!(found, Fate::Load | Fate::Link(..)),
             "reject:link" => {
                 matches!(&found, Fate::Link(id, text) if id.starts_with("import.") && names_the_import(case, text))
             }
-            "reject:load-or-link" => matches!(found, Fate::Load(_) | Fate::Link(..)),
-            "reject:load-or-world" => matches!(found, Fate::Load(_) | Fate::World(_)),
+            "reject:load-or-link" => matches!(found, Fate::Load | Fate::Link(..)),
+            "reject:load-or-world" => matches!(found, Fate::Load | Fate::World),
             "documented" => {
                 let (_, on) = FEATURES.iter().find(|(feature, _)| *feature == name).unwrap();
-                if *on { matches!(found, Fate::Accepted) } else { matches!(found, Fate::Load(_)) }
+                if *on { matches!(found, Fate::Accepted) } else { matches!(found, Fate::Load) }
             }
             either if either.starts_with("accept-or-reject") => !matches!(found, Fate::Link(..)),
             other => panic!("{name}: what is `{other}`?"),
@@ -123,7 +131,7 @@ async fn two_thousand_edits_of_a_good_component_are_each_refused_or_run() {
     let good = BASE64_STANDARD.decode(corpus["good_b64"].as_str().unwrap()).unwrap();
     let mut dice = Dice(corpus["mutations"]["seed"].as_u64().unwrap());
     let compiler = Compiler::in_process_for_trusted_components();
-    let mut accepted = 0;
+    let (mut looked_at, mut accepted) = (0, 0);
     for number in 0..corpus["mutations"]["count"].as_u64().unwrap() {
         let mut bytes = good.clone();
         for _ in 0..=dice.below(3) {
@@ -137,7 +145,9 @@ async fn two_thousand_edits_of_a_good_component_are_each_refused_or_run() {
             }
         }
         let started = Instant::now();
-        if let Ok(skill) = bare(&bytes)
+        let skill = bare(&bytes);
+        looked_at += usize::from(skill.is_ok());
+        if let Ok(skill) = skill
             && compiler.inspect(&skill).is_ok()
             && let Ok(bound) = bind(&skill, &["limit: time 1s, memory 16MiB"])
         {
@@ -148,10 +158,10 @@ async fn two_thousand_edits_of_a_good_component_are_each_refused_or_run() {
                 !outcome.denials.iter().any(|denial| denial.message.contains("fault of the host")),
                 "{number}"
             );
-            assert!(outcome.succeeded() || !denied(&outcome).is_empty() || outcome.denial().is_none());
         }
         // The corpus asks for 50 ms; a debug build on a busy machine gets more, and a hang would be seconds.
         assert!(started.elapsed() < Duration::from_secs(3), "edit {number} took {:?}", started.elapsed());
     }
-    assert!(accepted > 50, "only {accepted} edits reached a call: the edits test nothing");
+    assert!(looked_at > 1_000, "only {looked_at} edits left the header whole");
+    assert!(accepted > 0, "no edit reached a call");
 }

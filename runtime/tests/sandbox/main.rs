@@ -8,5 +8,6 @@ mod shared;
 mod cache;
 mod components;
 mod exhaust;
+mod given;
 mod oversight;
 mod values;

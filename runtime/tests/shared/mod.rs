@@ -1,6 +1,6 @@
-//! What the in-process tests share: one runtime a test binary, skills from text or from `target/guests`, and a bind.
+//! What the in-process tests share: one runtime a test binary, a bind, and a call.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use soulbound_runtime::grant::limit::Rate;
 use soulbound_runtime::sandbox::{
     AgentIdentity, BindError, BoundSkill, Ending, Outcome, Overseer, Runtime, RuntimeConfig, Unattended,
 };
-use soulbound_runtime::skill::{FolderError, SkillFolder};
+use soulbound_runtime::skill::SkillFolder;
 use tempfile::TempDir;
 
 /// The runtime of this test binary. Its components are this repository's own, or known not to be bombs.
@@ -29,30 +29,10 @@ pub(crate) fn folder() -> TempDir {
     tempfile::Builder::new().prefix("soulbound-test-").tempdir().unwrap()
 }
 
-/// Reads a bare component as the program does.
-pub(crate) fn bare(component: &[u8]) -> Result<SkillFolder, FolderError> {
-    let place = folder();
-    let path = place.path().join("skill.wasm");
-    std::fs::write(&path, component).unwrap();
-    SkillFolder::read_bare(&path)
-}
-
-/// A component from its text.
-pub(crate) fn wat(text: &str) -> Vec<u8> {
-    ::wat::parse_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
-}
-
 /// A guest that `cargo xtask guests` built.
 pub(crate) fn guest(name: &str) -> SkillFolder {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/guests").join(name);
     SkillFolder::read(&path).unwrap_or_else(|error| panic!("{error}; `cargo xtask test` builds it"))
-}
-
-/// A corpus of `tests/corpora/`.
-#[allow(dead_code, reason = "not every test binary reads one")]
-pub(crate) fn corpus(name: &str) -> Value {
-    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/corpora")).join(name);
-    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
 /// Binds a skill for the agent `id` under these lines of grant.

@@ -2,6 +2,8 @@
 //!
 //! The tests take turns: each measures, and would measure the others.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
+
 #[path = "shared/mod.rs"]
 mod shared;
 

@@ -1,5 +1,7 @@
 //! What a person reads, whole: snapshots of the commands' output, with what varies filtered out.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
+
 use std::fs;
 
 use soulbound_tests::{Agent, Ended, guest, root};

@@ -2,6 +2,13 @@
 //!
 //! One binary, because each would link the whole engine.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail by panicking, as tests do"
+)]
+
 #[path = "../shared/mod.rs"]
 mod shared;
 

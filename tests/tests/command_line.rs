@@ -1,5 +1,7 @@
 //! The command line's contract: exit codes, one JSON document on standard output, talk on standard error.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
+
 use std::io::Read;
 
 use serde_json::{Value, json};

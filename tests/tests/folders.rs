@@ -1,5 +1,11 @@
 //! Skills on disk: where they are found, and what is refused before a byte of them is believed.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail by panicking, as tests do"
+)]
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;

@@ -1,5 +1,11 @@
 //! HTTP through a real guest and real sockets: what is granted works, what is not never leaves.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail by panicking, as tests do"
+)]
+
 use std::io::Write;
 use std::time::Duration;
 

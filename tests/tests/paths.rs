@@ -1,5 +1,7 @@
 //! A sample of the paths corpus through the real program: around a grant, inside it, and what is never there.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
+
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::time::Duration;

@@ -99,11 +99,11 @@ fn metadata_table() -> (String, Value) {
         vec!["Cloud metadata services: never reachable, whatever is granted.".to_owned(), String::new()];
     let mut rows = Vec::new();
     for row in metadata::ADDRESSES {
-        lines.push(format!("  {:22} {}", row.address, row.owner));
+        lines.push(format!("  {:28} {}", row.address, row.owner));
         rows.push(json!({"address": row.address.to_string(), "owner": row.owner}));
     }
     for row in metadata::NAMES {
-        lines.push(format!("  {:22} {}", row.name, row.owner));
+        lines.push(format!("  {:28} {}", row.name, row.owner));
         rows.push(json!({"name": row.name, "owner": row.owner}));
     }
     (lines.join("\n"), json!({"metadata": rows}))

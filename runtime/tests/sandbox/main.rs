@@ -1,0 +1,20 @@
+//! The sandbox in process: hostile components, limits, values, oversight, the compile cache.
+//!
+//! One binary, because each would link the whole engine.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail by panicking, as tests do"
+)]
+
+#[path = "../shared/mod.rs"]
+mod shared;
+
+mod cache;
+mod components;
+mod exhaust;
+mod given;
+mod oversight;
+mod values;

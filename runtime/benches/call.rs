@@ -46,8 +46,7 @@ fn main() {
     }
     std::fs::create_dir(stage.folder.path().join("documents")).unwrap();
     std::fs::write(stage.folder.path().join("documents/note.txt"), "0123456789abcde\n".repeat(256)).unwrap();
-    let reader =
-        built("skills", "file-reader").map(|skill| stage.bind("a", &skill, &["read: ./documents"]));
+    let reader = built("skills", "file-reader").map(|skill| stage.bind("a", &skill, &["read: ./documents"]));
     let path = json!({"path": "/documents/note.txt"});
 
     for pair in &pairs {

@@ -46,8 +46,9 @@ impl Stage {
     /// The agent and its SOUL.md, for binding.
     pub(crate) fn soul(&self, agent: &str, skill: &SkillFolder, grants: &[&str]) -> (AgentIdentity, Soul) {
         let name = skill.component_path.file_stem().unwrap().to_str().unwrap();
-        let mut text =
-            format!("# Bench\n\n## Identity\n- Name: {agent}\n- Role: Bench\n\n## Skills\n- {name}: Measured\n");
+        let mut text = format!(
+            "# Bench\n\n## Identity\n- Name: {agent}\n- Role: Bench\n\n## Skills\n- {name}: Measured\n"
+        );
         for grant in grants {
             text.push_str(&format!("  - {grant}\n"));
         }

@@ -63,6 +63,8 @@ fn serve(seconds: u64) -> bool {
 
 /// Memory, time, files, cores: what this process may use from now on, itself and for good.
 fn limit_self(seconds: u64) -> rustix::io::Result<()> {
+    // Nobody waits for what a child of a killed program would still compile.
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     let fixed = |limit: u64| Rlimit { current: Some(limit), maximum: Some(limit) };
     // The soft limit's signal ends the process; the hard one is for a program that had caught it.
     let cpu = Rlimit { current: Some(seconds), maximum: Some(seconds + 1) };

@@ -13,8 +13,9 @@ use std::thread;
 
 use async_task::{Runnable, Task};
 
-/// How much lower the heavy threads' priority is (the `nice` value).
-const HEAVY_NICE: i32 = 10;
+/// How much lower the heavy threads' priority is (the `nice` value): enough for a short call to run at once, not so much
+/// that a heavy thread which holds the process's memory lock is kept from giving it back.
+const HEAVY_NICE: i32 = 5;
 
 /// What the threads know of a task: whose it is, and whether it has become heavy.
 #[derive(Debug, Clone)]

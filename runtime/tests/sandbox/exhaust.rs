@@ -46,7 +46,8 @@ async fn every_component_of_the_corpus_ends_as_it_must() {
         let started = Instant::now();
         let outcome = call(&bound, "run", arguments).await;
         assert!(ends_as(expect, &outcome), "{name}: expected {expect}, found {:#?}", outcome.ending);
-        assert!(started.elapsed() < Duration::from_secs(2), "{name} took {:?}", started.elapsed());
+        // Other tests compile beside this one; how exact the deadline is, the tests of the program measure.
+        assert!(started.elapsed() < Duration::from_secs(15), "{name} took {:?}", started.elapsed());
         assert!(outcome.memory_peak <= 64 << 20, "{name} had {} bytes", outcome.memory_peak);
         assert!(call(&quick, "run", none()).await.succeeded(), "after {name}");
     }

@@ -75,6 +75,25 @@ impl Peer {
     }
 }
 
+/// Reads a chunked body to its end; false when the sender stopped before.
+fn read_chunks(reader: &mut impl BufRead) -> bool {
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).unwrap_or(0) == 0 {
+            return false;
+        }
+        let Ok(size) = u64::from_str_radix(line.trim(), 16) else { return false };
+        // The chunk and its line end; the last one has only the line end.
+        let taken = std::io::copy(&mut reader.by_ref().take(size + 2), &mut std::io::sink());
+        if !matches!(taken, Ok(taken) if taken == size + 2) {
+            return false;
+        }
+        if size == 0 {
+            return true;
+        }
+    }
+}
+
 fn serve(stream: TcpStream, seen: &Mutex<Vec<String>>, answer: &dyn Fn(&str, &mut TcpStream)) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut head = String::new();
@@ -95,6 +114,10 @@ fn serve(stream: TcpStream, seen: &Mutex<Vec<String>>, answer: &dyn Fn(&str, &mu
             line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse::<u64>().ok()
         })
         .next();
+    // The whole body first: an answer in the middle of it would end an upload that was to be judged to its end.
+    if head.to_ascii_lowercase().contains("transfer-encoding: chunked") && !read_chunks(&mut reader) {
+        return;
+    }
     // Read what was sent, so that closing does not reset the answer away.
     let _ = std::io::copy(&mut reader.by_ref().take(length.unwrap_or(0)), &mut std::io::sink());
     let mut stream = stream;

@@ -2,7 +2,10 @@
 
 mod agent;
 mod cli;
+mod clock;
+mod durable;
 mod exit;
+mod gateway;
 mod rates;
 mod settings;
 mod standard;

@@ -1,0 +1,50 @@
+//! What an agent offers its model right now: the tools that can be called, and its skills' texts.
+
+use std::sync::Arc;
+
+use soulbound_runtime::sandbox::BoundSkill;
+use soulbound_runtime::skill::{Digest, Tool};
+
+/// Everything that one agent offers. A new value whenever anything of it changes.
+#[derive(Default)]
+pub(crate) struct Offer {
+    /// The tools, in the order of SOUL.md and then of the component's exports.
+    pub(crate) tools: Vec<OfferedTool>,
+    /// The skills that can be called.
+    pub(crate) skills: Vec<Arc<OfferedSkill>>,
+    /// Skills that SOUL.md lists and that cannot be called now, with the first line of the reason.
+    pub(crate) refused: Vec<(String, String)>,
+}
+
+/// One tool under the name by which MCP clients call it.
+pub(crate) struct OfferedTool {
+    /// `skill__function`, with `_` for `.`.
+    pub(crate) name: String,
+    /// Which of [`Offer::skills`] has it.
+    pub(crate) skill: Arc<OfferedSkill>,
+    /// Its schema, annotations and description.
+    pub(crate) tool: Tool,
+}
+
+/// A skill that can be called.
+pub(crate) struct OfferedSkill {
+    /// The slug.
+    pub(crate) name: String,
+    /// What SOUL.md says that it is for.
+    pub(crate) purpose: String,
+    /// The trusted files of its folder (SKILL.md, the component, all others), sorted by path.
+    pub(crate) files: Vec<SkillFile>,
+    /// The component under its grant.
+    pub(crate) bound: BoundSkill,
+}
+
+/// A trusted file of a skill's folder. Its bytes are in the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SkillFile {
+    /// The path within the folder, with `/`.
+    pub(crate) path: String,
+    /// SHA-256 of the bytes.
+    pub(crate) digest: Digest,
+    /// How many there are.
+    pub(crate) bytes: u64,
+}

@@ -31,4 +31,4 @@ pub use limits::{CallLimits, default_limits};
 pub use log::LogLine;
 pub use outcome::{CallError, Ending, ErrorKind, Outcome};
 pub use overseer::{Access, AccessKind, BoxFuture, Decision, Effect, FileChange, Overseer, Unattended};
-pub use runtime::{AgentIdentity, Runtime, RuntimeConfig, RuntimeError};
+pub use runtime::{AgentIdentity, Load, Runtime, RuntimeConfig, RuntimeError};

@@ -79,6 +79,14 @@ impl Admission {
         receiver.await.map_err(|_| LineFull)
     }
 
+    /// How many hold a slot, and how many wait for one.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        let state = self.lock();
+        let waiting =
+            state.agents.values().map(|agent| agent.waiting.iter().filter(|one| !one.is_closed()).count());
+        (state.running, waiting.sum())
+    }
+
     /// Gives free slots to those who wait, agents in turn.
     fn admit(self: &Arc<Self>) {
         while let Some((sender, permit)) = self.next() {

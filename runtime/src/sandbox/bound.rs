@@ -111,7 +111,7 @@ impl Runtime {
         let grant = &entry.grant;
         let name = entry.name.as_str();
         pinned(name, grant, skill)?;
-        let compiled = self.0.compiler.compile(&self.0.engine, skill)?;
+        let compiled = self.0.machinery.compiler.compile(&self.0.machinery.engine, skill)?;
         approvable(name, grant, &compiled.inspection)?;
         enforceable(name, grant)?;
         let judged: Vec<JudgedImport> =
@@ -166,7 +166,8 @@ impl Runtime {
         };
         // A refused `http` is the real one over an empty grant: each request is refused as the interface's own error.
         let network = has(Capability::Http, Standing::Granted) || has(Capability::Http, Standing::Refused);
-        let linker = if network { &self.0.with_network } else { &self.0.without_network };
+        let machinery = &self.0.machinery;
+        let linker = if network { &machinery.with_network } else { &machinery.without_network };
         let load =
             |error: wasmtime::Error| CompileError::Load(visible::line(&error.root_cause().to_string()));
         if !has(Capability::Sockets, Standing::Refused) {
@@ -174,7 +175,7 @@ impl Runtime {
         }
         let mut linker = linker.clone();
         for import in judged.iter().filter(|import| import.capability == Some(Capability::Sockets)) {
-            linker::refuse(&mut linker, &self.0.engine, component, &import.interface).map_err(load)?;
+            linker::refuse(&mut linker, &machinery.engine, component, &import.interface).map_err(load)?;
         }
         Ok(linker.instantiate_pre(component).map_err(load)?)
     }

@@ -79,7 +79,7 @@ impl BoundSkill {
     ) -> Outcome {
         match self.admit() {
             Ok(admitted) => self.call_admitted(admitted, tool, arguments, overseer).await,
-            Err(denial) => Outcome::before_start(Ending::Failed { denial: Some(denial), error: None }),
+            Err(denial) => Outcome::refused(denial),
         }
     }
 
@@ -101,7 +101,9 @@ impl BoundSkill {
             Ok(values) => values,
             Err(ending) => return Outcome::before_start(ending),
         };
-        let Some(io) = bound.runtime.io.handle().cloned() else { return Outcome::before_start(busy(&bound)) };
+        let Some(io) = bound.runtime.machinery.io.handle().cloned() else {
+            return Outcome::before_start(busy(&bound));
+        };
         let run = run(bound, name, prepared, overseer);
         let mut outcome = Entered { io, inner: Box::pin(run) }.await;
         outcome.duration = started.elapsed();
@@ -116,7 +118,8 @@ pub struct Admitted(());
 /// Waits for a slot, runs the guest on its own threads, and ends it when its time is up.
 async fn run(bound: Arc<Bound>, tool: String, arguments: Vec<Val>, overseer: Arc<dyn Overseer>) -> Outcome {
     // Waiting for a slot is bounded like the call itself, and is not on its clock.
-    let entering = tokio::time::timeout(bound.limits.time, bound.runtime.admission.enter(&bound.agent));
+    let entering =
+        tokio::time::timeout(bound.limits.time, bound.runtime.machinery.admission.enter(&bound.agent));
     let Ok(Ok(permit)) = entering.await else { return Outcome::before_start(busy(&bound)) };
     let clock = CallClock::start(bound.limits.time);
     let witness = Arc::new(Witness::new(
@@ -135,7 +138,7 @@ async fn run(bound: Arc<Bound>, tool: String, arguments: Vec<Val>, overseer: Arc
         async move {
             // Dropped with the guest, also when it is cancelled: the slot is free when the store is gone.
             let _permit = permit;
-            let _running = bound.runtime.ticker.running();
+            let _running = bound.runtime.machinery.ticker.running();
             // On the guests' threads too: it opens paths, and a path may lead to a file system that hangs.
             if let Err(denial) = bound.files.verify(&bound.skill) {
                 return Ending::Failed { denial: Some(*denial), error: None };
@@ -146,7 +149,7 @@ async fn run(bound: Arc<Bound>, tool: String, arguments: Vec<Val>, overseer: Arc
             caught.await.unwrap_or_else(|()| ending::panicked(&bound.skill))
         }
     };
-    let task = bound.runtime.threads.spawn(info, guest);
+    let task = bound.runtime.machinery.threads.spawn(info, guest);
     let ending = tokio::select! {
         biased;
         // Nothing comes of a task whose drop panicked.
@@ -259,7 +262,7 @@ fn egress(bound: &Arc<Bound>) -> Option<EgressBudget> {
 }
 
 fn store(bound: &Bound, state: CallState, heavy: Arc<AtomicBool>) -> Store<CallState> {
-    let mut store = Store::new(&bound.runtime.engine, state);
+    let mut store = Store::new(&bound.runtime.machinery.engine, state);
     store.limiter(|state| &mut state.limiter);
     store.set_hostcall_fuel(
         usize::try_from(bound.limits.output.saturating_add(STEP_BYTES)).unwrap_or(usize::MAX),

@@ -82,6 +82,12 @@ impl CallError {
 }
 
 impl Outcome {
+    /// A call that was refused before it began.
+    #[must_use]
+    pub fn refused(denial: Denial) -> Self {
+        Self::before_start(Ending::Failed { denial: Some(denial), error: None })
+    }
+
     /// A call that ended before it began.
     pub(crate) fn before_start(ending: Ending) -> Self {
         let denials = match &ending {

@@ -52,12 +52,18 @@ impl RuntimeConfig {
 #[derive(Clone)]
 pub struct Runtime(pub(crate) Arc<Inner>);
 
+/// The operator's settings over one machinery.
 pub(crate) struct Inner {
-    pub(crate) engine: Engine,
-    pub(crate) compiler: Compiler,
     pub(crate) limits: Limits,
     pub(crate) files: OpenRules,
     pub(crate) network: Arc<Network>,
+    pub(crate) machinery: Arc<Machinery>,
+}
+
+/// What does not depend on the operator's settings: one of each in a process.
+pub(crate) struct Machinery {
+    pub(crate) engine: Engine,
+    pub(crate) compiler: Compiler,
     pub(crate) without_network: Linker<CallState>,
     pub(crate) with_network: Linker<CallState>,
     pub(crate) admission: Arc<Admission>,
@@ -119,21 +125,46 @@ impl Runtime {
         let ticker = Ticker::start(&engine)?;
         let without_network = linker::without_network(&engine).map_err(engine_error)?;
         let with_network = linker::with_network(&without_network).map_err(engine_error)?;
-        let network =
-            Network::new(config.network).map_err(|error| RuntimeError::Network(error.to_string()))?;
-        Ok(Self(Arc::new(Inner {
+        let network = network(config.network)?;
+        let machinery = Machinery {
             engine,
             compiler: config.compiler,
-            limits: config.limits,
-            files: config.files,
-            network,
             without_network,
             with_network,
             admission: Admission::new(config.slots as usize),
             threads,
             ticker,
             io: IoRuntime(Some(io)),
+        };
+        Ok(Self(Arc::new(Inner {
+            limits: config.limits,
+            files: config.files,
+            network,
+            machinery: Arc::new(machinery),
         })))
+    }
+
+    /// The same engine, threads and slots under other settings of the operator's. Skills that were bound before keep
+    /// the old ones: bind them anew.
+    ///
+    /// # Errors
+    ///
+    /// The network settings cannot be used.
+    pub fn with_settings(
+        &self,
+        limits: Limits,
+        files: OpenRules,
+        network_config: NetworkConfig,
+    ) -> Result<Self, RuntimeError> {
+        let network = network(network_config)?;
+        Ok(Self(Arc::new(Inner { limits, files, network, machinery: Arc::clone(&self.0.machinery) })))
+    }
+
+    /// How busy the guests' side is at this moment.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        let (running, waiting) = self.0.machinery.admission.counts();
+        Load { running, waiting }
     }
 
     /// What a component imports and exports, read in the compiling child process.
@@ -142,8 +173,21 @@ impl Runtime {
     ///
     /// It is invalid or too costly.
     pub fn inspect(&self, skill: &SkillFolder) -> Result<Inspection, CompileError> {
-        self.0.compiler.inspect(skill)
+        self.0.machinery.compiler.inspect(skill)
     }
+}
+
+fn network(config: NetworkConfig) -> Result<Arc<Network>, RuntimeError> {
+    Network::new(config).map_err(|error| RuntimeError::Network(error.to_string()))
+}
+
+/// Calls at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Load {
+    /// Calls that hold a slot.
+    pub running: usize,
+    /// Calls that wait for one.
+    pub waiting: usize,
 }
 
 /// The agent on whose behalf a skill is bound.

@@ -1,4 +1,206 @@
 //! The gateway: the agents that run, and the path of a call from whoever asks to the sandbox and back.
+//!
+//! Every action stands in a trail before it happens, and one word stops everything: each call, stream and session hangs
+//! on one cancellation token.
 
+pub(crate) mod agent;
+pub(crate) mod call;
+pub(crate) mod daemon;
+pub(crate) mod http;
+pub(crate) mod live;
+pub(crate) mod metrics;
 pub(crate) mod offer;
+pub(crate) mod overseer;
+pub(crate) mod policy;
 pub(crate) mod request;
+pub(crate) mod requests;
+pub(crate) mod socket;
+pub(crate) mod start;
+pub(crate) mod status;
+pub(crate) mod token;
+pub(crate) mod watch;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::Result;
+use serde_json::json;
+use soulbound_runtime::{Denial, DenialId, visible};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::audit::{Entry, Event, GatewayTrail, Keys};
+use crate::gateway::agent::Agent;
+use crate::gateway::http::identity::Attempts;
+use crate::gateway::metrics::Metrics;
+use crate::gateway::policy::Policies;
+use crate::gateway::token::{TokenHash, TokenOf};
+use crate::operator::who::Who;
+use crate::state::StateFolder;
+use crate::trust::Registry;
+
+/// How long a stop waits for calls to end and be recorded. Guests end at the next millisecond; a trail on a disk that
+/// hangs must not keep the gateway from leaving.
+const SETTLE: Duration = Duration::from_secs(2);
+
+/// A running gateway.
+pub(crate) struct Gateway {
+    state: StateFolder,
+    listen: SocketAddr,
+    started: crate::clock::Moment,
+    policies: Policies,
+    registry: Registry,
+    keys: Keys,
+    trail: GatewayTrail,
+    agents: Mutex<HashMap<String, Arc<Agent>>>,
+    /// Calls that have not ended yet.
+    calls: TaskTracker,
+    /// Cancelled: every call, stream and session ends, none begins.
+    killed: CancellationToken,
+    /// Cancelled: the listeners close and the process leaves.
+    leaving: CancellationToken,
+    attempts: Attempts,
+    metrics: Metrics,
+}
+
+impl Gateway {
+    /// The agent with this id, loaded when it is first asked for.
+    pub(crate) async fn agent(self: &Arc<Self>, id: &str) -> Result<Arc<Agent>, Denial> {
+        if self.killed.is_cancelled() || self.state.is_stopped() {
+            return Err(self.stopped());
+        }
+        if let Some(agent) = self.lock().get(id) {
+            return Ok(Arc::clone(agent));
+        }
+        let (gateway, wanted) = (Arc::clone(self), id.to_owned());
+        let loaded = tokio::task::spawn_blocking(move || Agent::load(&gateway, &wanted)).await;
+        let agent = match loaded {
+            Ok(Ok(agent)) => agent,
+            Ok(Err(denial)) => return Err(denial),
+            Err(_) => return Err(self.stopped()),
+        };
+        // Two at once may have loaded it: the first one in stays, so that there is one trail's writer.
+        let mut agents = self.lock();
+        Ok(Arc::clone(agents.entry(id.to_owned()).or_insert(agent)))
+    }
+
+    /// The agents that are loaded.
+    pub(crate) fn loaded(&self) -> Vec<Arc<Agent>> {
+        self.lock().values().cloned().collect()
+    }
+
+    /// Ends every call, lets none begin, records it. How many were in flight.
+    pub(crate) async fn kill(&self, who: &Who) -> u64 {
+        let in_flight = self.metrics.live_now();
+        // First what takes effect, then what is written: a full disk must not keep a guest alive.
+        self.killed.cancel();
+        if let Err(error) = self.state.stop() {
+            tracing::error!(error = format!("{error:#}"), "the file `stopped` could not be made");
+        }
+        self.settle("stopped", who, in_flight).await;
+        in_flight
+    }
+
+    /// Leaves in an orderly way: as a stop does, and nothing keeps it from starting again.
+    pub(crate) async fn quit(&self, who: &Who) -> u64 {
+        let in_flight = self.metrics.live_now();
+        self.killed.cancel();
+        self.settle("left", who, in_flight).await;
+        in_flight
+    }
+
+    async fn settle(&self, event: &str, who: &Who, in_flight: u64) {
+        self.calls.close();
+        if tokio::time::timeout(SETTLE, self.calls.wait()).await.is_err() {
+            tracing::error!("calls did not end in time; the process ends them");
+        }
+        let event = if event == "stopped" { Event::Stopped } else { Event::Left };
+        self.note_in_agents(event, who).await;
+        let entry = Entry {
+            who: Some(json!(who)),
+            note: Some(json!({"calls_ended": in_flight, "state": self.state.path().display().to_string()})),
+            ..Entry::new(event)
+        };
+        if let Err(error) = self.trail.append(entry).await {
+            tracing::error!(%error, "the stop could not be recorded");
+        }
+        self.close_trails().await;
+    }
+
+    /// Lets the listeners close and the process leave.
+    pub(crate) fn leave(&self) {
+        self.leaving.cancel();
+    }
+
+    /// [`Gateway::leave`], once what is being answered has had a moment to leave too.
+    pub(crate) async fn leave_soon(&self) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        self.leave();
+    }
+
+    /// Whether calls are taken.
+    pub(crate) fn ready(&self) -> Result<(), &'static str> {
+        if self.killed.is_cancelled() || self.state.is_stopped() { Err("stopped") } else { Ok(()) }
+    }
+
+    /// The kept hash of a token; none when there is no such token, or no such agent.
+    pub(crate) fn token(&self, of: TokenOf<'_>) -> Option<TokenHash> {
+        if let TokenOf::Agent(id) = of
+            && !self.registry.is_id(id)
+        {
+            return None;
+        }
+        token::kept(&self.state, of).unwrap_or_else(|error| {
+            tracing::error!(error = format!("{error:#}"), "a token's record cannot be read");
+            None
+        })
+    }
+
+    /// Writes down that a wrong token came, and how many before it were only counted.
+    pub(crate) async fn record_refused_token(&self, of: TokenOf<'_>, presented: bool, unrecorded: u64) {
+        let door = match of {
+            TokenOf::Operator => "operator".to_owned(),
+            TokenOf::Agent(id) => visible::quoted_target(id),
+        };
+        let note = json!({"door": door, "presented": presented, "unrecorded_before": unrecorded});
+        let entry = Entry { note: Some(note), ..Entry::new(Event::TokenRefused) };
+        if let Err(error) = self.trail.append(entry).await {
+            tracing::error!(%error, "a refused token could not be recorded");
+        }
+    }
+
+    /// The denial that everything gets once all is stopped.
+    pub(crate) fn stopped(&self) -> Denial {
+        let folder = visible::quoted_target(&self.state.path().display().to_string());
+        Denial::new(DenialId::GatewayStopped, format!("everything under {folder} was stopped by an operator"))
+            .hint("when the reason is gone: soulbound gateway start")
+    }
+
+    /// The page for Prometheus.
+    pub(crate) fn metrics_page(&self) -> String {
+        let loaded = self.lock().len();
+        self.metrics.page(self.policies.current().runtime.load(), loaded)
+    }
+
+    pub(crate) fn calls(&self) -> &TaskTracker {
+        &self.calls
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    pub(crate) fn attempts(&self) -> &Attempts {
+        &self.attempts
+    }
+
+    pub(crate) fn killed(&self) -> &CancellationToken {
+        &self.killed
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Agent>>> {
+        self.agents.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -14,14 +14,18 @@ use soulbound_runtime::grant::host::HostCeiling;
 use soulbound_runtime::grant::{ApprovalGrant, Limits};
 use soulbound_runtime::sandbox::files::OpenRules;
 use soulbound_runtime::sandbox::network::{NetworkConfig, ProxyUrl};
+use soulbound_runtime::skill::Digest;
 use soulbound_runtime::soul::SkillEntry;
 
+use crate::audit::{Durability, TrailOptions};
 use crate::state::{StateFolder, home};
 
 /// Where the gateway listens when nothing else is said.
 const DEFAULT_LISTENER: &str = "127.0.0.1:7685";
 /// The name under which settings stand in messages.
 const FILE: &str = "gateway.toml";
+/// The least size at which a trail is rotated, in bytes.
+const ROTATE_LEAST: u64 = 1 << 20;
 /// The largest settings file, in bytes.
 const FILE_BYTES: u64 = 1 << 20;
 
@@ -35,25 +39,25 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     /// What must wait for a person whatever SOUL.md says.
     pub(crate) require_approval: Vec<ApprovalGrant>,
+    /// Where the gateway listens.
+    pub(crate) listen: SocketAddr,
+    /// How the audit trails are kept.
+    pub(crate) audit: TrailOptions,
+    /// SHA-256 of the file's bytes, of none when there is no file: the `policy` of the records.
+    pub(crate) digest: Digest,
 }
 
 impl Settings {
     /// Reads the settings of a state folder; without a file, the defaults.
     pub(crate) fn read(state: &StateFolder) -> Result<Self> {
         let path = state.settings_file();
-        let file = match read_text(&path)? {
-            None => file::File::default(),
-            Some(text) => {
-                let file =
-                    file::parse(&text).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
-                unenforced::refuse(&file).with_context(|| path.display().to_string())?;
-                file
-            }
-        };
-        Self::build(file, state).with_context(|| path.display().to_string())
+        let text = read_text(&path)?.unwrap_or_default();
+        let file = file::parse(&text).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
+        unenforced::refuse(&file).with_context(|| path.display().to_string())?;
+        Self::build(file, state, Digest::of(text.as_bytes())).with_context(|| path.display().to_string())
     }
 
-    fn build(file: file::File, state: &StateFolder) -> Result<Self> {
+    fn build(file: file::File, state: &StateFolder, digest: Digest) -> Result<Self> {
         let ceiling = file.ceiling.unwrap_or_default();
         let mut network = NetworkConfig::default();
         network.ceiling = HostCeiling::parse(FILE, ceiling.allow_hosts.as_deref(), &ceiling.deny_hosts)
@@ -61,7 +65,8 @@ impl Settings {
                 anyhow::anyhow!("`{list}` entry `{entry}`: {}{}", error.message, hint(error.hint))
             })?;
         let listen = file.gateway.and_then(|gateway| gateway.listen);
-        network.own_listeners = vec![listener(listen.as_deref().unwrap_or(DEFAULT_LISTENER))?];
+        let listen = listener(listen.as_deref().unwrap_or(DEFAULT_LISTENER))?;
+        network.own_listeners = vec![listen];
         if let Some(own) = file.network {
             network.extra_ca_pem = own.ca_file.map(|path| certificate(&path)).transpose()?;
             network.proxy = own
@@ -85,6 +90,9 @@ impl Settings {
             files,
             limits: limits(file.limits.unwrap_or_default())?,
             require_approval: approvals(&ceiling.require_approval)?,
+            listen,
+            audit: audit(file.audit.unwrap_or_default())?,
+            digest,
         })
     }
 
@@ -126,9 +134,35 @@ fn hint(hint: Option<String>) -> String {
 }
 
 fn listener(text: &str) -> Result<SocketAddr> {
-    text.parse().with_context(|| {
+    let address: SocketAddr = text.parse().with_context(|| {
         format!("`[gateway] listen` is `{text}`; expected an address such as `{DEFAULT_LISTENER}`")
-    })
+    })?;
+    // Tokens would cross the network in the clear.
+    if !address.ip().is_loopback() {
+        bail!(
+            "`[gateway] listen` is `{text}`, which others can reach, and the gateway speaks no TLS\n  hint: listen on `{DEFAULT_LISTENER}`, and let a proxy that does speak TLS forward to it"
+        );
+    }
+    Ok(address)
+}
+
+/// How the trails are kept.
+fn audit(file: file::Audit) -> Result<TrailOptions> {
+    let mut options = TrailOptions::default();
+    options.durability = match file.durability.as_deref() {
+        None | Some("process") => Durability::Process,
+        Some("power") => Durability::Power,
+        Some(other) => bail!("`[audit] durability` is `{other}`; expected `process` or `power`"),
+    };
+    if let Some(text) = file.rotate {
+        let bytes = soulbound_runtime::grant::limit::bytes(&text)
+            .with_context(|| format!("`[audit] rotate` is `{text}`; expected a size such as `64MiB`"))?;
+        if bytes < ROTATE_LEAST {
+            bail!("`[audit] rotate` is `{text}`; at least 1MiB makes sense");
+        }
+        options.rotate = bytes;
+    }
+    Ok(options)
 }
 
 fn certificate(path: &str) -> Result<Vec<u8>> {

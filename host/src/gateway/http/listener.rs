@@ -1,0 +1,77 @@
+//! Accepts connections for the HTTP door: bounded in number, without Nagle's delay, and not for those who only dawdle.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+/// Connections at once. Each costs a descriptor, of which calls and the trails need theirs.
+const CONNECTIONS: usize = 512;
+/// A request's head is here within this, or the connection ends.
+const HEAD_WITHIN: Duration = Duration::from_secs(15);
+
+/// Binds the address.
+///
+/// # Errors
+///
+/// It is taken, or is not this machine's.
+pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!(
+            "the gateway cannot listen on {address}\n  hint: another program has the port, or the address is not this machine's; set `[gateway] listen` in gateway.toml"
+        )
+    })
+}
+
+/// Serves until it is told to end, and then drops every connection.
+pub(crate) async fn serve(listener: TcpListener, router: Router, end: CancellationToken) {
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
+        let accepted = tokio::select! {
+            biased;
+            () = end.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let (router, end) = (router.clone(), end.clone());
+                tokio::spawn(async move {
+                    let _permit = permit;
+                    tokio::select! {
+                        biased;
+                        () = end.cancelled() => {}
+                        () = connection(stream, router) => {}
+                    }
+                });
+            }
+            Err(error) => {
+                // Out of descriptors, most likely: let some connection end before the next try.
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, router: Router) {
+    // Answers are small: with Nagle's algorithm they wait 40 ms for an acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let service = TowerToHyperService::new(router);
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WITHIN)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+    if let Err(error) = served {
+        tracing::debug!(%error, "a connection ended");
+    }
+}

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use anyhow::Result;
 use http_body_util::{BodyExt, Full};
@@ -30,7 +31,7 @@ pub(super) struct Stage {
     files: Vec<(Digest, Vec<u8>)>,
     pub(super) changed: watch::Sender<u64>,
     /// Calls that are in the sandbox now.
-    pub(super) running: AtomicUsize,
+    pub(super) running: watch::Sender<usize>,
     records: AtomicU64,
 }
 
@@ -79,7 +80,7 @@ impl Stage {
             offer: Mutex::new(Ok(Arc::new(offer))),
             files: bytes,
             changed: watch::Sender::new(0),
-            running: AtomicUsize::new(0),
+            running: watch::Sender::new(0),
             records: AtomicU64::new(1),
         })
     }
@@ -92,11 +93,12 @@ impl Stage {
         self.changed.send_modify(|count| *count += 1);
     }
 
-    /// Returns when so many calls are in the sandbox.
+    /// Returns when so many calls are in the sandbox. Waits less than the 30 s after which the sandbox itself ends a call.
     pub(super) async fn until_running(&self, count: usize) {
-        while self.running.load(Ordering::SeqCst) != count {
-            tokio::task::yield_now().await;
-        }
+        let mut running = self.running.subscribe();
+        let reached = running.wait_for(|now| *now == count);
+        let reached = tokio::time::timeout(Duration::from_secs(20), reached).await;
+        assert!(reached.is_ok(), "{} calls run, not {count}", *self.running.borrow());
     }
 }
 
@@ -141,11 +143,11 @@ impl Overseer for Passing {
     }
 }
 
-struct Running<'a>(&'a AtomicUsize);
+struct Running<'a>(&'a watch::Sender<usize>);
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+        self.0.send_modify(|count| *count -= 1);
     }
 }
 
@@ -166,7 +168,7 @@ impl Served for Stage {
         let offer = self.offer().await.unwrap();
         let skill = offer.skills.iter().find(|skill| skill.name == request.skill).unwrap();
         let record = self.records.fetch_add(1, Ordering::SeqCst);
-        self.running.fetch_add(1, Ordering::SeqCst);
+        self.running.send_modify(|count| *count += 1);
         let running = Running(&self.running);
         let call = skill.bound.call(&request.tool, request.arguments, Arc::new(Passing(request.progress)));
         let outcome = request.cancel.run_until_cancelled(call).await;

@@ -6,6 +6,7 @@ mod clock;
 mod durable;
 mod exit;
 mod gateway;
+mod mcp;
 mod rates;
 mod settings;
 mod standard;

@@ -21,7 +21,7 @@ use crate::sandbox::network::SkillNetwork;
 use crate::sandbox::runtime::{AgentIdentity, Inner, Runtime};
 use crate::sandbox::state::CallState;
 use crate::skill::imports::{self, JudgedImport, Standing};
-use crate::skill::{Digest, Inspection, SkillFolder, Tool};
+use crate::skill::{Annotations, Digest, Inspection, SkillFolder, Tool};
 use crate::soul::SkillEntry;
 use crate::visible;
 
@@ -204,6 +204,12 @@ impl BoundSkill {
     #[must_use]
     pub fn digest(&self) -> Digest {
         self.0.digest
+    }
+
+    /// What its tools may do to the world, as MCP clients are told: from the imports and the grant.
+    #[must_use]
+    pub fn annotations(&self) -> Annotations {
+        Annotations::of(&self.0.imports, Some(&self.0.grant))
     }
 
     /// The limits of every call.

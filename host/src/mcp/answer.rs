@@ -1,0 +1,75 @@
+//! What came of a call, as the model is told. A value is text and structured content; anything else is `isError` with one
+//! line: what was refused, and never by which rule or what would help. Those are the operator's, who finds them under
+//! the record's id, which stands in `_meta`.
+
+use rmcp::model::{CallToolResult, ContentBlock, JsonObject, MetaObject};
+use serde_json::Value;
+use soulbound_runtime::sandbox::{CallError, Ending, ErrorKind};
+use soulbound_runtime::skill::Tool;
+use soulbound_runtime::{Denial, visible};
+
+use crate::gateway::request::Answer;
+use crate::mcp::tools::Shape;
+
+/// The key in `_meta` under which the record's id stands.
+pub(crate) const RECORD: &str = "soulbound/record";
+
+/// The result of `tools/call`.
+pub(crate) fn told(tool: &Tool, answer: Answer) -> CallToolResult {
+    let result = match answer.outcome.ending {
+        Ending::Returned(value) => returned(tool, value),
+        Ending::Failed { denial, error } => failed(tool, denial.as_ref(), error),
+    };
+    match answer.record {
+        None => result,
+        Some(record) => {
+            let mut meta = JsonObject::new();
+            meta.insert(RECORD.to_owned(), record.into());
+            result.with_meta(Some(MetaObject(meta)))
+        }
+    }
+}
+
+/// A denial before there was anything to call.
+pub(crate) fn refused(denial: &Denial) -> CallToolResult {
+    CallToolResult::error(vec![ContentBlock::text(denial.first_line())])
+}
+
+fn returned(tool: &Tool, value: Value) -> CallToolResult {
+    let text = text(&value);
+    let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
+    result.structured_content = Some(Shape::of(&tool.output_schema).content(value));
+    result
+}
+
+fn failed(tool: &Tool, denial: Option<&Denial>, error: Option<CallError>) -> CallToolResult {
+    let mut lines = Vec::new();
+    lines.extend(denial.map(Denial::first_line));
+    match error {
+        // The tool's own words go to the model as a result's would: they are its text, and JSON keeps them in place.
+        Some(CallError { kind: ErrorKind::Tool, value, message, .. }) => {
+            lines.push(value.as_ref().map_or(message, text));
+        }
+        Some(CallError { kind: ErrorKind::Arguments, message, .. }) => {
+            lines.push(format!("`{}` cannot be called like this: {}", tool.name, visible::line(&message)));
+        }
+        // Beside a denial, that the guest then crashed says nothing more.
+        Some(error) if denial.is_none() => {
+            let id = error.id.map_or("guest.trap", |id| id.as_str());
+            lines.push(format!("error[{id}]: {}", visible::line(&error.message)));
+        }
+        _ => {}
+    }
+    if lines.is_empty() {
+        lines.push("the call failed".to_owned());
+    }
+    CallToolResult::error(lines.into_iter().map(ContentBlock::text).collect())
+}
+
+/// A string as it is, since a model reads it; anything else as JSON.
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,176 @@
+//! Each method of the protocol, one after the other. One handler serves one connection or session, or, over HTTP in the new
+//! era, one request.
+
+use std::sync::Arc;
+
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, DiscoverResult,
+    ErrorCode, Implementation, InitializeRequestParams, InitializeResult, ListPromptsResult, ListToolsResult,
+    PaginatedRequestParams, ServerCapabilities, ServerConfig, SubscriptionFilter,
+};
+use rmcp::service::{NotificationContext, RequestContext, RoleServer, SubscriptionContext};
+use rmcp::{ErrorData, ServerHandler};
+use serde_json::json;
+use soulbound_runtime::{Denial, visible};
+use tokio::sync::Semaphore;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::gateway::offer::Offer;
+use crate::gateway::request::CallRequest;
+use crate::mcp::served::Served;
+use crate::mcp::{about, answer, changes, page, progress, tools};
+
+/// How long a client may hold a list without asking again. A change is announced; this is for those who do not listen.
+const FRESH_MILLISECONDS: u64 = 5_000;
+/// Calls that one connection or session may have under way. The sandbox queues them; this bounds the queue.
+const IN_FLIGHT: usize = 64;
+/// Our error for a request that was refused as a whole. The id of the denial stands in its data.
+pub(crate) const REFUSED: ErrorCode = ErrorCode(-32_010);
+
+/// Serves one agent to one client.
+pub(crate) struct Handler<S> {
+    agent: Arc<S>,
+    door: &'static str,
+    in_flight: Semaphore,
+    over: CancellationToken,
+    /// Ends what the handler has started, with the handler.
+    _end: DropGuard,
+}
+
+impl<S: Served> Handler<S> {
+    /// A handler behind this door (`mcp-http`, `mcp-stdio`).
+    pub(crate) fn new(agent: Arc<S>, door: &'static str) -> Self {
+        let over = CancellationToken::new();
+        Self { agent, door, in_flight: Semaphore::new(IN_FLIGHT), _end: over.clone().drop_guard(), over }
+    }
+
+    async fn offer(&self) -> Result<Arc<Offer>, ErrorData> {
+        self.agent.offer().await.map_err(|denial| as_error(&denial))
+    }
+
+    async fn instructions(&self) -> String {
+        let offer = self.agent.offer().await;
+        about::instructions(&self.agent.title(), offer.as_deref())
+    }
+
+    async fn call(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let Ok(_permit) = self.in_flight.try_acquire() else {
+            return Err(ErrorData::new(REFUSED, format!("busy: {IN_FLIGHT} calls are under way here"), None));
+        };
+        let offer = match self.agent.offer().await {
+            Ok(offer) => offer,
+            Err(denial) => return Ok(answer::refused(&denial).into()),
+        };
+        let Some(offered) = offer.tools.iter().find(|tool| tool.name == request.name) else {
+            let name = visible::quoted_target(&request.name);
+            return Err(ErrorData::invalid_params(format!("unknown tool {name}"), None));
+        };
+        let call = |sink| {
+            self.agent.call(CallRequest {
+                skill: offered.skill.name.clone(),
+                tool: offered.tool.name.clone(),
+                arguments: request.arguments.unwrap_or_default(),
+                door: self.door,
+                progress: sink,
+                cancel: context.ct.clone(),
+            })
+        };
+        let answer = match context.meta.get_progress_token() {
+            Some(token) => progress::reporting(&context.peer, token, |sink| call(Some(sink))).await,
+            None => call(None).await,
+        };
+        Ok(answer::told(&offered.tool, answer).into())
+    }
+}
+
+/// A refusal of the whole request.
+fn as_error(denial: &Denial) -> ErrorData {
+    ErrorData::new(REFUSED, denial.first_line(), Some(json!({ "id": denial.id })))
+}
+
+impl<S: Served> ServerHandler for Handler<S> {
+    fn get_info(&self) -> ServerConfig {
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_tool_list_changed()
+            .enable_resources()
+            .enable_resources_list_changed()
+            .build();
+        let this = Implementation::new("soulbound", env!("CARGO_PKG_VERSION")).with_title(self.agent.title());
+        InitializeResult::new(capabilities).with_server_info(this)
+    }
+
+    async fn initialize(
+        &self,
+        request: InitializeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<InitializeResult, ErrorData> {
+        let info = self.negotiate_initialize(&request)?.with_instructions(self.instructions().await);
+        context.peer.set_peer_info(request);
+        Ok(info)
+    }
+
+    async fn discover(&self, _: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
+        let versions = self.supported_protocol_versions().into_owned();
+        let info = self.get_info().with_instructions(self.instructions().await);
+        let mut result = DiscoverResult::from_server_info(versions, info);
+        result.ttl_ms = FRESH_MILLISECONDS;
+        Ok(result)
+    }
+
+    async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
+        changes::announce(&self.agent, context.peer, self.over.clone());
+    }
+
+    async fn list_tools(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        let offer = self.offer().await?;
+        let (tools, next) = page::page(&offer.tools, |tool| &tool.name, request.as_ref())?;
+        let mut result = ListToolsResult::with_all_items(tools.iter().map(tools::listed).collect());
+        result.next_cursor = next;
+        result.ttl_ms = Some(FRESH_MILLISECONDS);
+        Ok(result)
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        self.call(request, context).await
+    }
+
+    fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        Some(changes::accepted(requested))
+    }
+
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        changes::listen(&*self.agent, context).await;
+        Ok(())
+    }
+
+    // What is not offered is not there: `rmcp` would answer these with empty lists.
+
+    async fn list_prompts(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        Err(ErrorData::method_not_found::<rmcp::model::ListPromptsRequestMethod>())
+    }
+
+    async fn complete(
+        &self,
+        _: CompleteRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        Err(ErrorData::method_not_found::<rmcp::model::CompleteRequestMethod>())
+    }
+}

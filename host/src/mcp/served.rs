@@ -1,0 +1,42 @@
+//! What MCP needs of an agent: its offer, a way to call, and the bytes that the operator trusted. The gateway's agent is
+//! one; the tests have another.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use anyhow::Result;
+use soulbound_runtime::Denial;
+use soulbound_runtime::skill::Digest;
+use tokio::sync::watch;
+
+use crate::gateway::offer::Offer;
+use crate::gateway::request::{Answer, CallRequest};
+
+/// An agent that can be served over MCP.
+pub(crate) trait Served: Send + Sync + 'static {
+    /// The agent's id.
+    fn id(&self) -> &str;
+
+    /// The agent as people call it: `Echo (Content Writer)`.
+    fn title(&self) -> String;
+
+    /// What it offers now.
+    ///
+    /// # Errors
+    ///
+    /// Nothing runs: the gateway or the agent is stopped, or the agent is not trusted.
+    fn offer(&self) -> impl Future<Output = Result<Arc<Offer>, Denial>> + Send;
+
+    /// Calls a tool. Whatever comes of it is in the answer.
+    fn call(&self, request: CallRequest) -> impl Future<Output = Answer> + Send;
+
+    /// The trusted bytes with this digest, from the store. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be read, or are others by now.
+    fn file(&self, digest: &Digest) -> Result<Vec<u8>>;
+
+    /// Changes its value whenever [`Served::offer`] would answer otherwise.
+    fn changes(&self) -> watch::Receiver<u64>;
+}

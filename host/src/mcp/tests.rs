@@ -1,0 +1,6 @@
+//! The door as clients meet it, over a served agent with real components and no gateway around it.
+
+mod calls;
+mod lists;
+mod stage;
+mod streams;

@@ -31,15 +31,18 @@ use soulbound_runtime::{Denial, DenialId, visible};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::audit::{Entry, Event, GatewayTrail, Keys};
+use crate::clock::Moment;
+use crate::audit::{Audit, AuditError, Event, GatewayTrail};
 use crate::gateway::agent::Agent;
 use crate::gateway::http::identity::Attempts;
 use crate::gateway::metrics::Metrics;
 use crate::gateway::policy::Policies;
+use crate::gateway::http::guard::OwnNames;
 use crate::gateway::token::{TokenHash, TokenOf};
-use crate::operator::who::Who;
+use crate::gateway::watch::Folders;
+use crate::operator::Who;
 use crate::state::StateFolder;
-use crate::trust::Registry;
+use crate::trust::{Condition, Registry};
 
 /// How long a stop waits for calls to end and be recorded. Guests end at the next millisecond; a trail on a disk that
 /// hangs must not keep the gateway from leaving.
@@ -49,10 +52,10 @@ const SETTLE: Duration = Duration::from_secs(2);
 pub(crate) struct Gateway {
     state: StateFolder,
     listen: SocketAddr,
-    started: crate::clock::Moment,
+    started: Moment,
     policies: Policies,
     registry: Registry,
-    keys: Keys,
+    audit: Audit,
     trail: GatewayTrail,
     agents: Mutex<HashMap<String, Arc<Agent>>>,
     /// Calls that have not ended yet.
@@ -63,14 +66,39 @@ pub(crate) struct Gateway {
     leaving: CancellationToken,
     attempts: Attempts,
     metrics: Metrics,
+    folders: Folders,
 }
 
 impl Gateway {
+    /// A gateway over what was opened and bound for it.
+    pub(crate) fn new(
+        state: StateFolder,
+        listen: SocketAddr,
+        policies: Policies,
+        audit: Audit,
+        trail: GatewayTrail,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            registry: Registry::open(&state),
+            started: Moment::now(),
+            folders: Folders::new(),
+            agents: Mutex::default(),
+            calls: TaskTracker::new(),
+            killed: CancellationToken::new(),
+            leaving: CancellationToken::new(),
+            attempts: Attempts::default(),
+            metrics: Metrics::default(),
+            state,
+            listen,
+            policies,
+            audit,
+            trail,
+        })
+    }
+
     /// The agent with this id, loaded when it is first asked for.
     pub(crate) async fn agent(self: &Arc<Self>, id: &str) -> Result<Arc<Agent>, Denial> {
-        if self.killed.is_cancelled() || self.state.is_stopped() {
-            return Err(self.stopped());
-        }
+        self.may_run()?;
         if let Some(agent) = self.lock().get(id) {
             return Ok(Arc::clone(agent));
         }
@@ -99,7 +127,7 @@ impl Gateway {
         if let Err(error) = self.state.stop() {
             tracing::error!(error = format!("{error:#}"), "the file `stopped` could not be made");
         }
-        self.settle("stopped", who, in_flight).await;
+        self.settle(Event::GatewayStopped, who, in_flight).await;
         in_flight
     }
 
@@ -107,26 +135,31 @@ impl Gateway {
     pub(crate) async fn quit(&self, who: &Who) -> u64 {
         let in_flight = self.metrics.live_now();
         self.killed.cancel();
-        self.settle("left", who, in_flight).await;
+        self.settle(Event::GatewayEnded, who, in_flight).await;
         in_flight
     }
 
-    async fn settle(&self, event: &str, who: &Who, in_flight: u64) {
+    async fn settle(&self, event: Event, who: &Who, in_flight: u64) {
         self.calls.close();
         if tokio::time::timeout(SETTLE, self.calls.wait()).await.is_err() {
             tracing::error!("calls did not end in time; the process ends them");
         }
-        let event = if event == "stopped" { Event::Stopped } else { Event::Left };
-        self.note_in_agents(event, who).await;
-        let entry = Entry {
-            who: Some(json!(who)),
-            note: Some(json!({"calls_ended": in_flight, "state": self.state.path().display().to_string()})),
-            ..Entry::new(event)
-        };
-        if let Err(error) = self.trail.append(entry).await {
+        let by = who.to_string();
+        for agent in self.loaded() {
+            if let Err(error) = agent.book().note(event, &by, &json!({})) {
+                tracing::error!(agent = agent.id(), %error, "the stop could not be recorded");
+            }
+        }
+        let note = json!({"calls_ended": in_flight, "state": self.state.path().display().to_string(), "pid": who.pid});
+        if let Err(error) = self.tips().and_then(|()| self.trail.note(event, &by, &note)) {
             tracing::error!(%error, "the stop could not be recorded");
         }
-        self.close_trails().await;
+    }
+
+    /// Writes down in the gateway's own trail how far the agents' are.
+    pub(crate) fn tips(&self) -> Result<(), AuditError> {
+        let tips: Vec<_> = self.loaded().iter().map(|agent| (agent.id().to_owned(), agent.book().tip())).collect();
+        self.trail.tips(&tips)
     }
 
     /// Lets the listeners close and the process leave.
@@ -142,13 +175,13 @@ impl Gateway {
 
     /// Whether calls are taken.
     pub(crate) fn ready(&self) -> Result<(), &'static str> {
-        if self.killed.is_cancelled() || self.state.is_stopped() { Err("stopped") } else { Ok(()) }
+        self.may_run().map_err(|_| "stopped")
     }
 
     /// The kept hash of a token; none when there is no such token, or no such agent.
     pub(crate) fn token(&self, of: TokenOf<'_>) -> Option<TokenHash> {
         if let TokenOf::Agent(id) = of
-            && !self.registry.is_id(id)
+            && !self.is_agent(id)
         {
             return None;
         }
@@ -159,16 +192,30 @@ impl Gateway {
     }
 
     /// Writes down that a wrong token came, and how many before it were only counted.
-    pub(crate) async fn record_refused_token(&self, of: TokenOf<'_>, presented: bool, unrecorded: u64) {
+    pub(crate) fn record_refused_token(&self, of: TokenOf<'_>, presented: bool, unrecorded: u64) {
         let door = match of {
             TokenOf::Operator => "operator".to_owned(),
             TokenOf::Agent(id) => visible::quoted_target(id),
         };
         let note = json!({"door": door, "presented": presented, "unrecorded_before": unrecorded});
-        let entry = Entry { note: Some(note), ..Entry::new(Event::TokenRefused) };
-        if let Err(error) = self.trail.append(entry).await {
+        if let Err(error) = self.trail.note(Event::TokenRefused, "gateway", &note) {
             tracing::error!(%error, "a refused token could not be recorded");
         }
+    }
+
+    /// Whether everything may run, by the kill switch.
+    ///
+    /// # Errors
+    ///
+    /// `gateway.stopped`.
+    pub(crate) fn may_run(&self) -> Result<(), Denial> {
+        if self.killed.is_cancelled() || self.state.is_stopped() { Err(self.stopped()) } else { Ok(()) }
+    }
+
+    /// Whether there is an agent of this id that is not removed.
+    pub(crate) fn is_agent(&self, id: &str) -> bool {
+        crate::trust::id(id).is_ok_and(|canonical| canonical == id)
+            && matches!(self.registry.condition(id), Condition::Enabled | Condition::Disabled)
     }
 
     /// The denial that everything gets once all is stopped.
@@ -182,6 +229,50 @@ impl Gateway {
     pub(crate) fn metrics_page(&self) -> String {
         let loaded = self.lock().len();
         self.metrics.page(self.policies.current().runtime.load(), loaded)
+    }
+
+    /// The names by which its listener may be addressed.
+    pub(crate) fn own_names(&self) -> OwnNames {
+        OwnNames::of(self.listen)
+    }
+
+    /// A loaded agent.
+    pub(crate) fn loaded_agent(&self, id: &str) -> Option<Arc<Agent>> {
+        self.lock().get(id).cloned()
+    }
+
+    /// Forgets an agent: it was removed.
+    pub(crate) fn unload(&self, id: &str) {
+        self.lock().remove(id);
+    }
+
+    /// Whether this process was told to end everything, whatever the disk says.
+    pub(crate) fn is_killed(&self) -> bool {
+        self.killed.is_cancelled()
+    }
+
+    pub(crate) fn state(&self) -> &StateFolder {
+        &self.state
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    pub(crate) fn policies(&self) -> &Policies {
+        &self.policies
+    }
+
+    pub(crate) fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
+    pub(crate) fn trail(&self) -> &GatewayTrail {
+        &self.trail
+    }
+
+    pub(crate) fn folders(&self) -> &Folders {
+        &self.folders
     }
 
     pub(crate) fn calls(&self) -> &TaskTracker {

@@ -9,6 +9,9 @@ pub(crate) mod who;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use soulbound_runtime::sandbox::value::{parse_arguments, parse_pairs};
+use soulbound_runtime::sandbox::{CallError, ErrorKind};
+use soulbound_runtime::skill::Tool;
 
 use crate::operator::who::Who;
 
@@ -44,7 +47,7 @@ pub(crate) enum Request {
         /// The tool.
         tool: String,
         /// Its arguments.
-        arguments: Map<String, Value>,
+        arguments: Arguments,
         /// Whose act.
         who: Who,
     },
@@ -53,6 +56,27 @@ pub(crate) enum Request {
         /// The agent's id.
         agent: String,
     },
+}
+
+/// A call's arguments as somebody wrote them; what the words mean depends on the tool.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Arguments {
+    /// One JSON object.
+    Json(String),
+    /// `key=value` words.
+    Pairs(Vec<String>),
+}
+
+impl Arguments {
+    /// As this tool takes them.
+    pub(crate) fn read(&self, tool: Option<&Tool>) -> Result<Map<String, Value>, CallError> {
+        let read = match self {
+            Self::Json(text) => parse_arguments(text),
+            Self::Pairs(words) => parse_pairs(words.iter().map(String::as_str), tool),
+        };
+        read.map_err(|error| CallError::new(ErrorKind::Arguments, error.to_string()))
+    }
 }
 
 /// A reply.

@@ -4,10 +4,10 @@
 //! The rule: nothing is remembered that the disk could have changed without being asked. Before each call the markers and
 //! the stamps of what the operator trusted are looked at; what differs is read anew.
 
-use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use soulbound_runtime::sandbox::Outcome;
 use soulbound_runtime::skill::Digest;
@@ -15,13 +15,15 @@ use soulbound_runtime::{Denial, DenialId, visible};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::audit::{Book, Event, Header};
+use crate::audit::{Book, Decision, Header};
 use crate::gateway::Gateway;
 use crate::gateway::live::{Callable, Live};
+use crate::gateway::metrics;
 use crate::gateway::offer::Offer;
+use crate::gateway::request::{Answer, CallRequest};
 use crate::gateway::watch::Watched;
 use crate::mcp;
-use crate::trust::Marker;
+use crate::trust::Condition;
 
 /// A loaded agent.
 pub(crate) struct Agent {
@@ -33,6 +35,8 @@ pub(crate) struct Agent {
     live: RwLock<Option<Arc<Live>>>,
     /// One look at the disk at a time.
     looking: tokio::sync::Mutex<()>,
+    /// Something of it was touched since.
+    touched: AtomicBool,
     /// Counts up whenever another offer is made.
     changes: watch::Sender<u64>,
     /// Cancelled when the agent is stopped; a new one when it is enabled again.
@@ -43,7 +47,7 @@ pub(crate) struct Agent {
 /// The MCP service over HTTP, and the token that it ends with.
 struct Door {
     running: CancellationToken,
-    service: mcp::HttpService<Agent>,
+    service: mcp::HttpService<Arc<Agent>>,
 }
 
 impl Agent {
@@ -57,14 +61,17 @@ impl Agent {
             Denial::new(DenialId::AgentStopped, format!("there is no agent {}", visible::quoted_target(id)))
                 .hint("soulbound agents list")
         };
-        if !gateway.registry().is_id(id) {
+        if !gateway.is_agent(id) {
             return Err(no_agent());
         }
-        let trusted = gateway.registry().load(id).map_err(|error| no_agent().hint(format!("{error:#}")))?;
-        let header = Header { name: trusted.name().to_owned(), role: trusted.role().map(str::to_owned) };
-        let title = header.title();
-        let (book, opening) = gateway.books().agent(id, header).map_err(|error| super::call::unrecordable(&error))?;
-        for said in opening.sentences() {
+        let soul = gateway.registry().load(id).map_err(|error| no_agent().hint(format!("{error:#}")))?.trusted.soul;
+        let header = Header { name: soul.name().to_owned(), role: soul.role().map(str::to_owned) };
+        let title = match soul.role() {
+            Some(role) => format!("{} ({role})", soul.name()),
+            None => soul.name().to_owned(),
+        };
+        let (book, opening) = gateway.audit().book(id, header).map_err(|error| super::call::unrecordable(&error))?;
+        for said in opening.warnings(id) {
             tracing::warn!(agent = id, "{said}");
         }
         gateway.folders().add(&gateway.state().agent(id), Watched::Agent(id.to_owned()));
@@ -75,6 +82,7 @@ impl Agent {
             book: Arc::new(book),
             live: RwLock::default(),
             looking: tokio::sync::Mutex::default(),
+            touched: AtomicBool::new(false),
             changes: watch::Sender::new(0),
             running: Mutex::new(gateway.killed().child_token()),
             door: Mutex::default(),
@@ -99,12 +107,12 @@ impl Agent {
     pub(crate) fn may_run(&self) -> Result<Arc<Gateway>, Denial> {
         let gateway = self.gateway.upgrade().ok_or_else(|| Denial::new(DenialId::GatewayStopped, "the gateway has left"))?;
         gateway.may_run()?;
-        let Some(marker) = gateway.registry().marker(&self.id) else { return Ok(gateway) };
-        self.halt();
-        let (done, remedy) = match marker {
-            Marker::Removed => ("removed", "soulbound agents add"),
-            _ => ("disabled", "soulbound agents enable"),
+        let (done, remedy) = match gateway.registry().condition(&self.id) {
+            Condition::Enabled => return Ok(gateway),
+            Condition::Disabled => ("disabled", "soulbound agents enable"),
+            Condition::Removed | Condition::Unknown => ("removed", "soulbound agents add"),
         };
+        self.halt();
         Err(Denial::new(DenialId::AgentStopped, format!("agent `{}` was {done} by an operator", self.id))
             .hint(format!("when the reason is gone: {remedy} {}", self.id)))
     }
@@ -125,18 +133,22 @@ impl Agent {
         if let Some(live) = self.fresh(&gateway) {
             return Ok(live);
         }
+        // Before the look: a change in the middle of it is looked at next time.
+        self.touched.store(false, Ordering::Release);
         let before = self.last();
         let (agent, running) = (Arc::clone(self), self.running());
         let (of, previous) = (Arc::clone(&gateway), before.clone());
         let looked = tokio::task::spawn_blocking(move || Live::look(&of, agent.id(), &running, previous.as_deref())).await;
         let live = looked.map_err(|_| gateway.stopped())??;
         let live = Arc::new(live);
-        for path in live.watched() {
-            gateway.folders().add(&path, Watched::Agent(self.id.clone()));
+        for folder in live.folders() {
+            gateway.folders().add(&folder, Watched::Agent(self.id.clone()));
         }
         *self.live.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&live));
-        live.revoke_what_is_gone(before.as_deref());
-        self.note_changes(before.as_deref(), &live).await;
+        if let Some(before) = before.as_deref() {
+            live.revoke_what_is_gone(before);
+        }
+        self.note_changes(before.as_deref(), &live);
         self.changes.send_modify(|count| *count += 1);
         Ok(live)
     }
@@ -144,26 +156,23 @@ impl Agent {
     /// Looks at the disk although nobody calls, so that what is in flight ends if it has to.
     pub(crate) async fn look_again(self: &Arc<Self>) {
         // An agent that was never asked for has nothing in flight and binds when it is.
-        if self.last().is_some()
-            && let Err(denial) = self.live().await
-        {
+        let Some(last) = self.last() else { return };
+        if !last.is_untouched() {
+            self.touched.store(true, Ordering::Release);
+        }
+        if let Err(denial) = self.live().await {
             tracing::info!(agent = self.id, denial = denial.id.as_str(), "the agent does not run now");
         }
     }
 
-    /// Forgets what was looked at: the operator did something about it.
+    /// What was looked at no longer counts: the operator did something about it.
     pub(crate) fn forget(&self) {
-        *self.live.write().unwrap_or_else(PoisonError::into_inner) = None;
+        self.touched.store(true, Ordering::Release);
     }
 
     /// Ends every call, stream and session of this agent.
     pub(crate) fn halt(&self) {
         self.lock_running().cancel();
-    }
-
-    /// What it offers a model.
-    pub(crate) async fn offer(self: &Arc<Self>) -> Result<Arc<Offer>, Denial> {
-        Ok(Arc::clone(self.live().await?.offer()))
     }
 
     /// Why a running call's token was cancelled.
@@ -185,6 +194,24 @@ impl Agent {
         service.handle(request).await.map(axum::body::Body::new)
     }
 
+    /// Counts a call as live.
+    pub(crate) fn counted(&self) -> Option<metrics::Live> {
+        Some(self.gateway.upgrade()?.metrics().live())
+    }
+
+    /// Counts a call that ended, and logs it.
+    pub(crate) fn ended(&self, skill: Option<&str>, decision: Decision, outcome: &Outcome) {
+        if let Some(gateway) = self.gateway.upgrade() {
+            gateway.metrics().ended(&self.id, skill, decision.name(), outcome);
+        }
+        tracing::info!(
+            decision = decision.name(),
+            denial = outcome.denial().map(|denial| denial.id.as_str()),
+            duration_us = u64::try_from(outcome.duration.as_micros()).unwrap_or(u64::MAX),
+            "call ended"
+        );
+    }
+
     /// For `gateway status`.
     pub(crate) fn status(&self) -> Value {
         let live = self.last();
@@ -195,17 +222,6 @@ impl Agent {
             "skills": live.as_ref().map(|live| live.names()),
             "audit": {"writable": self.book.writable()},
         })
-    }
-
-    /// The trusted bytes with this digest.
-    pub(crate) fn file(&self, digest: &Digest) -> Result<Vec<u8>> {
-        let gateway = self.gateway.upgrade().ok_or_else(|| anyhow::anyhow!("the gateway has left"))?;
-        Ok(gateway.registry().store().get(*digest)?)
-    }
-
-    /// The folders whose change concerns it.
-    pub(crate) fn folders(&self) -> Vec<PathBuf> {
-        self.last().map(|live| live.watched()).unwrap_or_default()
     }
 
     /// The token that ends with the agent; a new one if it was stopped and may run again.
@@ -219,7 +235,7 @@ impl Agent {
         running.clone()
     }
 
-    fn service(self: &Arc<Self>) -> mcp::HttpService<Self> {
+    fn service(self: &Arc<Self>) -> mcp::HttpService<Arc<Self>> {
         let running = self.running();
         let mut door = self.door.lock().unwrap_or_else(PoisonError::into_inner);
         match &*door {
@@ -228,7 +244,7 @@ impl Agent {
                 let hosts = self.gateway.upgrade().map(|gateway| gateway.own_names().all()).unwrap_or_default();
                 let origins = hosts.iter().map(|host| format!("http://{host}")).collect();
                 let service =
-                    mcp::http_service(Arc::clone(self), mcp::HttpDoor { hosts, origins, end: running.clone() });
+                    mcp::http_service(Arc::new(Arc::clone(self)), mcp::HttpDoor { hosts, origins, end: running.clone() });
                 *door = Some(Door { running, service: service.clone() });
                 service
             }
@@ -237,16 +253,16 @@ impl Agent {
 
     /// What was last looked at, if the disk and the operator's settings still say the same.
     fn fresh(&self, gateway: &Arc<Gateway>) -> Option<Arc<Live>> {
-        self.last().filter(|live| live.is_current(gateway))
+        self.last().filter(|live| !self.touched.load(Ordering::Acquire) && live.is_current(gateway))
     }
 
     fn last(&self) -> Option<Arc<Live>> {
         self.live.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn note_changes(&self, before: Option<&Live>, now: &Live) {
+    fn note_changes(&self, before: Option<&Live>, now: &Live) {
         for (event, note) in now.news(before) {
-            if let Err(error) = self.book.note(event, note).await {
+            if let Err(error) = self.book.note(event, "gateway", &note) {
                 tracing::error!(agent = self.id, %error, "a change could not be recorded");
             }
         }
@@ -257,25 +273,26 @@ impl Agent {
     }
 }
 
-impl mcp::Served for Agent {
+impl mcp::Served for Arc<Agent> {
     fn id(&self) -> &str {
-        &self.id
+        Agent::id(self)
     }
 
     fn title(&self) -> String {
         self.title.clone()
     }
 
-    async fn offer(self: &Arc<Self>) -> Result<Arc<Offer>, Denial> {
-        Self::offer(self).await
+    async fn offer(&self) -> Result<Arc<Offer>, Denial> {
+        Ok(Arc::clone(self.live().await?.offer()))
     }
 
-    async fn call(self: &Arc<Self>, request: super::request::CallRequest) -> super::request::Answer {
-        Self::call(self, request).await
+    async fn call(&self, request: CallRequest) -> Answer {
+        Agent::call(self, request).await
     }
 
     fn file(&self, digest: &Digest) -> Result<Vec<u8>> {
-        Self::file(self, digest)
+        let gateway = self.gateway.upgrade().context("the gateway has left")?;
+        Ok(gateway.registry().store().get(*digest)?)
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

@@ -11,11 +11,11 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::audit::{Entry, Event, GatewayTrail, Keys};
+use crate::audit::{Audit, Event};
 use crate::gateway::http::{listener, routes};
 use crate::gateway::policy::Policies;
 use crate::gateway::{Gateway, socket, watch};
-use crate::operator::who::Who;
+use crate::operator::Who;
 use crate::settings::Settings;
 use crate::state::StateFolder;
 use crate::state::lock::{Purpose, StateLock, Taken};
@@ -77,7 +77,7 @@ async fn serve(state: StateFolder, settings: Settings, mut lock: StateLock) -> R
         _ = doors => {}
         signal = signals.next() => {
             tracing::info!(signal, "leaving");
-            gateway.quit(&Who::itself("signal")).await;
+            gateway.quit(&Who::this_process()).await;
         }
     }
     drop(watching);
@@ -90,22 +90,23 @@ async fn serve(state: StateFolder, settings: Settings, mut lock: StateLock) -> R
 async fn prepare(state: &StateFolder, settings: Settings, listener: &TcpListener) -> Result<Arc<Gateway>> {
     let address = listener.local_addr().context("the listener has no address")?;
     state.arm()?;
-    let keys = Keys::open(state)?;
-    let (trail, opening) = GatewayTrail::open(state, &keys, settings.audit)?;
-    for said in opening.sentences() {
+    let audit = Audit::open(state.path(), settings.audit)?;
+    let (trail, opening) = audit.gateway()?;
+    for said in opening.warnings("the gateway's own trail") {
         tracing::warn!("{said}");
     }
     let policy = settings.digest;
     let policies = Policies::start(state, settings, address)?;
-    let note = json!({"listen": address.to_string(), "version": env!("CARGO_PKG_VERSION"), "pid": std::process::id()});
-    let entry = Entry {
-        who: Some(json!(Who::this_process())),
-        policy: Some(policy),
-        note: Some(note),
-        ..Entry::new(Event::Started)
-    };
-    trail.append(entry).await.context("the start cannot be recorded, so nothing starts")?;
-    Gateway::new(state.clone(), address, policies, keys, trail)
+    let note = json!({
+        "listen": address.to_string(),
+        "version": env!("CARGO_PKG_VERSION"),
+        "pid": std::process::id(),
+        "policy": policy,
+    });
+    let seq = trail.note(Event::GatewayStarted, &Who::this_process().to_string(), &note);
+    let recorded = async { trail.settled(seq?).await };
+    recorded.await.context("the start cannot be recorded, so nothing starts")?;
+    Ok(Gateway::new(state.clone(), address, policies, audit, trail))
 }
 
 /// The line that whoever started it in the background waits for. A closed standard output is nobody waiting.

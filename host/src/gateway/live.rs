@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use soulbound_runtime::sandbox::{AgentIdentity, BindError, CallError, Ending, ErrorKind, Outcome, tool_name};
+use soulbound_runtime::sandbox::{BindError, CallError, Ending, ErrorKind, Outcome, tool_name};
 use soulbound_runtime::skill::Digest;
 use soulbound_runtime::soul::{Effect, SkillEntry};
 use soulbound_runtime::{Denial, DenialId, Soul, visible};
@@ -17,9 +17,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audit::Event;
 use crate::gateway::Gateway;
-use crate::gateway::offer::{Offer, OfferedSkill, OfferedTool, SkillFile};
+use crate::gateway::offer::{Offer, OfferedSkill, OfferedTool};
 use crate::gateway::policy::Policy;
-use crate::trust::{Standing, Trusted};
+use crate::trust::{Amounts, Change, Registry, Standing, Trusted};
 
 /// A skill that can be called now.
 #[derive(Clone)]
@@ -36,6 +36,7 @@ pub(crate) struct Callable {
 
 /// An agent as it was last looked at.
 pub(crate) struct Live {
+    trusted: Trusted,
     standing: Standing,
     policy: Arc<Policy>,
     callable: HashMap<String, Callable>,
@@ -50,50 +51,42 @@ impl Live {
     ///
     /// # Errors
     ///
-    /// The agent cannot run at all.
+    /// What is trusted cannot be had, so nothing of the agent runs.
     pub(crate) fn look(
         gateway: &Gateway,
         id: &str,
         running: &CancellationToken,
         before: Option<&Self>,
     ) -> Result<Self, Denial> {
-        let unusable = |error: anyhow::Error| {
-            Denial::new(DenialId::SkillNotTrusted, format!("what is trusted of agent `{id}` cannot be used: {error:#}"))
-                .hint(format!("soulbound agents show {id}"))
-        };
-        let trusted = gateway.registry().load(id).map_err(unusable)?;
-        let standing = trusted.standing(gateway.registry().store()).map_err(unusable)?;
+        let registry = gateway.registry();
         let policy = gateway.policies().current();
+        let trusted = registry.load(id).map_err(|error| unusable(id, &error))?.trusted;
+        let sources = crate::agent::sources(&trusted.folder, Some(registry.state()));
+        let standing = match before {
+            Some(before) if before.trusted.digest == trusted.digest => {
+                before.standing.again(&trusted, &sources, &policy.settings.files)
+            }
+            _ => Standing::of(&trusted, &sources, &policy.settings.files),
+        };
         let held = match before {
-            // Trust was given anew: what was held may go.
-            Some(before) if before.standing.manifest() == standing.manifest() => before.held,
-            _ => standing.is_changed(),
+            Some(before) if before.trusted.digest == trusted.digest => before.held && !standing.is_as_trusted(),
+            // An operator trusted what this gateway now runs with; what changed since then waits as it does in a running one.
+            Some(_) => false,
+            None => !standing.is_as_trusted(),
         };
         let mut live = Self {
-            policy: Arc::clone(&policy),
+            policy,
             callable: HashMap::new(),
             refused: HashMap::new(),
             offer: Arc::default(),
             held,
             standing,
+            trusted,
         };
-        let entries: Vec<SkillEntry> = live.standing.effective().skills().to_vec();
+        let entries: Vec<SkillEntry> = live.effective().map(|soul| soul.skills().to_vec()).unwrap_or_default();
         for entry in &entries {
-            if held {
-                live.refused.insert(entry.name.clone(), Outcome::refused(changed(id)));
-                continue;
-            }
-            if let Some(callable) = before.and_then(|before| live.carried_over(before, entry, &trusted)) {
-                live.callable.insert(entry.name.clone(), callable);
-                continue;
-            }
-            match live.bind(&trusted, gateway, entry, running) {
-                Ok(callable) => {
-                    if let Some(before) = before.and_then(|before| before.callable.get(&entry.name)) {
-                        callable.offered.bound.resume_budgets(&before.offered.bound.budget_states());
-                    }
-                    live.callable.insert(entry.name.clone(), callable);
-                }
+            match live.callable_of(entry, registry, running, before) {
+                Ok(callable) => drop(live.callable.insert(entry.name.clone(), callable)),
                 Err(outcome) => drop(live.refused.insert(entry.name.clone(), *outcome)),
             }
         }
@@ -101,9 +94,15 @@ impl Live {
         Ok(live)
     }
 
-    /// Whether nothing on disk and nothing of the operator's is other than it was.
+    /// Whether SOUL.md and the operator's settings are what they were. The rest is asked by [`Live::is_untouched`], whenever
+    /// the disk tells of a change and every few seconds.
     pub(crate) fn is_current(&self, gateway: &Gateway) -> bool {
-        Arc::ptr_eq(&self.policy, &gateway.policies().current()) && self.standing.is_current()
+        Arc::ptr_eq(&self.policy, &gateway.policies().current()) && self.standing.is_soul_current()
+    }
+
+    /// Whether no trusted file and no granted directory was touched.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.standing.is_current()
     }
 
     /// The skill, or why it cannot be called.
@@ -114,10 +113,10 @@ impl Live {
         if let Some(outcome) = self.refused.get(skill) {
             return Err(outcome.clone());
         }
-        if let Some(denial) = self.standing.refused(skill) {
-            return Err(Outcome::refused(denial));
-        }
-        Err(Outcome::refused(not_listed(self.standing.effective(), skill)))
+        Err(Outcome::refused(match self.standing.refusal(skill) {
+            Some(denial) => denial.clone(),
+            None => not_listed(&self.trusted.soul, skill),
+        }))
     }
 
     /// What a model is offered.
@@ -127,7 +126,7 @@ impl Live {
 
     /// Whether the folder is other than trusted.
     pub(crate) fn is_changed(&self) -> bool {
-        self.standing.is_changed()
+        !self.standing.is_as_trusted()
     }
 
     /// The skills that can be called.
@@ -136,17 +135,22 @@ impl Live {
     }
 
     /// The folders whose change concerns the agent.
-    pub(crate) fn watched(&self) -> Vec<PathBuf> {
-        self.standing.folders()
+    pub(crate) fn folders(&self) -> Vec<PathBuf> {
+        let mut folders: Vec<PathBuf> =
+            self.standing.paths().iter().filter_map(|path| path.parent().map(PathBuf::from)).collect();
+        folders.sort();
+        folders.dedup();
+        folders
     }
 
-    /// Ends the calls of skills that are not what they were when the calls began.
-    pub(crate) fn revoke_what_is_gone(&self, before: Option<&Self>) {
-        let Some(before) = before else { return };
+    /// Ends the calls of skills that may do less than when the calls began.
+    pub(crate) fn revoke_what_is_gone(&self, before: &Self) {
         for (name, was) in &before.callable {
-            let carried = self.callable.get(name).is_some_and(|now| Arc::ptr_eq(&now.offered, &was.offered));
-            let kept = carried || (self.callable.contains_key(name) && !self.narrows(before, name));
-            if !kept {
+            let stays = self.callable.get(name).is_some_and(|now| {
+                Arc::ptr_eq(&now.offered, &was.offered)
+                    || (now.offered.bound.digest() == was.offered.bound.digest() && !self.narrows(before, name))
+            });
+            if !stays {
                 was.revoked.cancel();
             }
         }
@@ -154,72 +158,87 @@ impl Live {
 
     /// What there is to write down since the last look.
     pub(crate) fn news(&self, before: Option<&Self>) -> Vec<(Event, Value)> {
-        let known: Vec<String> = before.map(|before| before.standing.words()).unwrap_or_default();
-        let news = self.standing.changes().iter().filter(|change| !known.contains(&change.text()));
-        news.map(|change| (change.event(), json!({"change": change.text(), "held": self.held}))).collect()
+        let known = before.map(|before| before.standing.changes.as_slice()).unwrap_or_default();
+        let news = self.standing.changes.iter().filter(|change| !known.contains(change));
+        news.map(|change| (event(change), json!({"change": change, "held": self.held}))).collect()
+    }
+
+    fn effective(&self) -> Option<&Soul> {
+        self.standing.effective.as_ref()
+    }
+
+    fn callable_of(
+        &self,
+        entry: &SkillEntry,
+        registry: &Registry,
+        running: &CancellationToken,
+        before: Option<&Self>,
+    ) -> Result<Callable, Box<Outcome>> {
+        if self.held {
+            return Err(Box::new(Outcome::refused(changed(&self.trusted.id))));
+        }
+        let was = before.and_then(|before| Some((before, before.callable.get(&entry.name)?)));
+        if let Some((before, was)) = was
+            && self.is_same(before, was, &entry.name)
+        {
+            return Ok(was.clone());
+        }
+        let callable = self.bind(entry, registry, running)?;
+        if let Some((_, was)) = was {
+            callable.offered.bound.resume_budgets(&was.offered.bound.budget_states());
+        }
+        Ok(callable)
+    }
+
+    /// Whether a skill has the authority and the bytes that it had.
+    fn is_same(&self, before: &Self, was: &Callable, name: &str) -> bool {
+        Arc::ptr_eq(&self.policy, &before.policy)
+            && !was.revoked.is_cancelled()
+            && self.trusted.digest == before.trusted.digest
+            && self.differences(before, name).is_some_and(|all| all.is_empty())
     }
 
     /// Whether a skill may do less than before: by SOUL.md, or by the operator's ceiling.
     fn narrows(&self, before: &Self, name: &str) -> bool {
-        let lost = self.differences(before, name).any(|effect| effect == Effect::Narrowing);
+        let lost = self.differences(before, name).is_none_or(|all| all.contains(&Effect::Narrowing));
         let networked = before.callable.get(name).is_some_and(|was| was.offered.reaches_hosts);
         lost || (networked && self.policy.settings.narrows_hosts(&before.policy.settings))
     }
 
-    fn differences<'a>(&'a self, before: &'a Self, name: &'a str) -> impl Iterator<Item = Effect> + 'a {
-        let all = before.standing.effective().differences(self.standing.effective(), self.standing.folder());
-        all.into_iter().filter(move |one| one.skill.as_deref() == Some(name)).map(|one| one.effect)
-    }
-
-    /// The skill as it was, if neither its authority nor its bytes nor the operator's settings changed.
-    fn carried_over(&self, before: &Self, entry: &SkillEntry, trusted: &Trusted) -> Option<Callable> {
-        let was = before.callable.get(&entry.name)?;
-        let same = Arc::ptr_eq(&self.policy, &before.policy)
-            && !was.revoked.is_cancelled()
-            && trusted.component(&entry.name) == Some(was.offered.bound.digest())
-            && trusted.soul_digest() == was.soul
-            && self.differences(before, &entry.name).next().is_none();
-        same.then(|| was.clone())
+    /// What changed for a skill; `None` when it cannot be told, since nothing may run.
+    fn differences(&self, before: &Self, name: &str) -> Option<Vec<Effect>> {
+        let all = before.effective()?.differences(self.effective()?, &self.trusted.folder);
+        Some(all.into_iter().filter(|one| one.skill.as_deref() == Some(name)).map(|one| one.effect).collect())
     }
 
     fn bind(
         &self,
-        trusted: &Trusted,
-        gateway: &Gateway,
         entry: &SkillEntry,
+        registry: &Registry,
         running: &CancellationToken,
     ) -> Result<Callable, Box<Outcome>> {
         let refuse = |denial: Denial| Box::new(Outcome::refused(denial));
-        if let Some(denial) = self.standing.refused(&entry.name) {
-            return Err(refuse(denial));
-        }
         if let Some(required) = self.policy.settings.approval_required(entry) {
             return Err(refuse(crate::settings::approval_required(entry, &required.rule)));
         }
-        let folder = trusted.skill(gateway.registry().store(), &entry.name).map_err(|error| broken(&format!("{error:#}")))?;
-        let identity = AgentIdentity {
-            id: trusted.id().to_owned(),
-            named: trusted.id().to_owned(),
-            folder: self.standing.folder().to_owned(),
-        };
-        let bound = self.policy.runtime.bind(&identity, entry, &folder).map_err(|error| match error {
+        let folder = self.trusted.skill(registry.store(), &entry.name).map_err(|error| broken(&format!("{error:#}")))?;
+        let bound = self.policy.runtime.bind(&self.trusted.identity(), entry, &folder);
+        let bound = bound.map_err(|error| match error {
             BindError::Denied(denial) => refuse(*denial),
             other => broken(&other.to_string()),
         })?;
-        if let Some(denial) = self.standing.moved(&entry.name, &bound) {
-            return Err(refuse(denial));
-        }
-        let files = trusted.files(&entry.name).into_iter();
+        self.trusted.admits(&entry.name, &bound.files().opened()).map_err(|denial| refuse(*denial))?;
+        let files = self.trusted.manifest.skill(&entry.name).map(|skill| skill.files.clone()).unwrap_or_default();
         let offered = OfferedSkill {
             name: entry.name.clone(),
             purpose: entry.purpose.clone(),
-            files: files.map(|file| SkillFile { path: file.path.clone(), digest: file.digest, bytes: file.bytes }).collect(),
+            files,
             reaches_hosts: !entry.grant.hosts.is_empty(),
             bound,
         };
         Ok(Callable {
             offered: Arc::new(offered),
-            soul: trusted.soul_digest(),
+            soul: self.trusted.manifest.soul,
             policy: self.policy.digest,
             revoked: running.child_token(),
         })
@@ -244,7 +263,18 @@ impl Live {
                 }
             }
         }
+        let of_standing = self.standing.refused.iter().map(|(name, denial)| (name.clone(), denial.first_line()));
+        offer.refused.extend(of_standing);
         offer
+    }
+}
+
+/// Under which event a change stands in the trail.
+fn event(change: &Change) -> Event {
+    match (&change.skill, change.effect) {
+        (Some(_), Amounts::Bytes) => Event::SkillChanged,
+        (Some(_), Amounts::Narrowing) if change.text.contains("path.moved") => Event::DirectoryChanged,
+        _ => Event::SoulChanged,
     }
 }
 
@@ -257,11 +287,12 @@ fn reason(outcome: &Outcome) -> String {
 }
 
 fn broken(message: &str) -> Box<Outcome> {
-    let error = CallError::new(ErrorKind::Component, visible::line(message));
-    let mut outcome = Outcome::refused(Denial::new(DenialId::SkillNotTrusted, ""));
-    outcome.denials.clear();
-    outcome.ending = Ending::Failed { denial: None, error: Some(error) };
-    Box::new(outcome)
+    Box::new(Outcome::failed(CallError::new(ErrorKind::Component, visible::line(message))))
+}
+
+fn unusable(id: &str, error: &anyhow::Error) -> Denial {
+    Denial::new(DenialId::SkillNotTrusted, format!("what is trusted of agent `{id}` cannot be used: {error:#}"))
+        .hint(format!("soulbound agents show {id}"))
 }
 
 /// The agent had changed before the gateway started, and nobody has looked at that.
@@ -277,5 +308,5 @@ fn not_listed(soul: &Soul, skill: &str) -> Denial {
         DenialId::SkillNotListed,
         format!("agent `{}` has no skill {} under `## Skills`", soul.id(), visible::quoted_target(skill)),
     )
-    .hint(format!("{} lists {listed}", soul.file()))
+    .hint(format!("SOUL.md lists {listed}"))
 }

@@ -9,7 +9,7 @@ use soulbound_runtime::sandbox::{
 };
 use soulbound_runtime::{Denial, DenialId};
 
-use crate::audit::{Book, Entry, Event};
+use crate::audit::Book;
 use crate::gateway::request::ProgressSink;
 
 /// Effects of one call. Each is a record, so one call could otherwise fill the disk.
@@ -56,15 +56,8 @@ impl Overseer for CallWatch {
                     format!("one call may change or request {EFFECTS} things, so that each can be recorded"),
                 ));
             }
-            let entry = Entry {
-                call: Some(self.call),
-                accesses: vec![of_effect(effect)],
-                ..Entry::new(Event::Effect)
-            };
-            match self.book.append(entry).await {
-                Ok(_) => Ok(()),
-                Err(error) => Err(super::call::unrecordable(&error)),
-            }
+            let recorded = self.book.effect(self.call, &of_effect(effect)).await;
+            recorded.map(drop).map_err(|error| super::call::unrecordable(&error))
         })
     }
 

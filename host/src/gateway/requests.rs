@@ -5,14 +5,17 @@ use std::sync::Arc;
 use anyhow::Result;
 use serde_json::{Value, json};
 use soulbound_runtime::Denial;
+use soulbound_runtime::sandbox::Outcome;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::Event;
 use crate::gateway::Gateway;
-use crate::gateway::request::CallRequest;
+use crate::answer::Answered;
+use crate::gateway::agent::Agent;
+use crate::gateway::request::{Answer, CallRequest};
 use crate::gateway::token::{self, TokenOf};
 use crate::operator::who::Who;
-use crate::operator::{Reply, Request};
+use crate::operator::{Arguments, Reply, Request};
 use crate::trust::act::{Act, Done};
 
 impl Gateway {
@@ -27,12 +30,9 @@ impl Gateway {
             }
             Request::Call { agent, skill, tool, arguments, .. } => {
                 let agent = self.agent(&agent).await.map_err(refusal)?;
-                let cancel = CancellationToken::new();
-                // The caller that hangs up drops this future, and with it the call.
-                let _hung_up = cancel.clone().drop_guard();
-                let request = CallRequest { skill, tool, arguments, door: "operator", progress: None, cancel };
-                let answer = agent.call(request).await;
-                Ok(Reply::done(crate::cli::call_document(&answer.outcome, answer.record.as_deref())))
+                let answer = call(&agent, skill, tool, &arguments).await;
+                let answered = Answered::of(&answer.outcome, answer.record.as_deref());
+                Ok(Reply::done(serde_json::to_value(answered)?))
             }
             // These three end or change the connection; the socket answers them.
             Request::Stop { .. } | Request::Quit { .. } | Request::Mcp { .. } => anyhow::bail!("this is asked alone"),
@@ -107,6 +107,19 @@ impl Gateway {
     /// A record in the gateway's own trail.
     pub(crate) async fn record(&self, event: Event, who: Option<Value>, note: Option<Value>) -> Result<()> {
         Ok(self.trail().note(event, who, note).await?)
+    }
+}
+
+/// One call for the operator. Dropping the future ends the call: whoever asked hung up.
+async fn call(agent: &Arc<Agent>, skill: String, tool: String, arguments: &Arguments) -> Answer {
+    let authorised = agent.authorise(&skill).await.ok();
+    let schema = authorised.as_ref().and_then(|callable| callable.offered.bound.tool(&tool));
+    match arguments.read(schema) {
+        Ok(arguments) => {
+            let cancel = CancellationToken::new();
+            agent.call(CallRequest { skill, tool, arguments, door: "operator", progress: None, cancel }).await
+        }
+        Err(error) => Answer { record: None, outcome: Outcome::failed(error) },
     }
 }
 

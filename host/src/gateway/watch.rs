@@ -17,7 +17,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::task::AbortHandle;
 
 use crate::gateway::Gateway;
-use crate::operator::who::Who;
+use crate::operator::Who;
 
 /// How often everything is asked, whether or not anything told.
 const ROUND: Duration = Duration::from_secs(3);
@@ -148,9 +148,9 @@ pub(crate) fn start(gateway: &Arc<Gateway>) -> Result<Watching> {
 async fn look(gateway: &Arc<Gateway>, of: &Watched) {
     match of {
         Watched::State => {
-            if gateway.state().is_stopped() && gateway.ready_in_memory() {
+            if gateway.state().is_stopped() && !gateway.is_killed() {
                 tracing::warn!("the file `stopped` is there: everything ends");
-                gateway.kill(&Who::itself("file")).await;
+                gateway.kill(&Who::this_process()).await;
                 gateway.leave();
             } else {
                 gateway.reread_settings().await;

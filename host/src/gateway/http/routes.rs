@@ -17,7 +17,7 @@ use crate::gateway::Gateway;
 use crate::gateway::http::guard::{OwnNames, own_host};
 use crate::gateway::http::identity::{Attempt, bearer};
 use crate::gateway::token::TokenOf;
-use crate::operator::who::Who;
+use crate::operator::Who;
 
 /// The door of a gateway that listens here.
 pub(crate) fn router(gateway: Arc<Gateway>, address: SocketAddr) -> Router {
@@ -46,14 +46,14 @@ async fn readyz(State(gateway): State<Arc<Gateway>>) -> Response {
 }
 
 async fn status(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Response {
-    match allowed(&gateway, &headers, TokenOf::Operator).await {
+    match allowed(&gateway, &headers, TokenOf::Operator) {
         Ok(()) => Json(gateway.status()).into_response(),
         Err(refusal) => *refusal,
     }
 }
 
 async fn metrics(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Response {
-    match allowed(&gateway, &headers, TokenOf::Operator).await {
+    match allowed(&gateway, &headers, TokenOf::Operator) {
         // The content type of the OpenMetrics text format, version 1.0.
         Ok(()) => (
             [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")],
@@ -65,10 +65,10 @@ async fn metrics(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Res
 }
 
 async fn stop(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Response {
-    if let Err(refusal) = allowed(&gateway, &headers, TokenOf::Operator).await {
+    if let Err(refusal) = allowed(&gateway, &headers, TokenOf::Operator) {
         return *refusal;
     }
-    let calls = gateway.kill(&Who::itself("http")).await;
+    let calls = gateway.kill(&Who::this_process()).await;
     let answer = Json(json!({"ok": true, "calls": calls})).into_response();
     // The answer leaves first: the listener drops its connections when the gateway leaves.
     tokio::spawn(async move { gateway.leave_soon().await });
@@ -76,7 +76,7 @@ async fn stop(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Respon
 }
 
 async fn mcp(State(gateway): State<Arc<Gateway>>, Path(id): Path<String>, request: Request) -> Response {
-    if let Err(refusal) = allowed(&gateway, request.headers(), TokenOf::Agent(&id)).await {
+    if let Err(refusal) = allowed(&gateway, request.headers(), TokenOf::Agent(&id)) {
         return *refusal;
     }
     match gateway.agent(&id).await {
@@ -87,7 +87,7 @@ async fn mcp(State(gateway): State<Arc<Gateway>>, Path(id): Path<String>, reques
 
 /// Whether the request's token is the one that it has to be. An agent that there is not answers as one whose token is
 /// wrong: names are not told to those without a token.
-async fn allowed(gateway: &Arc<Gateway>, headers: &HeaderMap, of: TokenOf<'_>) -> Result<(), Box<Response>> {
+fn allowed(gateway: &Arc<Gateway>, headers: &HeaderMap, of: TokenOf<'_>) -> Result<(), Box<Response>> {
     let kept = gateway.token(of);
     if let (Some(presented), Some(kept)) = (bearer(headers), &kept)
         && kept.matches(presented)
@@ -97,7 +97,7 @@ async fn allowed(gateway: &Arc<Gateway>, headers: &HeaderMap, of: TokenOf<'_>) -
     gateway.metrics().refused_token();
     let answer = match gateway.attempts().failed() {
         Attempt::Record(unrecorded) => {
-            gateway.record_refused_token(of, bearer(headers).is_some(), unrecorded).await;
+            gateway.record_refused_token(of, bearer(headers).is_some(), unrecorded);
             let mut answer =
                 (StatusCode::UNAUTHORIZED, "a bearer token is needed: `soulbound agents token AGENT` makes one")
                     .into_response();

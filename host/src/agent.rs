@@ -49,13 +49,19 @@ impl SoulFile {
 
     /// Where its skills are looked for: beside it, in the state folder if the caller wants it, among the standard ones.
     pub(crate) fn sources(&self, state: Option<&StateFolder>) -> SkillSources {
-        let mut sources = SkillSources::new().with(Origin::Agent, self.folder().join("skills"));
-        if let Some(state) = state {
-            sources = sources.with(Origin::State, state.path().join("skills"));
-        }
-        if let Some(standard) = standard::skills() {
-            sources = sources.with(Origin::Standard, standard);
-        }
-        sources
+        sources(&self.folder(), state.map(StateFolder::path))
     }
+}
+
+/// Where the skills of the agent in this folder are looked for: beside it, in the state folder if the caller wants it, among
+/// the standard ones.
+pub(crate) fn sources(folder: &Path, state: Option<&Path>) -> SkillSources {
+    let mut sources = SkillSources::new().with(Origin::Agent, folder.join("skills"));
+    if let Some(state) = state {
+        sources = sources.with(Origin::State, state.join("skills"));
+    }
+    if let Some(standard) = standard::skills() {
+        sources = sources.with(Origin::Standard, standard);
+    }
+    sources
 }

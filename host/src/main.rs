@@ -6,11 +6,13 @@ mod clock;
 mod durable;
 mod exit;
 mod gateway;
+mod operator;
 mod rates;
 mod settings;
 mod standard;
 mod state;
 mod style;
+mod trust;
 
 use std::process::ExitCode;
 

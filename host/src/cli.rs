@@ -3,7 +3,9 @@
 mod call;
 mod check;
 mod completions;
+mod doctor;
 mod explain;
+mod gateway;
 mod inspect;
 mod why;
 
@@ -32,6 +34,8 @@ enum Command {
     Inspect(inspect::Inspect),
     Why(why::Why),
     Explain(explain::Explain),
+    Gateway(gateway::Gateway),
+    Doctor(doctor::Doctor),
     Completions(completions::Completions),
 }
 
@@ -55,6 +59,8 @@ pub(crate) fn run() -> Exit {
         Command::Inspect(inspect) => inspect.run(),
         Command::Why(why) => why.run(),
         Command::Explain(explain) => explain.run(),
+        Command::Gateway(gateway) => gateway.run(),
+        Command::Doctor(doctor) => doctor.run(),
         Command::Completions(completions) => completions.run(),
     };
     done.unwrap_or_else(|error| {

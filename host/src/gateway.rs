@@ -102,6 +102,11 @@ impl Gateway {
         if let Some(agent) = self.lock().get(id) {
             return Ok(Arc::clone(agent));
         }
+        self.load(id).await
+    }
+
+    /// The agent with this id, stopped or not.
+    pub(crate) async fn load(self: &Arc<Self>, id: &str) -> Result<Arc<Agent>, Denial> {
         let (gateway, wanted) = (Arc::clone(self), id.to_owned());
         let loaded = tokio::task::spawn_blocking(move || Agent::load(&gateway, &wanted)).await;
         let agent = match loaded {

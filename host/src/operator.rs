@@ -3,9 +3,13 @@
 //! The socket is 0600 in a 0700 folder, and the gateway asks the kernel whose process is at the other end: the operator
 //! is who has the gateway's own user id. A terminal proves nothing.
 
+pub(crate) mod arm;
 pub(crate) mod client;
+pub(crate) mod perform;
 pub(crate) mod stop;
-pub(crate) mod who;
+pub(crate) mod tokens;
+mod trails;
+mod who;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -13,7 +17,11 @@ use soulbound_runtime::sandbox::value::{parse_arguments, parse_pairs};
 use soulbound_runtime::sandbox::{CallError, ErrorKind};
 use soulbound_runtime::skill::Tool;
 
-use crate::operator::who::Who;
+pub(crate) use perform::perform;
+pub(crate) use trails::{record_act, note};
+pub(crate) use who::Who;
+
+use crate::trust::act::Act;
 
 /// A request.
 #[derive(Debug, Serialize, Deserialize)]
@@ -29,6 +37,13 @@ pub(crate) enum Request {
     /// Leave in an orderly way; nothing is stopped for good.
     Quit {
         /// Whose act.
+        who: Who,
+    },
+    /// An act on an agent.
+    Act {
+        /// Which.
+        act: Act,
+        /// Whose.
         who: Who,
     },
     /// A new token; of the operator when no agent is named.

@@ -14,7 +14,7 @@ use crate::gateway::start::{self, Running};
 use crate::gateway::{daemon, token};
 use crate::operator;
 use crate::operator::client::Client;
-use crate::operator::who::Who;
+use crate::operator::Who;
 use crate::operator::Request;
 use crate::state::StateFolder;
 

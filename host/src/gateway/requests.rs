@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use serde_json::{Value, json};
+use serde_json::json;
 use soulbound_runtime::Denial;
 use soulbound_runtime::sandbox::Outcome;
 use tokio_util::sync::CancellationToken;
@@ -14,9 +14,10 @@ use crate::answer::Answered;
 use crate::gateway::agent::Agent;
 use crate::gateway::request::{Answer, CallRequest};
 use crate::gateway::token::{self, TokenOf};
-use crate::operator::who::Who;
-use crate::operator::{Arguments, Reply, Request};
-use crate::trust::act::{Act, Done};
+use crate::operator::Who;
+use crate::operator::{Arguments, Reply, Request, record_act};
+use crate::trust::act::{self, Act, Done};
+use crate::trust::event::What;
 
 impl Gateway {
     /// Does what was asked, by the gateway's own user.
@@ -41,36 +42,37 @@ impl Gateway {
 
     /// An operator's act on an agent. What it takes away is taken first; the record comes with it.
     async fn act(self: &Arc<Self>, act: Act, who: Who) -> Result<Done> {
-        let id = act.agent().map(str::to_owned);
-        if let (Some(id), true) = (&id, act.stops()) {
-            crate::trust::mark(self.state(), id, &act)?;
-            if let Some(agent) = self.loaded_agent(id) {
-                agent.halt();
-            }
+        let stopped = match &act {
+            Act::Disable { id } | Act::Remove { id } => self.loaded_agent(id),
+            _ => None,
+        };
+        if let Some(agent) = stopped {
+            agent.halt();
         }
-        let (state, by) = (self.state().clone(), who.clone());
-        let (done, event) = tokio::task::spawn_blocking(move || crate::trust::act::act(&state, act, by)).await??;
-        let id = event.agent.clone();
-        self.record_act(&id, event.what.event(), &event.what.note(), &who).await?;
-        if let Some(agent) = self.loaded_agent(&id) {
-            agent.forget();
-            if event.what.removes() {
-                self.unload(&id);
-            } else {
-                agent.look_again().await;
-            }
+        let (gateway, by) = (Arc::clone(self), who);
+        let done = tokio::task::spawn_blocking(move || act::act(gateway.state(), act, by)).await??;
+        let id = &done.event.agent;
+        let agent = match self.loaded_agent(id) {
+            Some(agent) => agent,
+            None => self.load(id).await.map_err(refusal)?,
+        };
+        record_act(agent.book(), self.trail(), &done.event)?;
+        agent.forget();
+        match done.event.what {
+            What::AgentRemoved => self.unload(id),
+            _ => agent.look_again().await,
         }
         Ok(done)
     }
 
     async fn make_token(self: &Arc<Self>, agent: Option<&str>, who: &Who) -> Result<Reply> {
         if let Some(id) = agent
-            && !self.registry().is_id(id)
+            && !self.is_agent(id)
         {
             anyhow::bail!("there is no agent `{id}`\n  hint: soulbound agents list");
         }
         let of = json!({"of": agent.unwrap_or("operator")});
-        self.record(Event::TokenMade, Some(json!(who)), Some(of)).await?;
+        self.trail().note(Event::TokenMade, &who.to_string(), &of)?;
         let token = token::issue(self.state(), agent.map_or(TokenOf::Operator, TokenOf::Agent))?;
         if let Some(agent) = agent.and_then(|id| self.loaded_agent(id)) {
             // Sessions that the old token began end with it.
@@ -92,21 +94,16 @@ impl Gateway {
                 for agent in self.loaded() {
                     agent.look_again().await;
                 }
-                self.record(Event::SettingsChanged, None, Some(json!({"policy": policy.digest.to_string()}))).await
+                self.trail().note(Event::SettingsChanged, "gateway", &json!({"policy": policy.digest}))
             }
             Reread::Kept(why) => {
                 tracing::error!(why, "gateway.toml cannot be used; the last good one stays in force");
-                self.record(Event::SettingsUnreadable, None, Some(json!({"error": why}))).await
+                self.trail().note(Event::SettingsUnreadable, "gateway", &json!({"error": why}))
             }
         };
         if let Err(error) = recorded {
-            tracing::error!(error = format!("{error:#}"), "a change of the settings could not be recorded");
+            tracing::error!(%error, "a change of the settings could not be recorded");
         }
-    }
-
-    /// A record in the gateway's own trail.
-    pub(crate) async fn record(&self, event: Event, who: Option<Value>, note: Option<Value>) -> Result<()> {
-        Ok(self.trail().note(event, who, note).await?)
     }
 }
 

@@ -1,9 +1,10 @@
 //! Letting things run again after a stop: the operator's act, recorded before it takes effect.
 
 use anyhow::Result;
+use serde_json::json;
 
 use crate::audit::Event;
-use crate::operator::who::Who;
+use crate::operator::Who;
 use crate::state::StateFolder;
 use crate::state::lock::{Purpose, StateLock};
 
@@ -15,6 +16,6 @@ pub(crate) fn arm(state: &StateFolder, who: &Who) -> Result<bool> {
     }
     // A gateway that is just being stopped leaves first.
     let _lock = StateLock::wait(state, Purpose::Command)?;
-    super::note(state, Event::GatewayArmed, who)?;
+    super::note(state, Event::GatewayArmed, who, &json!({}))?;
     state.arm()
 }

@@ -4,6 +4,7 @@
 //! gateway ends every call in flight, records it and leaves), and the process (whoever holds the lock and has not left
 //! by then is killed by the kernel, and every guest with it). Only when the lock is free is it said that all stands.
 
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -12,7 +13,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::Serialize;
 
 use crate::operator::client::Client;
-use crate::operator::who::Who;
+use crate::operator::Who;
 use crate::operator::{Reply, Request};
 use crate::state::StateFolder;
 use crate::state::lock::{Held, Holder, Purpose, StateLock};
@@ -20,6 +21,8 @@ use crate::state::process;
 
 /// How long a gateway has to end its calls, record that and leave, before it is killed.
 const GRACE: Duration = Duration::from_millis(2_500);
+/// How long a gateway that does not answer has after SIGTERM.
+const SIGNALLED: Duration = Duration::from_millis(500);
 /// How long the kernel may take to clear a killed process away.
 const CLEARED: Duration = Duration::from_secs(10);
 
@@ -89,50 +92,59 @@ pub(crate) fn stop(state: &StateFolder, who: &Who, record: impl FnOnce(&StateLoc
 /// Ends whoever holds the lock: by asking, then by the kernel.
 fn end(state: &StateFolder, who: &Who, holder: Option<&Holder>) -> Result<Ended> {
     // Taken before anything is asked of it: the descriptor means this process and no later one of its number.
-    let process = holder.and_then(|holder| handle(holder).map(|handle| (holder.pid, handle)));
+    let process = holder.and_then(handle);
     let deadline = Instant::now() + GRACE;
     let answer = match Client::connect(state) {
         Ok(Some(client)) => client.ask(&Request::Stop { who: who.clone() }, Some(GRACE)).ok(),
         _ => None,
     };
     let calls = answer.filter(|reply: &Reply| reply.ok).and_then(|reply| reply.value.get("calls")?.as_u64());
-    let Some((pid, handle)) = process else {
-        // Between taking the lock and saying who it is, or already gone: the lock tells when.
-        drop(StateLock::wait(state, Purpose::Command)?);
-        return Ok(Ended { pid: holder.map_or(0, |holder| holder.pid), calls, killed: false });
-    };
-    if calls.is_none() {
-        // It does not listen. SIGTERM is handled apart from the socket; it may still end in order.
-        let _ = pidfd_send_signal(&handle, Signal::TERM);
-    }
-    let left = deadline.saturating_duration_since(Instant::now());
-    if gone(&handle, left)? {
-        return Ok(Ended { pid, calls, killed: false }.unrecorded_if(calls.is_none()));
-    }
-    pidfd_send_signal(&handle, Signal::KILL).with_context(|| {
-        format!("the gateway (pid {pid}) neither left nor can be killed\n  hint: as root: kill -9 {pid}")
-    })?;
-    if !gone(&handle, CLEARED)? {
-        anyhow::bail!("the gateway (pid {pid}) was killed and the kernel has not cleared it away: it may be stuck on a disk\n  hint: no new call starts; look at `cat /proc/{pid}/stack` as root");
-    }
-    Ok(Ended { pid, calls: None, killed: true })
+    let pid = holder.map_or(0, |holder| holder.pid);
+    let killed = finish(state, pid, process.as_ref(), deadline, calls.is_none())?;
+    // One that left at a signal did not hear who stopped it, so the command records that.
+    Ok(Ended { pid, calls: calls.filter(|_| !killed), killed: killed || calls.is_none() })
 }
 
-impl Ended {
-    /// One that left at a signal did not hear who stopped it, so the command records that.
-    fn unrecorded_if(self, unheard: bool) -> Self {
-        Self { killed: self.killed || unheard, ..self }
+/// Ends whoever holds the lock without asking: it did not answer.
+pub(crate) fn put_down(state: &StateFolder, holder: Option<&Holder>) -> Result<()> {
+    let process = holder.and_then(handle);
+    finish(state, holder.map_or(0, |holder| holder.pid), process.as_ref(), Instant::now() + SIGNALLED, true)?;
+    Ok(())
+}
+
+/// Waits until the process has left, and has the kernel kill it at the deadline. Whether it had to.
+fn finish(state: &StateFolder, pid: i32, process: Option<&OwnedFd>, deadline: Instant, unheard: bool) -> Result<bool> {
+    let Some(handle) = process else {
+        // Between taking the lock and saying who it is, or already gone: the lock tells when.
+        drop(StateLock::wait(state, Purpose::Command)?);
+        return Ok(false);
+    };
+    if unheard {
+        // Signals are handled apart from the socket; it may still end in order.
+        let _ = pidfd_send_signal(handle, Signal::TERM);
     }
+    if gone(handle, deadline.saturating_duration_since(Instant::now()))? {
+        return Ok(false);
+    }
+    pidfd_send_signal(handle, Signal::KILL).with_context(|| {
+        format!("the gateway (pid {pid}) neither left nor can be killed\n  hint: as root: kill -9 {pid}")
+    })?;
+    if !gone(handle, CLEARED)? {
+        anyhow::bail!(
+            "the gateway (pid {pid}) was killed and the kernel has not cleared it away: it may be stuck on a disk\n  hint: no new call starts; as root, `cat /proc/{pid}/stack` tells where"
+        );
+    }
+    Ok(true)
 }
 
 /// A handle on the very process that the lock names.
-fn handle(holder: &Holder) -> Option<std::os::fd::OwnedFd> {
+fn handle(holder: &Holder) -> Option<OwnedFd> {
     let handle = pidfd_open(Pid::from_raw(holder.pid)?, PidfdFlags::empty()).ok()?;
     (process::started(holder.pid) == Some(holder.started)).then_some(handle)
 }
 
 /// Whether the process ended within this time.
-fn gone(handle: &std::os::fd::OwnedFd, within: Duration) -> Result<bool> {
+fn gone(handle: &OwnedFd, within: Duration) -> Result<bool> {
     let deadline = Instant::now() + within;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());

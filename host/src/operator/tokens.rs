@@ -6,8 +6,8 @@ use serde_json::json;
 use crate::audit::Event;
 use crate::gateway::token::{self, Token, TokenOf};
 use crate::operator::client::Client;
-use crate::operator::who::Who;
-use crate::operator::{Request, note_with};
+use crate::operator::Who;
+use crate::operator::{Request, note};
 use crate::state::StateFolder;
 use crate::state::lock::{Purpose, StateLock};
 
@@ -20,6 +20,6 @@ pub(crate) fn make(state: &StateFolder, agent: Option<&str>, who: &Who) -> Resul
         return token.map(Token::shown).context("the gateway's answer holds no token");
     }
     let _lock = StateLock::wait(state, Purpose::Command)?;
-    note_with(state, Event::TokenMade, who, Some(json!({"of": agent.unwrap_or("operator")})))?;
+    note(state, Event::TokenMade, who, &json!({"of": agent.unwrap_or("operator")}))?;
     token::issue(state, agent.map_or(TokenOf::Operator, TokenOf::Agent))
 }

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
+use serde_json::json;
 
-use crate::audit::{Event, GatewayTrail, Keys};
+use crate::audit::Event;
 use crate::cli;
 use crate::exit::Exit;
 use crate::operator::stop::{Stopped, stop};
-use crate::operator::who::Who;
+use crate::operator::Who;
 use crate::state::StateFolder;
 use crate::style::Style;
 
@@ -30,7 +31,7 @@ impl Stop {
     pub(super) fn run(self, state: &StateFolder) -> Result<Exit> {
         let _ = self.force;
         let who = Who::this_process();
-        let stopped = stop(state, &who, |_lock| crate::operator::note(state, Event::GatewayStopped, &who))?;
+        let stopped = stop(state, &who, |_lock| crate::operator::note(state, Event::GatewayStopped, &who, &json!({"calls_ended": null})))?;
         if self.json {
             cli::print_json(&stopped)?;
         } else {

@@ -1,6 +1,7 @@
 //! `soulbound`: the program. It reads its arguments, does one thing, and says how that ended.
 
 mod agent;
+mod audit;
 mod cli;
 mod clock;
 mod durable;

@@ -40,7 +40,9 @@ impl Answered {
 pub(crate) fn exit(outcome: &Outcome) -> Exit {
     match &outcome.ending {
         Ending::Returned(_) => Exit::Done,
-        Ending::Failed { error: Some(error), denial: None } if error.kind == ErrorKind::Arguments => Exit::CouldNotRun,
+        Ending::Failed { error: Some(error), denial: None } if error.kind == ErrorKind::Arguments => {
+            Exit::CouldNotRun
+        }
         Ending::Failed { .. } => Exit::Refused,
     }
 }

@@ -31,13 +31,13 @@ use soulbound_runtime::{Denial, DenialId, visible};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::clock::Moment;
 use crate::audit::{Audit, AuditError, Event, GatewayTrail};
+use crate::clock::Moment;
 use crate::gateway::agent::Agent;
+use crate::gateway::http::guard::OwnNames;
 use crate::gateway::http::identity::Attempts;
 use crate::gateway::metrics::Metrics;
 use crate::gateway::policy::Policies;
-use crate::gateway::http::guard::OwnNames;
 use crate::gateway::token::{TokenHash, TokenOf};
 use crate::gateway::watch::Folders;
 use crate::operator::Who;
@@ -163,7 +163,8 @@ impl Gateway {
 
     /// Writes down in the gateway's own trail how far the agents' are.
     pub(crate) fn tips(&self) -> Result<(), AuditError> {
-        let tips: Vec<_> = self.loaded().iter().map(|agent| (agent.id().to_owned(), agent.book().tip())).collect();
+        let tips: Vec<_> =
+            self.loaded().iter().map(|agent| (agent.id().to_owned(), agent.book().tip())).collect();
         self.trail.tips(&tips)
     }
 

@@ -31,7 +31,7 @@ mod sessions;
 mod tools;
 
 pub(crate) use connection::serve_connection;
-pub(crate) use http::{HttpDoor, http_service};
+pub(crate) use http::{HttpDoor, HttpService, http_service};
 pub(crate) use served::Served;
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use soulbound_runtime::sandbox::{CallError, ErrorKind};
 use soulbound_runtime::skill::Tool;
 
 pub(crate) use perform::perform;
-pub(crate) use trails::{record_act, note};
+pub(crate) use trails::{note, record_act};
 pub(crate) use who::Who;
 
 use crate::trust::act::Act;
@@ -138,9 +138,14 @@ impl Reply {
     pub(crate) fn into_result(self) -> anyhow::Result<Value> {
         match (self.ok, self.error) {
             (true, _) => Ok(self.value),
-            (false, Some(Problem { message, hint: Some(hint) })) => anyhow::bail!("{message}\n  hint: {hint}"),
+            (false, Some(Problem { message, hint: Some(hint) })) => {
+                anyhow::bail!("{message}\n  hint: {hint}")
+            }
             (false, problem) => {
-                anyhow::bail!("{}", problem.map_or_else(|| "the gateway gave no reason".to_owned(), |it| it.message))
+                anyhow::bail!(
+                    "{}",
+                    problem.map_or_else(|| "the gateway gave no reason".to_owned(), |it| it.message)
+                )
             }
         }
     }

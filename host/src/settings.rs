@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use soulbound_runtime::RuleRef;
+use soulbound_runtime::{Denial, DenialId, RuleRef};
 use soulbound_runtime::grant::approval::Approval;
 use soulbound_runtime::grant::host::HostCeiling;
 use soulbound_runtime::grant::{ApprovalGrant, Limits};
@@ -17,7 +17,7 @@ use soulbound_runtime::sandbox::network::{NetworkConfig, ProxyUrl};
 use soulbound_runtime::skill::Digest;
 use soulbound_runtime::soul::SkillEntry;
 
-use crate::audit::{Durability, TrailOptions};
+use crate::audit::{Durability, Options};
 use crate::state::{StateFolder, home};
 
 /// Where the gateway listens when nothing else is said.
@@ -39,10 +39,12 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     /// What must wait for a person whatever SOUL.md says.
     pub(crate) require_approval: Vec<ApprovalGrant>,
+    deny_hosts: Vec<String>,
+    allow_hosts: Option<Vec<String>>,
     /// Where the gateway listens.
     pub(crate) listen: SocketAddr,
     /// How the audit trails are kept.
-    pub(crate) audit: TrailOptions,
+    pub(crate) audit: Options,
     /// SHA-256 of the file's bytes, of none when there is no file: the `policy` of the records.
     pub(crate) digest: Digest,
 }
@@ -90,10 +92,24 @@ impl Settings {
             files,
             limits: limits(file.limits.unwrap_or_default())?,
             require_approval: approvals(&ceiling.require_approval)?,
+            deny_hosts: ceiling.deny_hosts,
+            allow_hosts: ceiling.allow_hosts,
             listen,
             audit: audit(file.audit.unwrap_or_default())?,
             digest,
         })
+    }
+
+    /// Whether a host that these settings forbid was allowed under the others. Judged by the lists alone, so an entry that is
+    /// only written otherwise counts too.
+    pub(crate) fn narrows_hosts(&self, before: &Self) -> bool {
+        let denies_more = self.deny_hosts.iter().any(|host| !before.deny_hosts.contains(host));
+        let allows_less = match (&self.allow_hosts, &before.allow_hosts) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some(now), Some(then)) => then.iter().any(|host| !now.contains(host)),
+        };
+        denies_more || allows_less
     }
 
     /// The first requirement of approval that concerns a skill, which this build cannot meet.
@@ -111,6 +127,16 @@ impl Settings {
             _ => true,
         })
     }
+}
+
+/// What the operator requires and this build cannot do yet: the skill does not run.
+pub(crate) fn approval_required(entry: &SkillEntry, rule: &RuleRef) -> Denial {
+    Denial::new(
+        DenialId::GrantUnenforced,
+        format!("skill `{}` would need a person's approval, and nobody can be asked yet", entry.name),
+    )
+    .rule(rule.clone())
+    .hint("take the entry out of `require_approval`, or use a build that enforces it")
 }
 
 fn read_text(path: &Path) -> Result<Option<String>> {
@@ -147,8 +173,8 @@ fn listener(text: &str) -> Result<SocketAddr> {
 }
 
 /// How the trails are kept.
-fn audit(file: file::Audit) -> Result<TrailOptions> {
-    let mut options = TrailOptions::default();
+fn audit(file: file::Audit) -> Result<Options> {
+    let mut options = Options::default();
     options.durability = match file.durability.as_deref() {
         None | Some("process") => Durability::Process,
         Some("power") => Durability::Power,

@@ -20,7 +20,7 @@ use crate::gateway::start;
 use crate::operator::client::Client;
 use crate::operator::{Arguments, Request, Who};
 use crate::rates::KeptBudgets;
-use crate::settings::Settings;
+use crate::settings::{self, Settings};
 use crate::state::StateFolder;
 use crate::style::Style;
 
@@ -115,7 +115,7 @@ impl Call {
             return Ok(Err(Failure::Denied(not_listed(&soul, &self.skill))));
         };
         if let Some(required) = settings.approval_required(entry) {
-            return Ok(Err(Failure::Denied(approval_required(entry, &required.rule))));
+            return Ok(Err(Failure::Denied(settings::approval_required(entry, &required.rule))));
         }
         let folder = match soul_file.sources(None).find(&self.skill) {
             Ok(found) => found.folder,
@@ -294,13 +294,4 @@ fn not_listed(soul: &Soul, skill: &str) -> Denial {
         format!("agent `{}` has no skill {} under `## Skills`", soul.id(), visible::quoted_target(skill)),
     )
     .hint(format!("{} lists {listed}", soul.file()))
-}
-
-pub(super) fn approval_required(entry: &SkillEntry, rule: &soulbound_runtime::RuleRef) -> Denial {
-    Denial::new(
-        DenialId::GrantUnenforced,
-        format!("skill `{}` would need a person's approval, and nobody can be asked yet", entry.name),
-    )
-    .rule(rule.clone())
-    .hint("take the entry out of `require_approval`, or use a build that enforces it")
 }

@@ -46,7 +46,12 @@ struct Finding {
 }
 
 impl Finding {
-    fn new(check_id: &'static str, severity: Severity, message: impl Into<String>, fix: impl Into<String>) -> Self {
+    fn new(
+        check_id: &'static str,
+        severity: Severity,
+        message: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Self {
         Self { check_id, severity, message: message.into(), fix_hint: fix.into() }
     }
 }
@@ -77,5 +82,9 @@ fn page(findings: &[Finding], ok: bool) {
         super::print(&format!("{word}: {} [{}]", visible::line(&finding.message), finding.check_id));
         super::print(&format!("  hint: {}", visible::line(&finding.fix_hint)));
     }
-    super::print(&if ok { style.green(&format!("ok ({} checks)", checks::COUNT)) } else { style.red("something needs a hand") });
+    super::print(&if ok {
+        style.green(&format!("ok ({} checks)", checks::COUNT))
+    } else {
+        style.red("something needs a hand")
+    });
 }

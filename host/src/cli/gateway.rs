@@ -13,14 +13,16 @@ use crate::exit::Exit;
 use crate::gateway::start::{self, Running};
 use crate::gateway::{daemon, token};
 use crate::operator;
-use crate::operator::client::Client;
-use crate::operator::Who;
 use crate::operator::Request;
+use crate::operator::Who;
+use crate::operator::client::Client;
 use crate::state::StateFolder;
 
 /// Run, start, stop and look at the gateway
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  soulbound gateway start\n  soulbound gateway status\n  soulbound gateway stop")]
+#[command(
+    after_help = "Example:\n  soulbound gateway start\n  soulbound gateway status\n  soulbound gateway stop"
+)]
 pub(super) struct Gateway {
     #[command(subcommand)]
     verb: Option<Verb>,
@@ -46,7 +48,9 @@ enum Verb {
         json: bool,
     },
     /// Stop everything: calls in flight end now, and nothing starts again until `gateway start`
-    #[command(after_help = "Example:\n  soulbound gateway stop\n\nAsks nothing and needs no running gateway.")]
+    #[command(
+        after_help = "Example:\n  soulbound gateway stop\n\nAsks nothing and needs no running gateway."
+    )]
     Stop(stop::Stop),
     /// Leave in order and start again, with the settings read anew
     #[command(after_help = "Example:\n  soulbound gateway restart")]
@@ -66,7 +70,9 @@ enum Verb {
     #[command(after_help = "Example:\n  soulbound gateway config > ~/.soulbound/gateway.toml")]
     Config,
     /// Make the operator's token for HTTP and show it once; the one before is worth nothing then
-    #[command(after_help = "Example:\n  soulbound gateway token --token-file operator.token\n  curl -X POST -H \"Authorization: Bearer $(cat operator.token)\" http://127.0.0.1:7685/stop")]
+    #[command(
+        after_help = "Example:\n  soulbound gateway token --token-file operator.token\n  curl -X POST -H \"Authorization: Bearer $(cat operator.token)\" http://127.0.0.1:7685/stop"
+    )]
     Token {
         /// Write it into this file (0600) instead of showing it
         #[arg(long, value_name = "FILE")]
@@ -95,7 +101,9 @@ impl Gateway {
             Verb::Stop(stop) => stop.run(&state),
             Verb::Restart { json } => {
                 if let Some(client) = Client::connect(&state)? {
-                    client.ask(&Request::Quit { who: Who::this_process() }, Some(stop::LEAVES_WITHIN))?.into_result()?;
+                    client
+                        .ask(&Request::Quit { who: Who::this_process() }, Some(stop::LEAVES_WITHIN))?
+                        .into_result()?;
                     drop(crate::state::lock::StateLock::wait(&state, crate::state::lock::Purpose::Command)?);
                 }
                 let running = start::ensure_running(&state)?;

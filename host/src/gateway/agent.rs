@@ -64,13 +64,15 @@ impl Agent {
         if !gateway.is_agent(id) {
             return Err(no_agent());
         }
-        let soul = gateway.registry().load(id).map_err(|error| no_agent().hint(format!("{error:#}")))?.trusted.soul;
+        let soul =
+            gateway.registry().load(id).map_err(|error| no_agent().hint(format!("{error:#}")))?.trusted.soul;
         let header = Header { name: soul.name().to_owned(), role: soul.role().map(str::to_owned) };
         let title = match soul.role() {
             Some(role) => format!("{} ({role})", soul.name()),
             None => soul.name().to_owned(),
         };
-        let (book, opening) = gateway.audit().book(id, header).map_err(|error| super::call::unrecordable(&error))?;
+        let (book, opening) =
+            gateway.audit().book(id, header).map_err(|error| super::call::unrecordable(&error))?;
         for said in opening.warnings(id) {
             tracing::warn!(agent = id, "{said}");
         }
@@ -105,7 +107,10 @@ impl Agent {
     ///
     /// `gateway.stopped` or `agent.stopped`.
     pub(crate) fn may_run(&self) -> Result<Arc<Gateway>, Denial> {
-        let gateway = self.gateway.upgrade().ok_or_else(|| Denial::new(DenialId::GatewayStopped, "the gateway has left"))?;
+        let gateway = self
+            .gateway
+            .upgrade()
+            .ok_or_else(|| Denial::new(DenialId::GatewayStopped, "the gateway has left"))?;
         gateway.may_run()?;
         let (done, remedy) = match gateway.registry().condition(&self.id) {
             Condition::Enabled => return Ok(gateway),
@@ -138,7 +143,9 @@ impl Agent {
         let before = self.last();
         let (agent, running) = (Arc::clone(self), self.running());
         let (of, previous) = (Arc::clone(&gateway), before.clone());
-        let looked = tokio::task::spawn_blocking(move || Live::look(&of, agent.id(), &running, previous.as_deref())).await;
+        let looked =
+            tokio::task::spawn_blocking(move || Live::look(&of, agent.id(), &running, previous.as_deref()))
+                .await;
         let live = looked.map_err(|_| gateway.stopped())??;
         let live = Arc::new(live);
         for folder in live.folders() {
@@ -179,13 +186,19 @@ impl Agent {
     pub(crate) fn why_ended(&self, skill: &str) -> Denial {
         self.may_run().err().unwrap_or_else(|| {
             let skill = visible::quoted_target(skill);
-            Denial::new(DenialId::SkillNotTrusted, format!("what skill {skill} may reach was narrowed while it ran"))
-                .hint(format!("soulbound agents diff {}", self.id))
+            Denial::new(
+                DenialId::SkillNotTrusted,
+                format!("what skill {skill} may reach was narrowed while it ran"),
+            )
+            .hint(format!("soulbound agents diff {}", self.id))
         })
     }
 
     /// Answers an HTTP request for its MCP endpoint. Who asks is known.
-    pub(crate) async fn serve_http(self: &Arc<Self>, request: axum::extract::Request) -> axum::response::Response {
+    pub(crate) async fn serve_http(
+        self: &Arc<Self>,
+        request: axum::extract::Request,
+    ) -> axum::response::Response {
         use axum::response::IntoResponse;
         if let Err(denial) = self.may_run() {
             return (axum::http::StatusCode::SERVICE_UNAVAILABLE, denial.first_line()).into_response();
@@ -241,10 +254,13 @@ impl Agent {
         match &*door {
             Some(open) if !open.running.is_cancelled() => open.service.clone(),
             _ => {
-                let hosts = self.gateway.upgrade().map(|gateway| gateway.own_names().all()).unwrap_or_default();
+                let hosts =
+                    self.gateway.upgrade().map(|gateway| gateway.own_names().all()).unwrap_or_default();
                 let origins = hosts.iter().map(|host| format!("http://{host}")).collect();
-                let service =
-                    mcp::http_service(Arc::new(Arc::clone(self)), mcp::HttpDoor { hosts, origins, end: running.clone() });
+                let service = mcp::http_service(
+                    Arc::new(Arc::clone(self)),
+                    mcp::HttpDoor { hosts, origins, end: running.clone() },
+                );
                 *door = Some(Door { running, service: service.clone() });
                 service
             }

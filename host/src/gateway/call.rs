@@ -18,7 +18,13 @@ impl Agent {
     /// Calls a tool. The call goes on to its recorded end also when whoever asked goes away: then it is cancelled.
     pub(crate) async fn call(self: &Arc<Self>, request: CallRequest) -> Answer {
         let Ok(gateway) = self.may_run() else { return path(Arc::clone(self), request).await };
-        let span = tracing::info_span!("call", agent = self.id(), skill = request.skill, tool = request.tool, id = tracing::field::Empty);
+        let span = tracing::info_span!(
+            "call",
+            agent = self.id(),
+            skill = request.skill,
+            tool = request.tool,
+            id = tracing::field::Empty
+        );
         let hung_up = request.cancel.clone().drop_guard();
         let task = gateway.calls().spawn(path(Arc::clone(self), request).instrument(span));
         let answer = task.await;
@@ -80,7 +86,12 @@ async fn conclude(
 }
 
 /// A call that never reached the sandbox: one record.
-async fn refused(agent: &Arc<Agent>, callable: Option<&Callable>, request: &CallRequest, outcome: Outcome) -> Answer {
+async fn refused(
+    agent: &Arc<Agent>,
+    callable: Option<&Callable>,
+    request: &CallRequest,
+    outcome: Outcome,
+) -> Answer {
     let named = Named::of(callable, request);
     agent.ended(callable.map(|one| one.offered.name.as_str()), OutcomeEntry::of(&outcome).decision, &outcome);
     let written = agent.book().refuse(&named.entry(callable, request), &OutcomeEntry::of(&outcome)).await;
@@ -99,7 +110,8 @@ impl Named {
     fn of(callable: Option<&Callable>, request: &CallRequest) -> Self {
         let known = callable.and_then(|one| one.offered.bound.tool(&request.tool));
         Self {
-            skill: callable.map_or_else(|| visible::quoted_target(&request.skill), |one| one.offered.name.clone()),
+            skill: callable
+                .map_or_else(|| visible::quoted_target(&request.skill), |one| one.offered.name.clone()),
             tool: known.map_or_else(|| visible::quoted_target(&request.tool), |tool| tool.name.clone()),
         }
     }

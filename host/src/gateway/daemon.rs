@@ -36,7 +36,9 @@ pub(crate) fn run(state: &StateFolder) -> Result<()> {
         Taken::Theirs(Some(holder)) if holder.purpose == Purpose::Gateway => {
             bail!("gateway already running (pid {})", holder.pid)
         }
-        Taken::Theirs(_) => bail!("another command works on `{}`; try again when it is done", state.path().display()),
+        Taken::Theirs(_) => {
+            bail!("another command works on `{}`; try again when it is done", state.path().display())
+        }
     };
     // The operator's settings first: a gateway with settings that it cannot enforce does not start.
     let settings = Settings::read(state)?;

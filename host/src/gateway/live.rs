@@ -69,7 +69,9 @@ impl Live {
             _ => Standing::of(&trusted, &sources, &policy.settings.files),
         };
         let held = match before {
-            Some(before) if before.trusted.digest == trusted.digest => before.held && !standing.is_as_trusted(),
+            Some(before) if before.trusted.digest == trusted.digest => {
+                before.held && !standing.is_as_trusted()
+            }
             // An operator trusted what this gateway now runs with; what changed since then waits as it does in a running one.
             Some(_) => false,
             None => !standing.is_as_trusted(),
@@ -83,7 +85,8 @@ impl Live {
             standing,
             trusted,
         };
-        let entries: Vec<SkillEntry> = live.effective().map(|soul| soul.skills().to_vec()).unwrap_or_default();
+        let entries: Vec<SkillEntry> =
+            live.effective().map(|soul| soul.skills().to_vec()).unwrap_or_default();
         for entry in &entries {
             match live.callable_of(entry, registry, running, before) {
                 Ok(callable) => drop(live.callable.insert(entry.name.clone(), callable)),
@@ -148,7 +151,8 @@ impl Live {
         for (name, was) in &before.callable {
             let stays = self.callable.get(name).is_some_and(|now| {
                 Arc::ptr_eq(&now.offered, &was.offered)
-                    || (now.offered.bound.digest() == was.offered.bound.digest() && !self.narrows(before, name))
+                    || (now.offered.bound.digest() == was.offered.bound.digest()
+                        && !self.narrows(before, name))
             });
             if !stays {
                 was.revoked.cancel();
@@ -221,14 +225,18 @@ impl Live {
         if let Some(required) = self.policy.settings.approval_required(entry) {
             return Err(refuse(crate::settings::approval_required(entry, &required.rule)));
         }
-        let folder = self.trusted.skill(registry.store(), &entry.name).map_err(|error| broken(&format!("{error:#}")))?;
+        let folder = self
+            .trusted
+            .skill(registry.store(), &entry.name)
+            .map_err(|error| broken(&format!("{error:#}")))?;
         let bound = self.policy.runtime.bind(&self.trusted.identity(), entry, &folder);
         let bound = bound.map_err(|error| match error {
             BindError::Denied(denial) => refuse(*denial),
             other => broken(&other.to_string()),
         })?;
         self.trusted.admits(&entry.name, &bound.files().opened()).map_err(|denial| refuse(*denial))?;
-        let files = self.trusted.manifest.skill(&entry.name).map(|skill| skill.files.clone()).unwrap_or_default();
+        let files =
+            self.trusted.manifest.skill(&entry.name).map(|skill| skill.files.clone()).unwrap_or_default();
         let offered = OfferedSkill {
             name: entry.name.clone(),
             purpose: entry.purpose.clone(),
@@ -258,12 +266,14 @@ impl Live {
                     offer.skills.push(Arc::clone(skill));
                 }
                 None => {
-                    let why = self.callable(&entry.name).err().map(|outcome| reason(&outcome)).unwrap_or_default();
+                    let why =
+                        self.callable(&entry.name).err().map(|outcome| reason(&outcome)).unwrap_or_default();
                     offer.refused.push((entry.name.clone(), why));
                 }
             }
         }
-        let of_standing = self.standing.refused.iter().map(|(name, denial)| (name.clone(), denial.first_line()));
+        let of_standing =
+            self.standing.refused.iter().map(|(name, denial)| (name.clone(), denial.first_line()));
         offer.refused.extend(of_standing);
         offer
     }
@@ -291,14 +301,20 @@ fn broken(message: &str) -> Box<Outcome> {
 }
 
 fn unusable(id: &str, error: &anyhow::Error) -> Denial {
-    Denial::new(DenialId::SkillNotTrusted, format!("what is trusted of agent `{id}` cannot be used: {error:#}"))
-        .hint(format!("soulbound agents show {id}"))
+    Denial::new(
+        DenialId::SkillNotTrusted,
+        format!("what is trusted of agent `{id}` cannot be used: {error:#}"),
+    )
+    .hint(format!("soulbound agents show {id}"))
 }
 
 /// The agent had changed before the gateway started, and nobody has looked at that.
 fn changed(id: &str) -> Denial {
-    Denial::new(DenialId::SkillNotTrusted, format!("agent `{id}` changed since an operator trusted it"))
-        .hint(format!("soulbound agents diff {id}, then soulbound agents trust {id} or soulbound agents rollback {id}"))
+    Denial::new(DenialId::SkillNotTrusted, format!("agent `{id}` changed since an operator trusted it")).hint(
+        format!(
+            "soulbound agents diff {id}, then soulbound agents trust {id} or soulbound agents rollback {id}"
+        ),
+    )
 }
 
 fn not_listed(soul: &Soul, skill: &str) -> Denial {

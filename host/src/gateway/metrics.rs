@@ -72,11 +72,19 @@ impl Default for Metrics {
         registry.register("calls", "Calls by what came of them", metrics.calls.clone());
         registry.register("denials", "Refused accesses and calls by denial id", metrics.denials.clone());
         registry.register("call_seconds", "How long calls took", metrics.seconds.clone());
-        registry.register("refused_tokens", "Requests with a wrong or missing token", metrics.refused_tokens.clone());
+        registry.register(
+            "refused_tokens",
+            "Requests with a wrong or missing token",
+            metrics.refused_tokens.clone(),
+        );
         registry.register("slots_taken", "Calls that hold a slot of the sandbox", metrics.running.clone());
         registry.register("calls_waiting", "Calls that wait for a slot", metrics.waiting.clone());
         registry.register("agents_loaded", "Agents held in memory", metrics.agents.clone());
-        registry.register("calls_live", "Calls between their intent and their outcome", metrics.live_gauge.clone());
+        registry.register(
+            "calls_live",
+            "Calls between their intent and their outcome",
+            metrics.live_gauge.clone(),
+        );
         Self { registry, ..metrics }
     }
 }

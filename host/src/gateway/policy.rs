@@ -72,7 +72,9 @@ impl Policies {
                 return Ok(None);
             }
             if settings.listen != current.settings.listen {
-                anyhow::bail!("`[gateway] listen` changes with a restart only\n  hint: soulbound gateway restart");
+                anyhow::bail!(
+                    "`[gateway] listen` changes with a restart only\n  hint: soulbound gateway restart"
+                );
             }
             settings.network.own_listeners = vec![self.address];
             let (limits, files, network) =

@@ -8,9 +8,9 @@ use soulbound_runtime::Denial;
 use soulbound_runtime::sandbox::Outcome;
 use tokio_util::sync::CancellationToken;
 
+use crate::answer::Answered;
 use crate::audit::Event;
 use crate::gateway::Gateway;
-use crate::answer::Answered;
 use crate::gateway::agent::Agent;
 use crate::gateway::request::{Answer, CallRequest};
 use crate::gateway::token::{self, TokenOf};
@@ -36,18 +36,17 @@ impl Gateway {
                 Ok(Reply::done(serde_json::to_value(answered)?))
             }
             // These three end or change the connection; the socket answers them.
-            Request::Stop { .. } | Request::Quit { .. } | Request::Mcp { .. } => anyhow::bail!("this is asked alone"),
+            Request::Stop { .. } | Request::Quit { .. } | Request::Mcp { .. } => {
+                anyhow::bail!("this is asked alone")
+            }
         }
     }
 
     /// An operator's act on an agent. What it takes away is taken first; the record comes with it.
     async fn act(self: &Arc<Self>, act: Act, who: Who) -> Result<Done> {
-        let stopped = match &act {
-            Act::Disable { id } | Act::Remove { id } => self.loaded_agent(id),
-            _ => None,
-        };
-        if let Some(agent) = stopped {
-            agent.halt();
+        if let Act::Disable { id } | Act::Remove { id } = &act {
+            // Its trail is opened while there is such an agent.
+            self.load(id).await.map_err(refusal)?.halt();
         }
         let (gateway, by) = (Arc::clone(self), who);
         let done = tokio::task::spawn_blocking(move || act::act(gateway.state(), act, by)).await??;
@@ -85,7 +84,11 @@ impl Gateway {
     pub(crate) async fn reread_settings(self: &Arc<Self>) {
         use crate::gateway::policy::Reread;
         let gateway = Arc::clone(self);
-        let Ok(reread) = tokio::task::spawn_blocking(move || gateway.policies().reread(gateway.state())).await else { return };
+        let Ok(reread) =
+            tokio::task::spawn_blocking(move || gateway.policies().reread(gateway.state())).await
+        else {
+            return;
+        };
         let recorded = match reread {
             Reread::Same => return,
             Reread::Changed(policy) => {

@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::gateway::Gateway;
+use crate::mcp;
 use crate::operator::{Reply, Request};
 use crate::state::StateFolder;
 
@@ -71,11 +72,15 @@ async fn connection(stream: UnixStream, gateway: &Arc<Gateway>) -> Result<()> {
     let mut reader = BufReader::new(reader);
     let mut line = Vec::new();
     let mut limited = (&mut reader).take(REQUEST_BYTES);
-    tokio::time::timeout(REQUEST_WITHIN, limited.read_until(b'\n', &mut line)).await.context("nothing was asked")??;
+    tokio::time::timeout(REQUEST_WITHIN, limited.read_until(b'\n', &mut line))
+        .await
+        .context("nothing was asked")??;
     let request: Request = match serde_json::from_slice(&line) {
         Ok(request) => request,
         Err(error) => {
-            let error = anyhow::anyhow!("the request is not understood ({error}): is the gateway of another version?\n  hint: soulbound gateway restart");
+            let error = anyhow::anyhow!(
+                "the request is not understood ({error}): is the gateway of another version?\n  hint: soulbound gateway restart"
+            );
             return reply(&mut writer, &Reply::failed(&error)).await;
         }
     };
@@ -83,7 +88,9 @@ async fn connection(stream: UnixStream, gateway: &Arc<Gateway>) -> Result<()> {
         Request::Mcp { agent } => match gateway.agent(&agent).await {
             Ok(agent) => {
                 reply(&mut writer, &Reply::done(json!({"agent": agent.id()}))).await?;
-                gateway.serve_stdio(agent, reader, writer).await
+                let running = agent.running();
+                mcp::serve_connection(Arc::new(agent), reader, writer, running).await;
+                Ok(())
             }
             Err(denial) => reply(&mut writer, &Reply::failed(&anyhow::anyhow!(denial.first_line()))).await,
         },

@@ -54,7 +54,8 @@ pub(crate) fn running(state: &StateFolder) -> Result<Option<Running>> {
         format!("a gateway runs (pid {pid}) and does not answer\n  hint: soulbound gateway stop")
     })?;
     let status = status.into_result()?;
-    let text = |name: &str| status.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+    let text =
+        |name: &str| status.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
     let pid = status.get("pid").and_then(serde_json::Value::as_i64).and_then(|pid| i32::try_from(pid).ok());
     Ok(Some(Running { pid: pid.unwrap_or_default(), listen: text("listen"), already: true }))
 }
@@ -84,14 +85,24 @@ fn spawn(state: &StateFolder) -> Result<Running> {
     let mut line = String::new();
     BufReader::new(stdout).read_line(&mut line).context("the gateway's word cannot be read")?;
     if let Some(listen) = line.strip_prefix(READY) {
-        return Ok(Running { pid: child.id().cast_signed(), listen: listen.trim().to_owned(), already: false });
+        return Ok(Running {
+            pid: child.id().cast_signed(),
+            listen: listen.trim().to_owned(),
+            already: false,
+        });
     }
     let ended = child.wait().context("the gateway's end cannot be learnt")?;
     // Two starts at once: the other one was first, and it is as good.
     if let Some(running) = running(state)? {
         return Ok(running);
     }
-    bail!("{}", why(&log_path, from).unwrap_or_else(|| format!("the gateway did not start ({ended}); its log is `{}`", log_path.display())))
+    bail!(
+        "{}",
+        why(&log_path, from).unwrap_or_else(|| format!(
+            "the gateway did not start ({ended}); its log is `{}`",
+            log_path.display()
+        ))
+    )
 }
 
 /// What it wrote into the log since it was started: its error.

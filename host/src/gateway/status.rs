@@ -64,7 +64,8 @@ mod tests {
 
     #[test]
     fn a_user_without_a_login_shell_is_one_of_its_own() {
-        let table = "root:x:0:0:root:/root:/bin/bash\nsoulbound:x:999:999::/var/lib/soulbound:/usr/sbin/nologin\n";
+        let table =
+            "root:x:0:0:root:/root:/bin/bash\nsoulbound:x:999:999::/var/lib/soulbound:/usr/sbin/nologin\n";
         assert!(logs_in(table, 0) && !logs_in(table, 999) && logs_in(table, 1000));
     }
 }

@@ -43,6 +43,11 @@ pub(crate) struct TokenHash {
 }
 
 impl Token {
+    /// A token that the gateway made and told the command.
+    pub(crate) fn told(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
     /// The text, for showing it once.
     pub(crate) fn reveal(&self) -> &str {
         &self.0
@@ -58,8 +63,7 @@ impl fmt::Debug for Token {
 impl TokenHash {
     /// Whether this is the token, compared in constant time: of hashes, so that not even their order leaks.
     pub(crate) fn matches(&self, presented: &str) -> bool {
-        presented.len() <= LONGEST
-            && bool::from(hash(presented).as_bytes().ct_eq(self.sha256.as_bytes()))
+        presented.len() <= LONGEST && bool::from(hash(presented).as_bytes().ct_eq(self.sha256.as_bytes()))
     }
 }
 
@@ -83,7 +87,8 @@ pub(crate) fn kept(state: &StateFolder, of: TokenOf<'_>) -> Result<Option<TokenH
     match fs::read(&path) {
         Ok(bytes) => {
             let kept = serde_json::from_slice(&bytes);
-            kept.map(Some).with_context(|| format!("`{}` is no token's record; issue a new token", path.display()))
+            kept.map(Some)
+                .with_context(|| format!("`{}` is no token's record; issue a new token", path.display()))
         }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("`{}` cannot be read", path.display())),

@@ -24,7 +24,9 @@ impl Client {
         let path = state.socket();
         match UnixStream::connect(&path) {
             Ok(stream) => Ok(Some(Self { stream })),
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => Ok(None),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
+                Ok(None)
+            }
             Err(error) => Err(error).with_context(|| format!("`{}` cannot be reached", path.display())),
         }
     }
@@ -42,6 +44,7 @@ impl Client {
         if text.last() != Some(&b'\n') {
             bail!("the gateway closed the connection without an answer");
         }
-        serde_json::from_slice(&text).context("the gateway's answer is not understood: is it of another version?")
+        serde_json::from_slice(&text)
+            .context("the gateway's answer is not understood: is it of another version?")
     }
 }

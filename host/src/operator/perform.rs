@@ -39,13 +39,16 @@ pub(crate) fn perform(state: &StateFolder, act: Act) -> Result<Done> {
         None => Err(anyhow::anyhow!("the gateway does not listen")),
     };
     match (asked, stops) {
-        (Ok(reply), _) => serde_json::from_value(reply.into_result()?).context("the gateway's answer is not understood"),
+        (Ok(reply), _) => {
+            serde_json::from_value(reply.into_result()?).context("the gateway's answer is not understood")
+        }
         (Err(error), None) => Err(error),
         (Err(_), Some(_)) => {
             stop::put_down(state, held.as_ref())?;
             let lock = StateLock::wait(state, Purpose::Command)?;
             let mut done = alone(state, act, who, &lock)?;
-            done.said.push("the gateway did not answer and was ended, with all calls of all agents".to_owned());
+            done.said
+                .push("the gateway did not answer and was ended, with all calls of all agents".to_owned());
             done.said.push("  hint: soulbound gateway start".to_owned());
             Ok(done)
         }

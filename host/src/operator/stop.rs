@@ -12,8 +12,8 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::Serialize;
 
-use crate::operator::client::Client;
 use crate::operator::Who;
+use crate::operator::client::Client;
 use crate::operator::{Reply, Request};
 use crate::state::StateFolder;
 use crate::state::lock::{Held, Holder, Purpose, StateLock};
@@ -64,7 +64,11 @@ pub(crate) struct Other {
 /// # Errors
 ///
 /// The file could not be made *and* nothing else worked either, or the lock's holder could not be ended.
-pub(crate) fn stop(state: &StateFolder, who: &Who, record: impl FnOnce(&StateLock) -> Result<()>) -> Result<Stopped> {
+pub(crate) fn stop(
+    state: &StateFolder,
+    who: &Who,
+    record: impl FnOnce(&StateLock) -> Result<()>,
+) -> Result<Stopped> {
     state.make()?;
     let marked = state.stop();
     let held = state.holder()?;
@@ -73,7 +77,8 @@ pub(crate) fn stop(state: &StateFolder, who: &Who, record: impl FnOnce(&StateLoc
         None => None,
     };
     // A file that could not be made leaves a gateway ended and able to start again: that is no stop.
-    let already = marked.context("everything in flight was ended, and nothing keeps it from starting again")?;
+    let already =
+        marked.context("everything in flight was ended, and nothing keeps it from starting again")?;
     let by_itself = gateway.as_ref().is_some_and(|ended: &Ended| !ended.killed);
     if !by_itself {
         // Nobody else recorded it.
@@ -113,7 +118,13 @@ pub(crate) fn put_down(state: &StateFolder, holder: Option<&Holder>) -> Result<(
 }
 
 /// Waits until the process has left, and has the kernel kill it at the deadline. Whether it had to.
-fn finish(state: &StateFolder, pid: i32, process: Option<&OwnedFd>, deadline: Instant, unheard: bool) -> Result<bool> {
+fn finish(
+    state: &StateFolder,
+    pid: i32,
+    process: Option<&OwnedFd>,
+    deadline: Instant,
+    unheard: bool,
+) -> Result<bool> {
     let Some(handle) = process else {
         // Between taking the lock and saying who it is, or already gone: the lock tells when.
         drop(StateLock::wait(state, Purpose::Command)?);

@@ -5,8 +5,8 @@ use serde_json::json;
 
 use crate::audit::Event;
 use crate::gateway::token::{self, Token, TokenOf};
-use crate::operator::client::Client;
 use crate::operator::Who;
+use crate::operator::client::Client;
 use crate::operator::{Request, note};
 use crate::state::StateFolder;
 use crate::state::lock::{Purpose, StateLock};
@@ -17,7 +17,7 @@ pub(crate) fn make(state: &StateFolder, agent: Option<&str>, who: &Who) -> Resul
         let request = Request::Token { agent: agent.map(str::to_owned), who: who.clone() };
         let value = client.ask(&request, None)?.into_result()?;
         let token = value.get("token").and_then(serde_json::Value::as_str);
-        return token.map(Token::shown).context("the gateway's answer holds no token");
+        return token.map(Token::told).context("the gateway's answer holds no token");
     }
     let _lock = StateLock::wait(state, Purpose::Command)?;
     note(state, Event::TokenMade, who, &json!({"of": agent.unwrap_or("operator")}))?;

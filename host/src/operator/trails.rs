@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use crate::audit::{Audit, Book, Event, GatewayTrail, Header, TrailOptions};
+use crate::audit::{Audit, Book, Event, GatewayTrail, Header, Options};
 use crate::operator::Who;
 use crate::settings::Settings;
 use crate::state::StateFolder;
@@ -22,7 +22,8 @@ pub(crate) fn note_act(state: &StateFolder, done: &event::Event) -> Result<()> {
     let registry = Registry::open(state);
     let name = registry.folder(&done.agent);
     let record = crate::trust::record::Record::read(&name);
-    let header = Header { name: record.map_or_else(|_| done.agent.clone(), |record| record.name), role: None };
+    let header =
+        Header { name: record.map_or_else(|_| done.agent.clone(), |record| record.name), role: None };
     let (book, _) = audit.book(&done.agent, header)?;
     let (trail, _) = audit.gateway()?;
     record_act(&book, &trail, done)
@@ -42,8 +43,12 @@ pub(crate) fn record_act(book: &Book, trail: &GatewayTrail, done: &event::Event)
 
 fn described(what: &What) -> (Event, Value) {
     match what {
-        What::AgentAdded { manifest, folder } => (Event::AgentAdded, json!({"manifest": manifest, "folder": folder})),
-        What::AgentTrusted { manifest, before } => (Event::AgentTrusted, json!({"manifest": manifest, "before": before})),
+        What::AgentAdded { manifest, folder } => {
+            (Event::AgentAdded, json!({"manifest": manifest, "folder": folder}))
+        }
+        What::AgentTrusted { manifest, before } => {
+            (Event::AgentTrusted, json!({"manifest": manifest, "before": before}))
+        }
         What::AgentRolledBack { manifest, before } => {
             (Event::AgentRolledBack, json!({"manifest": manifest, "before": before}))
         }
@@ -55,6 +60,6 @@ fn described(what: &What) -> (Event, Value) {
 
 /// The trails, under the operator's settings; a stop must not fail for settings that cannot be read.
 fn open(state: &StateFolder) -> Result<Audit> {
-    let options = Settings::read(state).map_or_else(|_| TrailOptions::default(), |settings| settings.audit);
+    let options = Settings::read(state).map_or_else(|_| Options::default(), |settings| settings.audit);
     Ok(Audit::open(state.path(), options)?)
 }

@@ -18,7 +18,18 @@ use crate::state::lock::Held;
 type Check = fn(Option<&StateFolder>) -> Option<Finding>;
 
 const CHECKS: [Check; 12] = [
-    settings, stopped, gateway, socket, disk, open_files, memory_maps, clock, openat2, landlock, skills, own_user,
+    settings,
+    stopped,
+    gateway,
+    socket,
+    disk,
+    open_files,
+    memory_maps,
+    clock,
+    openat2,
+    landlock,
+    skills,
+    own_user,
 ];
 
 /// How many checks there are, that of the state folder itself among them.
@@ -40,7 +51,8 @@ pub(super) fn all() -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Err(error) = &state {
         let text = format!("{error:#}");
-        let (message, fix) = text.split_once("\n  hint: ").unwrap_or((&text, "set SOULBOUND_HOME to a folder of your own"));
+        let (message, fix) =
+            text.split_once("\n  hint: ").unwrap_or((&text, "set SOULBOUND_HOME to a folder of your own"));
         findings.push(Finding::new("state.folder", Severity::Error, message, fix));
     }
     findings.extend(CHECKS.iter().filter_map(|check| check(state.as_ref().ok())));
@@ -50,13 +62,20 @@ pub(super) fn all() -> Vec<Finding> {
 fn settings(state: Option<&StateFolder>) -> Option<Finding> {
     let error = Settings::read(state?).err()?;
     let text = format!("{error:#}");
-    let (message, fix) = text.split_once("\n  hint: ").unwrap_or((&text, "mend the line; `soulbound gateway config` shows every key"));
+    let (message, fix) = text
+        .split_once("\n  hint: ")
+        .unwrap_or((&text, "mend the line; `soulbound gateway config` shows every key"));
     Some(Finding::new("settings.readable", Severity::Error, message, fix))
 }
 
 fn stopped(state: Option<&StateFolder>) -> Option<Finding> {
     state?.is_stopped().then(|| {
-        Finding::new("gateway.stopped", Severity::Warning, "everything was stopped by an operator", "when the reason is gone: soulbound gateway start")
+        Finding::new(
+            "gateway.stopped",
+            Severity::Warning,
+            "everything was stopped by an operator",
+            "when the reason is gone: soulbound gateway start",
+        )
     })
 }
 
@@ -64,17 +83,33 @@ fn stopped(state: Option<&StateFolder>) -> Option<Finding> {
 fn gateway(state: Option<&StateFolder>) -> Option<Finding> {
     let state = state?;
     let Held(holder) = state.holder().ok()??;
-    let answer = Client::connect(state).ok().flatten()?.ask(&Request::Status {}, Some(Duration::from_secs(3)));
+    let answer =
+        Client::connect(state).ok().flatten()?.ask(&Request::Status {}, Some(Duration::from_secs(3)));
     let pid = holder.map_or_else(|| "unknown".to_owned(), |holder| holder.pid.to_string());
     match answer {
-        Err(_) => Some(Finding::new("gateway.answers", Severity::Error, format!("the gateway (pid {pid}) does not answer"), "soulbound gateway stop ends it whatever it does")),
+        Err(_) => Some(Finding::new(
+            "gateway.answers",
+            Severity::Error,
+            format!("the gateway (pid {pid}) does not answer"),
+            "soulbound gateway stop ends it whatever it does",
+        )),
         Ok(reply) => {
             let status = reply.value;
             if status.pointer("/audit/writable") == Some(&serde_json::Value::Bool(false)) {
-                return Some(Finding::new("audit.writable", Severity::Error, "the audit trail cannot be written, so calls are refused", "free space on the disk of the state folder, or mend its permissions"));
+                return Some(Finding::new(
+                    "audit.writable",
+                    Severity::Error,
+                    "the audit trail cannot be written, so calls are refused",
+                    "free space on the disk of the state folder, or mend its permissions",
+                ));
             }
             let error = status.get("settings_error")?.as_str()?;
-            Some(Finding::new("settings.in-force", Severity::Warning, format!("the gateway keeps its last good settings: {error}"), "mend gateway.toml; it is read again at once"))
+            Some(Finding::new(
+                "settings.in-force",
+                Severity::Warning,
+                format!("the gateway keeps its last good settings: {error}"),
+                "mend gateway.toml; it is read again at once",
+            ))
         }
     }
 }
@@ -83,7 +118,12 @@ fn gateway(state: Option<&StateFolder>) -> Option<Finding> {
 fn socket(state: Option<&StateFolder>) -> Option<Finding> {
     let path = state?.socket();
     (path.as_os_str().len() > 107).then(|| {
-        Finding::new("state.socket-path", Severity::Error, format!("`{}` is too long for a socket", path.display()), "set SOULBOUND_HOME to a path of at most 94 bytes")
+        Finding::new(
+            "state.socket-path",
+            Severity::Error,
+            format!("`{}` is too long for a socket", path.display()),
+            "set SOULBOUND_HOME to a path of at most 94 bytes",
+        )
     })
 }
 
@@ -92,28 +132,48 @@ fn disk(state: Option<&StateFolder>) -> Option<Finding> {
     let system = rustix::fs::statvfs(there).ok()?;
     let free = system.f_bavail.saturating_mul(system.f_frsize);
     (free < FREE).then(|| {
-        Finding::new("state.disk", Severity::Warning, format!("{} MiB are free where the trails are written", free >> 20), "free some space: a trail that cannot be written refuses calls")
+        Finding::new(
+            "state.disk",
+            Severity::Warning,
+            format!("{} MiB are free where the trails are written", free >> 20),
+            "free some space: a trail that cannot be written refuses calls",
+        )
     })
 }
 
 fn open_files(_: Option<&StateFolder>) -> Option<Finding> {
     let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     (limit < OPEN_FILES).then(|| {
-        Finding::new("limits.open-files", Severity::Warning, format!("a process may have {limit} open files, and a busy gateway has up to {OPEN_FILES}"), format!("ulimit -n {OPEN_FILES}, or LimitNOFILE={OPEN_FILES} in the unit"))
+        Finding::new(
+            "limits.open-files",
+            Severity::Warning,
+            format!("a process may have {limit} open files, and a busy gateway has up to {OPEN_FILES}"),
+            format!("ulimit -n {OPEN_FILES}, or LimitNOFILE={OPEN_FILES} in the unit"),
+        )
     })
 }
 
 fn memory_maps(_: Option<&StateFolder>) -> Option<Finding> {
     let limit: u64 = std::fs::read_to_string("/proc/sys/vm/max_map_count").ok()?.trim().parse().ok()?;
     (limit < MEMORY_MAPS).then(|| {
-        Finding::new("limits.memory-maps", Severity::Warning, format!("vm.max_map_count is {limit}, and many instances need {MEMORY_MAPS}"), format!("sysctl -w vm.max_map_count={MEMORY_MAPS}"))
+        Finding::new(
+            "limits.memory-maps",
+            Severity::Warning,
+            format!("vm.max_map_count is {limit}, and many instances need {MEMORY_MAPS}"),
+            format!("sysctl -w vm.max_map_count={MEMORY_MAPS}"),
+        )
     })
 }
 
 fn clock(_: Option<&StateFolder>) -> Option<Finding> {
     let built_after = Moment::parse(BUILT_AFTER)?;
     (Moment::now() < built_after).then(|| {
-        Finding::new("clock", Severity::Error, format!("the clock says {}", Moment::now()), "set the clock: certificates and the trail's times depend on it")
+        Finding::new(
+            "clock",
+            Severity::Error,
+            format!("the clock says {}", Moment::now()),
+            "set the clock: certificates and the trail's times depend on it",
+        )
     })
 }
 
@@ -126,7 +186,12 @@ fn openat2(_: Option<&StateFolder>) -> Option<Finding> {
         _ if !Path::new("/proc/self/fd").is_dir() => "/proc is not mounted",
         _ => return None,
     };
-    Some(Finding::new("layer.directories", Severity::Error, format!("{missing}, so no directory can be granted"), "run on Linux 5.6 or newer, with /proc, under a container profile that allows openat2"))
+    Some(Finding::new(
+        "layer.directories",
+        Severity::Error,
+        format!("{missing}, so no directory can be granted"),
+        "run on Linux 5.6 or newer, with /proc, under a container profile that allows openat2",
+    ))
 }
 
 /// Walls beyond the sandbox's own, which this build does not use.
@@ -141,7 +206,12 @@ fn landlock(_: Option<&StateFolder>) -> Option<Finding> {
 
 fn skills(_: Option<&StateFolder>) -> Option<Finding> {
     standard::skills().is_none().then(|| {
-        Finding::new("skills.standard", Severity::Warning, "the standard skills are not beside the program", "cargo xtask skills builds them; an installed program has them in ../share/soulbound/skills")
+        Finding::new(
+            "skills.standard",
+            Severity::Warning,
+            "the standard skills are not beside the program",
+            "cargo xtask skills builds them; an installed program has them in ../share/soulbound/skills",
+        )
     })
 }
 

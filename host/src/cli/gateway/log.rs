@@ -23,7 +23,8 @@ pub(super) fn start(form: Form) -> Result<()> {
         .with_default_directive(tracing::level_filters::LevelFilter::INFO.into())
         .from_env()
         .context("SOULBOUND_LOG is no filter\n  hint: such as `info` or `soulbound=debug`")?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     let started = match form {
         Form::Pretty => builder.with_ansi(std::io::stderr().is_terminal()).try_init(),
         Form::Json => builder.json().flatten_event(true).try_init(),

@@ -21,7 +21,8 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
 /// Prints it; exit 1 when no gateway takes calls.
 pub(super) fn show(state: &StateFolder, json: bool) -> Result<Exit> {
     let status = ask(state)?;
-    let takes_calls = status.get("running") == Some(&Value::Bool(true)) && status.get("stopped") == Some(&Value::Bool(false));
+    let takes_calls = status.get("running") == Some(&Value::Bool(true))
+        && status.get("stopped") == Some(&Value::Bool(false));
     if json {
         cli::print_json(&status)?;
     } else {
@@ -32,7 +33,9 @@ pub(super) fn show(state: &StateFolder, json: bool) -> Result<Exit> {
 
 fn ask(state: &StateFolder) -> Result<Value> {
     let answer = match Client::connect(state) {
-        Ok(Some(client)) => client.ask(&Request::Status {}, Some(ANSWERS_WITHIN)).and_then(crate::operator::Reply::into_result),
+        Ok(Some(client)) => client
+            .ask(&Request::Status {}, Some(ANSWERS_WITHIN))
+            .and_then(crate::operator::Reply::into_result),
         Ok(None) => Err(anyhow::anyhow!("nobody listens on the socket")),
         Err(error) => Err(error),
     };
@@ -42,7 +45,10 @@ fn ask(state: &StateFolder) -> Result<Value> {
             let mut status = without_gateway(state);
             // Somebody holds the folder and does not answer: neither running nor not.
             if let (Some(Held(holder)), Some(members)) = (state.holder()?, status.as_object_mut()) {
-                members.insert("unresponsive".to_owned(), json!({"holder": holder, "error": format!("{error:#}")}));
+                members.insert(
+                    "unresponsive".to_owned(),
+                    json!({"holder": holder, "error": format!("{error:#}")}),
+                );
             }
             Ok(status)
         }
@@ -62,7 +68,9 @@ fn page(status: &Value) {
             let pid = held.pointer("/holder/pid").map_or_else(|| "unknown".to_owned(), ToString::to_string);
             style.red(&format!("a process holds the state folder and does not answer (pid {pid})"))
         }
-        (false, true, None) => style.red("stopped by an operator; nothing runs until `soulbound gateway start`"),
+        (false, true, None) => {
+            style.red("stopped by an operator; nothing runs until `soulbound gateway start`")
+        }
         (false, false, None) => "no gateway runs".to_owned(),
     };
     cli::print(&head);
@@ -71,16 +79,29 @@ fn page(status: &Value) {
         line("listening", &format!("http://{}", text("listen")));
         line("since", &text("since"));
         line("calls", &format!("{} live, {} waiting", number("/calls/live"), number("/calls/waiting")));
-        line("agents", &format!("{} loaded", status.get("agents").and_then(Value::as_array).map_or(0, Vec::len)));
+        line(
+            "agents",
+            &format!("{} loaded", status.get("agents").and_then(Value::as_array).map_or(0, Vec::len)),
+        );
         if status.pointer("/audit/writable") == Some(&Value::Bool(false)) {
             line("audit", &style.red("cannot be written: calls are refused"));
         }
     }
     match status.get("settings_error").and_then(Value::as_str) {
-        Some(error) => line("settings", &style.red(&format!("gateway.toml cannot be used, the last good one is in force: {}", visible::line(error)))),
+        Some(error) => line(
+            "settings",
+            &style.red(&format!(
+                "gateway.toml cannot be used, the last good one is in force: {}",
+                visible::line(error)
+            )),
+        ),
         None => {}
     }
     let separation = text("separation");
-    let what = if separation == "own-user" { "the gateway has a user of its own" } else { "whoever has this user's shell is the operator" };
+    let what = if separation == "own-user" {
+        "the gateway has a user of its own"
+    } else {
+        "whoever has this user's shell is the operator"
+    };
     line("separation", &format!("{separation} ({what})"));
 }

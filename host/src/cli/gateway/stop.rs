@@ -9,8 +9,8 @@ use serde_json::json;
 use crate::audit::Event;
 use crate::cli;
 use crate::exit::Exit;
-use crate::operator::stop::{Stopped, stop};
 use crate::operator::Who;
+use crate::operator::stop::{Stopped, stop};
 use crate::state::StateFolder;
 use crate::style::Style;
 
@@ -31,7 +31,9 @@ impl Stop {
     pub(super) fn run(self, state: &StateFolder) -> Result<Exit> {
         let _ = self.force;
         let who = Who::this_process();
-        let stopped = stop(state, &who, |_lock| crate::operator::note(state, Event::GatewayStopped, &who, &json!({"calls_ended": null})))?;
+        let stopped = stop(state, &who, |_lock| {
+            crate::operator::note(state, Event::GatewayStopped, &who, &json!({"calls_ended": null}))
+        })?;
         if self.json {
             cli::print_json(&stopped)?;
         } else {
@@ -45,7 +47,10 @@ fn said(stopped: &Stopped) {
     let state = &stopped.state;
     cli::print(&match (&stopped.gateway, stopped.already) {
         (Some(ended), _) if ended.killed => {
-            format!("stopped `{state}`: the gateway (pid {}) did not answer and was killed, and every call with it", ended.pid)
+            format!(
+                "stopped `{state}`: the gateway (pid {}) did not answer and was killed, and every call with it",
+                ended.pid
+            )
         }
         (Some(ended), _) => {
             let calls = match ended.calls {

@@ -92,11 +92,25 @@ mod tests {
             assert!(judged(&[host], None), "{host}");
             assert!(judged(&[host], Some("http://localhost:7685")), "{host}");
         }
-        for host in ["evil.test", "127.0.0.1", "127.0.0.1:80", "localhost:7686", "localhost.evil.test:7685", "a@localhost:7685", ""] {
+        for host in [
+            "evil.test",
+            "127.0.0.1",
+            "127.0.0.1:80",
+            "localhost:7686",
+            "localhost.evil.test:7685",
+            "a@localhost:7685",
+            "",
+        ] {
             assert!(!judged(&[host], None), "{host}");
         }
         assert!(!judged(&[], None) && !judged(&["localhost:7685", "localhost:7685"], None));
-        for origin in ["http://evil.test", "null", "https://localhost:7685", "http://localhost:7685.evil.test", "http://localhost"] {
+        for origin in [
+            "http://evil.test",
+            "null",
+            "https://localhost:7685",
+            "http://localhost:7685.evil.test",
+            "http://localhost",
+        ] {
             assert!(!judged(&["localhost:7685"], Some(origin)), "{origin}");
         }
     }

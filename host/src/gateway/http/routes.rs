@@ -4,13 +4,13 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::Json;
 use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
-use axum::Json;
 use serde_json::json;
 
 use crate::gateway::Gateway;
@@ -98,9 +98,11 @@ fn allowed(gateway: &Arc<Gateway>, headers: &HeaderMap, of: TokenOf<'_>) -> Resu
     let answer = match gateway.attempts().failed() {
         Attempt::Record(unrecorded) => {
             gateway.record_refused_token(of, bearer(headers).is_some(), unrecorded);
-            let mut answer =
-                (StatusCode::UNAUTHORIZED, "a bearer token is needed: `soulbound agents token AGENT` makes one")
-                    .into_response();
+            let mut answer = (
+                StatusCode::UNAUTHORIZED,
+                "a bearer token is needed: `soulbound agents token AGENT` makes one",
+            )
+                .into_response();
             answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             answer
         }

@@ -22,12 +22,14 @@ pub(crate) mod watch;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
 use serde_json::json;
 use soulbound_runtime::{Denial, DenialId, visible};
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -64,9 +66,15 @@ pub(crate) struct Gateway {
     killed: CancellationToken,
     /// Cancelled: the listeners close and the process leaves.
     leaving: CancellationToken,
+    /// Calls that the end found in flight.
+    in_flight: AtomicU64,
+    /// Set when the end is recorded.
+    ended: OnceCell<u64>,
+    /// Answers that are still to leave when the process does.
+    answers: TaskTracker,
     attempts: Attempts,
     metrics: Metrics,
-    folders: Folders,
+    folders: Arc<Folders>,
 }
 
 impl Gateway {
@@ -81,11 +89,14 @@ impl Gateway {
         Arc::new(Self {
             registry: Registry::open(&state),
             started: Moment::now(),
-            folders: Folders::new(),
+            folders: Arc::new(Folders::new()),
             agents: Mutex::default(),
             calls: TaskTracker::new(),
             killed: CancellationToken::new(),
             leaving: CancellationToken::new(),
+            in_flight: AtomicU64::new(0),
+            ended: OnceCell::new(),
+            answers: TaskTracker::new(),
             attempts: Attempts::default(),
             metrics: Metrics::default(),
             state,
@@ -126,22 +137,34 @@ impl Gateway {
 
     /// Ends every call, lets none begin, records it. How many were in flight.
     pub(crate) async fn kill(&self, who: &Who) -> u64 {
-        let in_flight = self.metrics.live_now();
         // First what takes effect, then what is written: a full disk must not keep a guest alive.
-        self.killed.cancel();
+        self.halt();
         if let Err(error) = self.state.stop() {
             tracing::error!(error = format!("{error:#}"), "the file `stopped` could not be made");
         }
-        self.settle(Event::GatewayStopped, who, in_flight).await;
-        in_flight
+        self.settled(Event::GatewayStopped, who).await
     }
 
     /// Leaves in an orderly way: as a stop does, and nothing keeps it from starting again.
     pub(crate) async fn quit(&self, who: &Who) -> u64 {
-        let in_flight = self.metrics.live_now();
+        self.halt();
+        self.settled(Event::GatewayEnded, who).await
+    }
+
+    /// Ends every call at once. Recording that is [`Gateway::kill`]'s.
+    pub(crate) fn halt(&self) {
+        self.in_flight.fetch_max(self.metrics.live_now(), Ordering::Relaxed);
         self.killed.cancel();
-        self.settle(Event::GatewayEnded, who, in_flight).await;
-        in_flight
+    }
+
+    /// The end is recorded once, by whoever comes first; everybody hears how many calls it ended.
+    async fn settled(&self, event: Event, who: &Who) -> u64 {
+        let ended = self.ended.get_or_init(|| async {
+            let in_flight = self.in_flight.load(Ordering::Relaxed);
+            self.settle(event, who, in_flight).await;
+            in_flight
+        });
+        *ended.await
     }
 
     async fn settle(&self, event: Event, who: &Who, in_flight: u64) {
@@ -173,10 +196,15 @@ impl Gateway {
         self.leaving.cancel();
     }
 
-    /// [`Gateway::leave`], once what is being answered has had a moment to leave too.
-    pub(crate) async fn leave_soon(&self) {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        self.leave();
+    /// Waits until the last answers have left.
+    pub(crate) async fn answered(&self) {
+        self.answers.close();
+        let _ = tokio::time::timeout(SETTLE, self.answers.wait()).await;
+    }
+
+    /// Answers that leave although the gateway does too.
+    pub(crate) fn answers(&self) -> &TaskTracker {
+        &self.answers
     }
 
     /// Whether calls are taken.
@@ -277,7 +305,7 @@ impl Gateway {
         &self.trail
     }
 
-    pub(crate) fn folders(&self) -> &Folders {
+    pub(crate) fn folders(&self) -> &Arc<Folders> {
         &self.folders
     }
 

@@ -8,7 +8,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use soulbound_runtime::{Denial, DenialId, RuleRef};
 use soulbound_runtime::grant::approval::Approval;
 use soulbound_runtime::grant::host::HostCeiling;
 use soulbound_runtime::grant::{ApprovalGrant, Limits};
@@ -16,6 +15,7 @@ use soulbound_runtime::sandbox::files::OpenRules;
 use soulbound_runtime::sandbox::network::{NetworkConfig, ProxyUrl};
 use soulbound_runtime::skill::Digest;
 use soulbound_runtime::soul::SkillEntry;
+use soulbound_runtime::{Denial, DenialId, RuleRef};
 
 use crate::audit::{Durability, Options};
 use crate::state::{StateFolder, home};

@@ -69,7 +69,7 @@ async fn serve(state: StateFolder, settings: Settings, mut lock: StateLock) -> R
     let router = routes::router(Arc::clone(&gateway), address);
     let doors = async {
         tokio::join!(
-            listener::serve(listener, router, leaving.clone()),
+            listener::serve(listener, router, leaving.clone(), gateway.answers()),
             socket::serve(commands, Arc::clone(&gateway), leaving.clone()),
         )
     };
@@ -80,8 +80,10 @@ async fn serve(state: StateFolder, settings: Settings, mut lock: StateLock) -> R
         signal = signals.next() => {
             tracing::info!(signal, "leaving");
             gateway.quit(&Who::this_process()).await;
+            gateway.leave();
         }
     }
+    gateway.answered().await;
     drop(watching);
     let _ = std::fs::remove_file(state.socket());
     drop(lock);

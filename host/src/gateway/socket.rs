@@ -54,8 +54,10 @@ pub(crate) async fn serve(listener: UnixListener, gateway: Arc<Gateway>, end: Ca
         let Ok((stream, _)) = accepted else { continue };
         let Ok(permit) = Arc::clone(&room).try_acquire_owned() else { continue };
         let gateway = Arc::clone(&gateway);
+        let answers = gateway.answers().clone();
         tokio::spawn(async move {
             let _permit = permit;
+            let _answering = answers.token();
             if let Err(error) = connection(stream, &gateway).await {
                 tracing::debug!(error = format!("{error:#}"), "a connection to the socket ended");
             }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
-use tokio::io::unix::AsyncFd;
+use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use crate::gateway::Gateway;
@@ -21,6 +21,9 @@ use crate::operator::Who;
 
 /// How often everything is asked, whether or not anything told.
 const ROUND: Duration = Duration::from_secs(3);
+
+/// How long a command that made the file `stopped` has to say whose act it is.
+const SAYS_WHO_WITHIN: Duration = Duration::from_millis(300);
 
 /// What is watched for whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +53,7 @@ impl Drop for Watching {
 impl Folders {
     /// None yet. Where the system gives no notices, everything is asked in rounds.
     pub(crate) fn new() -> Self {
-        let notices = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK);
+        let notices = inotify::init(CreateFlags::CLOEXEC);
         if let Err(error) = &notices {
             tracing::warn!(%error, "the system tells of no changes of files; they are noticed within {} s", ROUND.as_secs());
         }
@@ -79,69 +82,72 @@ impl Folders {
         }
     }
 
-    /// Waits until something changed, and says whose. `None`: nothing tells here.
-    async fn changed(&self, notices: &AsyncFd<OwnedFd>) -> Result<Vec<Watched>> {
-        let mut ready = notices.readable().await.context("notices of files end")?;
-        let mut changed = Vec::new();
+    /// Tells of every change, on a thread of its own: waiting for it blocks.
+    fn listen(&self, notices: &OwnedFd, tell: &mpsc::UnboundedSender<Watched>) -> rustix::io::Result<()> {
         let mut buffer = [MaybeUninit::uninit(); 4_096];
-        let mut reader = inotify::Reader::new(notices.get_ref(), &mut buffer);
+        let mut reader = inotify::Reader::new(notices, &mut buffer);
         loop {
-            match reader.next() {
-                Ok(event) => {
-                    let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
-                    // More than the queue holds: then everything may have changed.
-                    if event.events().contains(ReadFlags::QUEUE_OVERFLOW) {
-                        return Ok(watched.values().flatten().cloned().collect());
-                    }
-                    for of in watched.get(&event.wd()).into_iter().flatten() {
-                        if !changed.contains(of) {
-                            changed.push(of.clone());
-                        }
-                    }
-                }
-                Err(rustix::io::Errno::WOULDBLOCK) => break,
-                Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error).context("notices of files end"),
+            let (watch, flags) = match reader.next() {
+                Ok(event) => (event.wd(), event.events()),
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(error) => return Err(error),
+            };
+            let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+            // More than the queue holds: then everything may have changed.
+            let all = flags.contains(ReadFlags::QUEUE_OVERFLOW).then(|| watched.values().flatten());
+            let some = watched.get(&watch).into_iter().flatten();
+            for of in all.into_iter().flatten().chain(some) {
+                let _ = tell.send(of.clone());
             }
         }
-        ready.clear_ready();
-        Ok(changed)
     }
 }
 
 /// Begins to watch.
 pub(crate) fn start(gateway: &Arc<Gateway>) -> Result<Watching> {
     gateway.folders().add(gateway.state().path(), Watched::State);
-    let notices = match &gateway.folders().notices {
-        Some(notices) => {
-            let ours = notices.try_clone().context("out of descriptors")?;
-            Some(AsyncFd::new(ours).context("notices of files cannot be awaited")?)
-        }
-        None => None,
-    };
+    let (tell, mut told) = mpsc::unbounded_channel();
+    if let Some(notices) = &gateway.folders().notices {
+        let notices = notices.try_clone().context("out of descriptors")?;
+        // Not the gateway itself: the thread ends with the process, and must keep nothing alive until then.
+        let folders = Arc::clone(gateway.folders());
+        let listening = std::thread::Builder::new().name("soulbound-watch".to_owned());
+        let tell = tell.clone();
+        listening
+            .spawn(move || {
+                if let Err(error) = folders.listen(&notices, &tell) {
+                    tracing::error!(%error, "changes of files are no longer told; they are asked for in rounds");
+                }
+            })
+            .context("the thread that watches files does not start")?;
+    }
     let gateway = Arc::clone(gateway);
     let task = tokio::spawn(async move {
         let mut round = tokio::time::interval(ROUND);
         round.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            let changed = tokio::select! {
-                changed = async {
-                    match &notices {
-                        Some(notices) => gateway.folders().changed(notices).await,
-                        None => std::future::pending().await,
+            let mut changed = Vec::new();
+            tokio::select! {
+                Some(of) = told.recv() => {
+                    changed.push(of);
+                    // One edit tells several times.
+                    while let Ok(of) = told.try_recv() {
+                        if !changed.contains(&of) {
+                            changed.push(of);
+                        }
                     }
-                } => changed,
-                _ = round.tick() => {
-                    let agents = gateway.loaded().into_iter().map(|agent| Watched::Agent(agent.id().to_owned()));
-                    Ok(std::iter::once(Watched::State).chain(agents).collect())
                 }
-            };
-            let Ok(changed) = changed else { return };
+                _ = round.tick() => {
+                    changed.push(Watched::State);
+                    changed.extend(gateway.loaded().into_iter().map(|agent| Watched::Agent(agent.id().to_owned())));
+                }
+            }
             for of in changed {
                 look(&gateway, &of).await;
             }
         }
     });
+    drop(tell);
     Ok(Watching(task.abort_handle()))
 }
 
@@ -150,8 +156,14 @@ async fn look(gateway: &Arc<Gateway>, of: &Watched) {
         Watched::State => {
             if gateway.state().is_stopped() && !gateway.is_killed() {
                 tracing::warn!("the file `stopped` is there: everything ends");
-                gateway.kill(&Who::this_process()).await;
-                gateway.leave();
+                gateway.halt();
+                let gateway = Arc::clone(gateway);
+                tokio::spawn(async move {
+                    // `gateway stop` makes the file first and then says who it is; whoever makes the file by hand says nothing.
+                    tokio::time::sleep(SAYS_WHO_WITHIN).await;
+                    gateway.kill(&Who::this_process()).await;
+                    gateway.leave();
+                });
             } else {
                 gateway.reread_settings().await;
             }

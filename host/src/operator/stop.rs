@@ -70,8 +70,10 @@ pub(crate) fn stop(
     record: impl FnOnce(&StateLock) -> Result<()>,
 ) -> Result<Stopped> {
     state.make()?;
+    // Asked first: a gateway that sees the file leaves by itself.
+    let held = state.holder();
     let marked = state.stop();
-    let held = state.holder()?;
+    let held = held?;
     let gateway = match &held {
         Some(Held(holder)) => Some(end(state, who, holder.as_ref())?),
         None => None,

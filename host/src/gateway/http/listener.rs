@@ -12,6 +12,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// Connections at once. Each costs a descriptor, of which calls and the trails need theirs.
 const CONNECTIONS: usize = 512;
@@ -31,8 +32,16 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener> {
     })
 }
 
-/// Serves until it is told to end, and then drops every connection.
-pub(crate) async fn serve(listener: TcpListener, router: Router, end: CancellationToken) {
+/// What a connection that is being answered has, once the gateway leaves.
+const LAST_ANSWER: Duration = Duration::from_millis(250);
+
+/// Serves until it is told to end; then nothing new is taken and answers under way have a moment to leave.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    end: CancellationToken,
+    answers: &TaskTracker,
+) {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
@@ -43,14 +52,10 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, end: Cancellati
         };
         match accepted {
             Ok((stream, _)) => {
-                let (router, end) = (router.clone(), end.clone());
-                tokio::spawn(async move {
+                let connection = connection(stream, router.clone(), end.clone());
+                answers.spawn(async move {
                     let _permit = permit;
-                    tokio::select! {
-                        biased;
-                        () = end.cancelled() => {}
-                        () = connection(stream, router) => {}
-                    }
+                    connection.await;
                 });
             }
             Err(error) => {
@@ -62,15 +67,23 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, end: Cancellati
     }
 }
 
-async fn connection(stream: TcpStream, router: Router) {
+async fn connection(stream: TcpStream, router: Router, end: CancellationToken) {
     // Answers are small: with Nagle's algorithm they wait 40 ms for an acknowledgement.
     let _ = stream.set_nodelay(true);
     let service = TowerToHyperService::new(router);
-    let served = http1::Builder::new()
+    let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WITHIN)
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+        .serve_connection(TokioIo::new(stream), service);
+    let mut serving = std::pin::pin!(serving);
+    let served = tokio::select! {
+        biased;
+        served = serving.as_mut() => served,
+        () = end.cancelled() => {
+            serving.as_mut().graceful_shutdown();
+            tokio::time::timeout(LAST_ANSWER, serving).await.unwrap_or(Ok(()))
+        }
+    };
     if let Err(error) = served {
         tracing::debug!(%error, "a connection ended");
     }

@@ -69,9 +69,10 @@ async fn stop(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Respon
         return *refusal;
     }
     let calls = gateway.kill(&Who::this_process()).await;
-    let answer = Json(json!({"ok": true, "calls": calls})).into_response();
-    // The answer leaves first: the listener drops its connections when the gateway leaves.
-    tokio::spawn(async move { gateway.leave_soon().await });
+    gateway.leave();
+    let mut answer = Json(json!({"ok": true, "calls": calls})).into_response();
+    // The listener lets what it is answering out before it goes.
+    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     answer
 }
 

@@ -8,6 +8,7 @@ mod exit;
 mod gateway;
 mod operator;
 mod rates;
+mod review;
 mod settings;
 mod standard;
 mod state;

@@ -1,5 +1,6 @@
 //! The command line: nouns and verbs, one file each. Data goes to standard output, talk to standard error.
 
+mod agents;
 mod call;
 mod check;
 mod completions;
@@ -30,6 +31,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Check),
+    Agents(agents::Agents),
     Call(call::Call),
     Inspect(inspect::Inspect),
     Why(why::Why),
@@ -55,6 +57,7 @@ pub(crate) fn run() -> Exit {
     };
     let done = match arguments.command {
         Command::Check(check) => check.run(),
+        Command::Agents(agents) => agents.run(),
         Command::Call(call) => call.run(),
         Command::Inspect(inspect) => inspect.run(),
         Command::Why(why) => why.run(),

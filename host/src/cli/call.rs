@@ -268,9 +268,9 @@ fn of_bind(error: BindError) -> Failure {
     match error {
         BindError::Denied(denial) => Failure::Denied(*denial),
         BindError::Directories(problems) => {
-            Failure::Soul(problems.iter().map(super::check::diagnostic).collect())
+            Failure::Soul(problems.iter().map(crate::review::diagnostic).collect())
         }
-        BindError::Grant(problem) => Failure::Soul(vec![super::check::diagnostic(&problem)]),
+        BindError::Grant(problem) => Failure::Soul(vec![crate::review::diagnostic(&problem)]),
         other => Failure::Component { message: visible::line(&other.to_string()), hint: None },
     }
 }

@@ -11,6 +11,7 @@
 //! | [`handler`] | each method of the protocol, one after the other |
 //! | [`tools`] | how a tool is listed |
 //! | [`answer`] | how a call's outcome is told |
+//! | [`content`] | pictures, sounds and documents that a tool returns |
 //! | [`progress`] | how far a guest says it is, on the way to the client |
 //! | [`changes`] | that the list of tools is another one now |
 //! | [`page`] | long lists, a page at a time |
@@ -22,6 +23,7 @@ mod about;
 mod answer;
 mod changes;
 mod connection;
+mod content;
 mod handler;
 mod http;
 mod page;

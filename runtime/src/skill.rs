@@ -13,6 +13,7 @@
 
 pub mod annotations;
 pub mod bytes;
+pub(crate) mod content;
 pub(crate) mod decode;
 pub mod folder;
 pub mod imports;

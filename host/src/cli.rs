@@ -75,7 +75,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// One line, or several, on standard error. A closed standard error is no reason to stop.
-fn note(text: &str) {
+pub(crate) fn note(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 

@@ -18,6 +18,7 @@
 //! | [`about`] | what a model reads first |
 //! | [`http`], [`sessions`] | the door over HTTP |
 //! | [`connection`] | the door for the stdio shim |
+//! | [`shim`] | that shim: what clients start as their stdio server |
 
 mod about;
 mod answer;
@@ -30,6 +31,7 @@ mod page;
 mod progress;
 mod served;
 mod sessions;
+pub(crate) mod shim;
 mod tools;
 
 pub(crate) use connection::serve_connection;

@@ -2,5 +2,6 @@
 
 mod calls;
 mod lists;
+mod shim;
 mod stage;
 mod streams;

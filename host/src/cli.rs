@@ -5,6 +5,7 @@ mod check;
 mod completions;
 mod explain;
 mod inspect;
+mod mcp;
 mod why;
 
 use std::io::Write;
@@ -31,6 +32,7 @@ enum Command {
     Call(call::Call),
     Inspect(inspect::Inspect),
     Why(why::Why),
+    Mcp(mcp::Mcp),
     Explain(explain::Explain),
     Completions(completions::Completions),
 }
@@ -54,6 +56,8 @@ pub(crate) fn run() -> Exit {
         Command::Call(call) => call.run(),
         Command::Inspect(inspect) => inspect.run(),
         Command::Why(why) => why.run(),
+        // The shim finds a gateway that runs; it starts none yet.
+        Command::Mcp(mcp) => mcp.run(|_| Ok(())),
         Command::Explain(explain) => explain.run(),
         Command::Completions(completions) => completions.run(),
     };

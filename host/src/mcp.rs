@@ -15,6 +15,7 @@
 //! | [`progress`] | how far a guest says it is, on the way to the client |
 //! | [`changes`] | that the list of tools is another one now |
 //! | [`page`] | long lists, a page at a time |
+//! | [`skills`] | the skills' texts (SEP-2640) |
 //! | [`about`] | what a model reads first |
 //! | [`http`], [`sessions`] | the door over HTTP |
 //! | [`connection`] | the door for the stdio shim |
@@ -32,6 +33,7 @@ mod progress;
 mod served;
 mod sessions;
 pub(crate) mod shim;
+mod skills;
 mod tools;
 
 pub(crate) use connection::serve_connection;

@@ -3,5 +3,6 @@
 mod calls;
 mod lists;
 mod shim;
+mod skills;
 mod stage;
 mod streams;

@@ -65,8 +65,16 @@ impl Manifest {
     ///
     /// What is wrong with it.
     pub fn fields(text: &str) -> Result<serde_json::Map<String, serde_json::Value>, ManifestError> {
-        let yaml = front_matter(text)?;
-        serde_saphyr::from_str(&yaml).map_err(|error| yaml_error(&error))
+        let manifest = Self::parse(text)?;
+        // As YAML 1.2 has it: `y` and `on` are words.
+        let options = serde_saphyr::options! { strict_booleans: true };
+        let mut fields: serde_json::Map<_, _> =
+            serde_saphyr::from_str_with_options(&front_matter(text)?, options)
+                .map_err(|error| yaml_error(&error))?;
+        // These two are text, whatever they look like.
+        fields.insert("name".to_owned(), manifest.name.into());
+        fields.insert("description".to_owned(), manifest.description.into());
+        Ok(fields)
     }
 }
 
@@ -114,9 +122,9 @@ mod tests {
     #[test]
     fn every_field_is_kept_as_json() {
         let fields = Manifest::fields(
-            "---\nname: x\ndescription: y\nallowed-tools: [Bash]\nmetadata: { a: 1, b: 2026-01-02 }\n---\n",
+            "---\nname: x\ndescription: 7\nallowed-tools: [Bash]\nmetadata: { a: 1, b: 2026-01-02, c: y }\n---\n",
         );
-        let expected = serde_json::json!({"name": "x", "description": "y", "allowed-tools": ["Bash"], "metadata": {"a": 1, "b": "2026-01-02"}});
+        let expected = serde_json::json!({"name": "x", "description": "7", "allowed-tools": ["Bash"], "metadata": {"a": 1, "b": "2026-01-02", "c": "y"}});
         assert_eq!(fields.map(serde_json::Value::Object), Ok(expected));
     }
 

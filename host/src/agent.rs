@@ -23,16 +23,17 @@ impl SoulFile {
     /// A path has a `/` or ends in `.md`; anything else is an agent's id, which needs the gateway. A folder stands for
     /// its SOUL.md.
     pub(crate) fn from_argument(argument: &str) -> Result<Self> {
-        let is_path = argument.contains('/') || argument.ends_with(".md") || argument == ".";
-        if !is_path {
-            bail!(
-                "`{argument}` names an agent of the gateway, which this build does not have yet\n  hint: give the path of its \
-                 SOUL.md, such as `./{argument}/SOUL.md`"
-            );
+        if !Self::is_path(argument) {
+            bail!("`{argument}` names an agent of the gateway\n  hint: give the path of its SOUL.md");
         }
         let path = PathBuf::from(argument);
         let path = if path.is_dir() && !argument.ends_with(".md") { path.join("SOUL.md") } else { path };
         Ok(Self { named: argument.to_owned(), path })
+    }
+
+    /// Whether an argument is a path rather than an agent's id.
+    pub(crate) fn is_path(argument: &str) -> bool {
+        argument.contains('/') || argument.ends_with(".md") || argument == "."
     }
 
     /// The folder that holds it.
@@ -49,13 +50,19 @@ impl SoulFile {
 
     /// Where its skills are looked for: beside it, in the state folder if the caller wants it, among the standard ones.
     pub(crate) fn sources(&self, state: Option<&StateFolder>) -> SkillSources {
-        let mut sources = SkillSources::new().with(Origin::Agent, self.folder().join("skills"));
-        if let Some(state) = state {
-            sources = sources.with(Origin::State, state.path().join("skills"));
-        }
-        if let Some(standard) = standard::skills() {
-            sources = sources.with(Origin::Standard, standard);
-        }
-        sources
+        sources(&self.folder(), state.map(StateFolder::path))
     }
+}
+
+/// Where the skills of the agent in this folder are looked for: beside it, in the state folder if the caller wants it, among
+/// the standard ones.
+pub(crate) fn sources(folder: &Path, state: Option<&Path>) -> SkillSources {
+    let mut sources = SkillSources::new().with(Origin::Agent, folder.join("skills"));
+    if let Some(state) = state {
+        sources = sources.with(Origin::State, state.join("skills"));
+    }
+    if let Some(standard) = standard::skills() {
+        sources = sources.with(Origin::Standard, standard);
+    }
+    sources
 }

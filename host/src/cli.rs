@@ -3,7 +3,9 @@
 mod call;
 mod check;
 mod completions;
+mod doctor;
 mod explain;
+mod gateway;
 mod inspect;
 mod mcp;
 mod why;
@@ -34,6 +36,8 @@ enum Command {
     Why(why::Why),
     Mcp(mcp::Mcp),
     Explain(explain::Explain),
+    Gateway(gateway::Gateway),
+    Doctor(doctor::Doctor),
     Completions(completions::Completions),
 }
 
@@ -59,6 +63,8 @@ pub(crate) fn run() -> Exit {
         // The shim finds a gateway that runs; it starts none yet.
         Command::Mcp(mcp) => mcp.run(|_| Ok(())),
         Command::Explain(explain) => explain.run(),
+        Command::Gateway(gateway) => gateway.run(),
+        Command::Doctor(doctor) => doctor.run(),
         Command::Completions(completions) => completions.run(),
     };
     done.unwrap_or_else(|error| {

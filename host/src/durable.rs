@@ -9,6 +9,16 @@ use anyhow::{Context, Result};
 
 /// Replaces a file, readable by this user alone, and waits until the disk has it.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    replace_and(path, bytes, File::sync_all)
+}
+
+/// The same without waiting for the disk: for what can be made anew from other files, and is, several times a second.
+/// After a power failure the old one may be there again.
+pub(crate) fn replace_lightly(path: &Path, bytes: &[u8]) -> Result<()> {
+    replace_and(path, bytes, |_| Ok(()))
+}
+
+fn replace_and(path: &Path, bytes: &[u8], settle: fn(&File) -> std::io::Result<()>) -> Result<()> {
     let folder = path.parent().context("a file has a folder")?;
     let name = path.file_name().and_then(|name| name.to_str()).context("a file has a name")?;
     // One name for each writing process: two never share a half-written file. What a killed one left is overwritten
@@ -17,9 +27,9 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let whole = || -> std::io::Result<()> {
         let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
         file.write_all(bytes)?;
-        file.sync_all()?;
+        settle(&file)?;
         fs::rename(&beside, path)?;
-        File::open(folder)?.sync_all()
+        settle(&File::open(folder)?)
     };
     whole()
         .inspect_err(|_| drop(fs::remove_file(&beside)))

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 /// The three ways.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Exit {
     /// Done.
     Done,

@@ -1,4 +1,331 @@
 //! The gateway: the agents that run, and the path of a call from whoever asks to the sandbox and back.
+//!
+//! Every action stands in a trail before it happens, and one word stops everything: each call, stream and session hangs
+//! on one cancellation token.
 
+pub(crate) mod agent;
+pub(crate) mod call;
+pub(crate) mod daemon;
+pub(crate) mod http;
+pub(crate) mod live;
+pub(crate) mod metrics;
 pub(crate) mod offer;
+pub(crate) mod overseer;
+pub(crate) mod policy;
 pub(crate) mod request;
+pub(crate) mod requests;
+pub(crate) mod socket;
+pub(crate) mod start;
+pub(crate) mod status;
+pub(crate) mod token;
+pub(crate) mod watch;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::Result;
+use serde_json::json;
+use soulbound_runtime::{Denial, DenialId, visible};
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::audit::{Audit, AuditError, Event, GatewayTrail};
+use crate::clock::Moment;
+use crate::gateway::agent::Agent;
+use crate::gateway::http::guard::OwnNames;
+use crate::gateway::http::identity::Attempts;
+use crate::gateway::metrics::Metrics;
+use crate::gateway::policy::Policies;
+use crate::gateway::token::{TokenHash, TokenOf};
+use crate::gateway::watch::Folders;
+use crate::operator::Who;
+use crate::state::StateFolder;
+use crate::trust::{Condition, Registry};
+
+/// How long a stop waits for calls to end and be recorded. Guests end at the next millisecond; a trail on a disk that
+/// hangs must not keep the gateway from leaving.
+const SETTLE: Duration = Duration::from_secs(2);
+
+/// A running gateway.
+pub(crate) struct Gateway {
+    state: StateFolder,
+    listen: SocketAddr,
+    started: Moment,
+    policies: Policies,
+    registry: Registry,
+    audit: Audit,
+    trail: GatewayTrail,
+    agents: Mutex<HashMap<String, Arc<Agent>>>,
+    /// Calls that have not ended yet.
+    calls: TaskTracker,
+    /// Cancelled: every call, stream and session ends, none begins.
+    killed: CancellationToken,
+    /// Cancelled: the listeners close and the process leaves.
+    leaving: CancellationToken,
+    /// Calls that the end found in flight.
+    in_flight: AtomicU64,
+    /// Set when the end is recorded.
+    ended: OnceCell<u64>,
+    /// Answers that are still to leave when the process does.
+    answers: TaskTracker,
+    attempts: Attempts,
+    metrics: Metrics,
+    folders: Arc<Folders>,
+}
+
+impl Gateway {
+    /// A gateway over what was opened and bound for it.
+    pub(crate) fn new(
+        state: StateFolder,
+        listen: SocketAddr,
+        policies: Policies,
+        audit: Audit,
+        trail: GatewayTrail,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            registry: Registry::open(&state),
+            started: Moment::now(),
+            folders: Arc::new(Folders::new()),
+            agents: Mutex::default(),
+            calls: TaskTracker::new(),
+            killed: CancellationToken::new(),
+            leaving: CancellationToken::new(),
+            in_flight: AtomicU64::new(0),
+            ended: OnceCell::new(),
+            answers: TaskTracker::new(),
+            attempts: Attempts::default(),
+            metrics: Metrics::default(),
+            state,
+            listen,
+            policies,
+            audit,
+            trail,
+        })
+    }
+
+    /// The agent with this id, loaded when it is first asked for.
+    pub(crate) async fn agent(self: &Arc<Self>, id: &str) -> Result<Arc<Agent>, Denial> {
+        self.may_run()?;
+        if let Some(agent) = self.lock().get(id) {
+            return Ok(Arc::clone(agent));
+        }
+        self.load(id).await
+    }
+
+    /// The agent with this id, stopped or not.
+    pub(crate) async fn load(self: &Arc<Self>, id: &str) -> Result<Arc<Agent>, Denial> {
+        let (gateway, wanted) = (Arc::clone(self), id.to_owned());
+        let loaded = tokio::task::spawn_blocking(move || Agent::load(&gateway, &wanted)).await;
+        let agent = match loaded {
+            Ok(Ok(agent)) => agent,
+            Ok(Err(denial)) => return Err(denial),
+            Err(_) => return Err(self.stopped()),
+        };
+        // Two at once may have loaded it: the first one in stays, so that there is one trail's writer.
+        let mut agents = self.lock();
+        Ok(Arc::clone(agents.entry(id.to_owned()).or_insert(agent)))
+    }
+
+    /// The agents that are loaded.
+    pub(crate) fn loaded(&self) -> Vec<Arc<Agent>> {
+        self.lock().values().cloned().collect()
+    }
+
+    /// Ends every call, lets none begin, records it. How many were in flight.
+    pub(crate) async fn kill(&self, who: &Who) -> u64 {
+        // First what takes effect, then what is written: a full disk must not keep a guest alive.
+        self.halt();
+        if let Err(error) = self.state.stop() {
+            tracing::error!(error = format!("{error:#}"), "the file `stopped` could not be made");
+        }
+        self.settled(Event::GatewayStopped, who).await
+    }
+
+    /// Leaves in an orderly way: as a stop does, and nothing keeps it from starting again.
+    pub(crate) async fn quit(&self, who: &Who) -> u64 {
+        self.halt();
+        self.settled(Event::GatewayEnded, who).await
+    }
+
+    /// Ends every call at once. Recording that is [`Gateway::kill`]'s.
+    pub(crate) fn halt(&self) {
+        self.in_flight.fetch_max(self.metrics.live_now(), Ordering::Relaxed);
+        self.killed.cancel();
+    }
+
+    /// The end is recorded once, by whoever comes first; everybody hears how many calls it ended.
+    async fn settled(&self, event: Event, who: &Who) -> u64 {
+        let ended = self.ended.get_or_init(|| async {
+            let in_flight = self.in_flight.load(Ordering::Relaxed);
+            self.settle(event, who, in_flight).await;
+            in_flight
+        });
+        *ended.await
+    }
+
+    async fn settle(&self, event: Event, who: &Who, in_flight: u64) {
+        self.calls.close();
+        if tokio::time::timeout(SETTLE, self.calls.wait()).await.is_err() {
+            tracing::error!("calls did not end in time; the process ends them");
+        }
+        let by = who.to_string();
+        for agent in self.loaded() {
+            if let Err(error) = agent.book().note(event, &by, &json!({})) {
+                tracing::error!(agent = agent.id(), %error, "the stop could not be recorded");
+            }
+        }
+        let note = json!({"calls_ended": in_flight, "state": self.state.path().display().to_string(), "pid": who.pid});
+        if let Err(error) = self.tips().and_then(|()| self.trail.note(event, &by, &note)) {
+            tracing::error!(%error, "the stop could not be recorded");
+        }
+    }
+
+    /// Writes down in the gateway's own trail how far the agents' are.
+    pub(crate) fn tips(&self) -> Result<(), AuditError> {
+        let tips: Vec<_> =
+            self.loaded().iter().map(|agent| (agent.id().to_owned(), agent.book().tip())).collect();
+        self.trail.tips(&tips)
+    }
+
+    /// Lets the listeners close and the process leave.
+    pub(crate) fn leave(&self) {
+        self.leaving.cancel();
+    }
+
+    /// Waits until the last answers have left.
+    pub(crate) async fn answered(&self) {
+        self.answers.close();
+        let _ = tokio::time::timeout(SETTLE, self.answers.wait()).await;
+    }
+
+    /// Answers that leave although the gateway does too.
+    pub(crate) fn answers(&self) -> &TaskTracker {
+        &self.answers
+    }
+
+    /// Whether calls are taken.
+    pub(crate) fn ready(&self) -> Result<(), &'static str> {
+        self.may_run().map_err(|_| "stopped")
+    }
+
+    /// The kept hash of a token; none when there is no such token, or no such agent.
+    pub(crate) fn token(&self, of: TokenOf<'_>) -> Option<TokenHash> {
+        if let TokenOf::Agent(id) = of
+            && !self.is_agent(id)
+        {
+            return None;
+        }
+        token::kept(&self.state, of).unwrap_or_else(|error| {
+            tracing::error!(error = format!("{error:#}"), "a token's record cannot be read");
+            None
+        })
+    }
+
+    /// Writes down that a wrong token came, and how many before it were only counted.
+    pub(crate) fn record_refused_token(&self, of: TokenOf<'_>, presented: bool, unrecorded: u64) {
+        let door = match of {
+            TokenOf::Operator => "operator".to_owned(),
+            TokenOf::Agent(id) => visible::quoted_target(id),
+        };
+        let note = json!({"door": door, "presented": presented, "unrecorded_before": unrecorded});
+        if let Err(error) = self.trail.note(Event::TokenRefused, "gateway", &note) {
+            tracing::error!(%error, "a refused token could not be recorded");
+        }
+    }
+
+    /// Whether everything may run, by the kill switch.
+    ///
+    /// # Errors
+    ///
+    /// `gateway.stopped`.
+    pub(crate) fn may_run(&self) -> Result<(), Denial> {
+        if self.killed.is_cancelled() || self.state.is_stopped() { Err(self.stopped()) } else { Ok(()) }
+    }
+
+    /// Whether there is an agent of this id that is not removed.
+    pub(crate) fn is_agent(&self, id: &str) -> bool {
+        crate::trust::id(id).is_ok_and(|canonical| canonical == id)
+            && matches!(self.registry.condition(id), Condition::Enabled | Condition::Disabled)
+    }
+
+    /// The denial that everything gets once all is stopped.
+    pub(crate) fn stopped(&self) -> Denial {
+        let folder = visible::quoted_target(&self.state.path().display().to_string());
+        Denial::new(DenialId::GatewayStopped, format!("everything under {folder} was stopped by an operator"))
+            .hint("when the reason is gone: soulbound gateway start")
+    }
+
+    /// The page for Prometheus.
+    pub(crate) fn metrics_page(&self) -> String {
+        let loaded = self.lock().len();
+        self.metrics.page(self.policies.current().runtime.load(), loaded)
+    }
+
+    /// The names by which its listener may be addressed.
+    pub(crate) fn own_names(&self) -> OwnNames {
+        OwnNames::of(self.listen)
+    }
+
+    /// A loaded agent.
+    pub(crate) fn loaded_agent(&self, id: &str) -> Option<Arc<Agent>> {
+        self.lock().get(id).cloned()
+    }
+
+    /// Forgets an agent: it was removed.
+    pub(crate) fn unload(&self, id: &str) {
+        self.lock().remove(id);
+    }
+
+    /// Whether this process was told to end everything, whatever the disk says.
+    pub(crate) fn is_killed(&self) -> bool {
+        self.killed.is_cancelled()
+    }
+
+    pub(crate) fn state(&self) -> &StateFolder {
+        &self.state
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    pub(crate) fn policies(&self) -> &Policies {
+        &self.policies
+    }
+
+    pub(crate) fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
+    pub(crate) fn trail(&self) -> &GatewayTrail {
+        &self.trail
+    }
+
+    pub(crate) fn folders(&self) -> &Arc<Folders> {
+        &self.folders
+    }
+
+    pub(crate) fn calls(&self) -> &TaskTracker {
+        &self.calls
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    pub(crate) fn attempts(&self) -> &Attempts {
+        &self.attempts
+    }
+
+    pub(crate) fn killed(&self) -> &CancellationToken {
+        &self.killed
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Agent>>> {
+        self.agents.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,17 +1,21 @@
 //! `soulbound`: the program. It reads its arguments, does one thing, and says how that ended.
 
 mod agent;
+mod answer;
+mod audit;
 mod cli;
 mod clock;
 mod durable;
 mod exit;
 mod gateway;
 mod mcp;
+mod operator;
 mod rates;
 mod settings;
 mod standard;
 mod state;
 mod style;
+mod trust;
 
 use std::process::ExitCode;
 

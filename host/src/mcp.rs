@@ -37,7 +37,7 @@ mod skills;
 mod tools;
 
 pub(crate) use connection::serve_connection;
-pub(crate) use http::{HttpDoor, http_service};
+pub(crate) use http::{HttpDoor, HttpService, http_service};
 pub(crate) use served::Served;
 
 #[cfg(test)]

@@ -8,20 +8,24 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use soulbound_runtime::RuleRef;
 use soulbound_runtime::grant::approval::Approval;
 use soulbound_runtime::grant::host::HostCeiling;
 use soulbound_runtime::grant::{ApprovalGrant, Limits};
 use soulbound_runtime::sandbox::files::OpenRules;
 use soulbound_runtime::sandbox::network::{NetworkConfig, ProxyUrl};
+use soulbound_runtime::skill::Digest;
 use soulbound_runtime::soul::SkillEntry;
+use soulbound_runtime::{Denial, DenialId, RuleRef};
 
+use crate::audit::{Durability, Options};
 use crate::state::{StateFolder, home};
 
 /// Where the gateway listens when nothing else is said.
 const DEFAULT_LISTENER: &str = "127.0.0.1:7685";
 /// The name under which settings stand in messages.
 const FILE: &str = "gateway.toml";
+/// The least size at which a trail is rotated, in bytes.
+const ROTATE_LEAST: u64 = 1 << 20;
 /// The largest settings file, in bytes.
 const FILE_BYTES: u64 = 1 << 20;
 
@@ -35,25 +39,27 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     /// What must wait for a person whatever SOUL.md says.
     pub(crate) require_approval: Vec<ApprovalGrant>,
+    deny_hosts: Vec<String>,
+    allow_hosts: Option<Vec<String>>,
+    /// Where the gateway listens.
+    pub(crate) listen: SocketAddr,
+    /// How the audit trails are kept.
+    pub(crate) audit: Options,
+    /// SHA-256 of the file's bytes, of none when there is no file: the `policy` of the records.
+    pub(crate) digest: Digest,
 }
 
 impl Settings {
     /// Reads the settings of a state folder; without a file, the defaults.
     pub(crate) fn read(state: &StateFolder) -> Result<Self> {
         let path = state.settings_file();
-        let file = match read_text(&path)? {
-            None => file::File::default(),
-            Some(text) => {
-                let file =
-                    file::parse(&text).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
-                unenforced::refuse(&file).with_context(|| path.display().to_string())?;
-                file
-            }
-        };
-        Self::build(file, state).with_context(|| path.display().to_string())
+        let text = read_text(&path)?.unwrap_or_default();
+        let file = file::parse(&text).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
+        unenforced::refuse(&file).with_context(|| path.display().to_string())?;
+        Self::build(file, state, Digest::of(text.as_bytes())).with_context(|| path.display().to_string())
     }
 
-    fn build(file: file::File, state: &StateFolder) -> Result<Self> {
+    fn build(file: file::File, state: &StateFolder, digest: Digest) -> Result<Self> {
         let ceiling = file.ceiling.unwrap_or_default();
         let mut network = NetworkConfig::default();
         network.ceiling = HostCeiling::parse(FILE, ceiling.allow_hosts.as_deref(), &ceiling.deny_hosts)
@@ -61,7 +67,8 @@ impl Settings {
                 anyhow::anyhow!("`{list}` entry `{entry}`: {}{}", error.message, hint(error.hint))
             })?;
         let listen = file.gateway.and_then(|gateway| gateway.listen);
-        network.own_listeners = vec![listener(listen.as_deref().unwrap_or(DEFAULT_LISTENER))?];
+        let listen = listener(listen.as_deref().unwrap_or(DEFAULT_LISTENER))?;
+        network.own_listeners = vec![listen];
         if let Some(own) = file.network {
             network.extra_ca_pem = own.ca_file.map(|path| certificate(&path)).transpose()?;
             network.proxy = own
@@ -85,7 +92,24 @@ impl Settings {
             files,
             limits: limits(file.limits.unwrap_or_default())?,
             require_approval: approvals(&ceiling.require_approval)?,
+            deny_hosts: ceiling.deny_hosts,
+            allow_hosts: ceiling.allow_hosts,
+            listen,
+            audit: audit(file.audit.unwrap_or_default())?,
+            digest,
         })
+    }
+
+    /// Whether a host that these settings forbid was allowed under the others. Judged by the lists alone, so an entry that is
+    /// only written otherwise counts too.
+    pub(crate) fn narrows_hosts(&self, before: &Self) -> bool {
+        let denies_more = self.deny_hosts.iter().any(|host| !before.deny_hosts.contains(host));
+        let allows_less = match (&self.allow_hosts, &before.allow_hosts) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some(now), Some(then)) => then.iter().any(|host| !now.contains(host)),
+        };
+        denies_more || allows_less
     }
 
     /// The first requirement of approval that concerns a skill, which this build cannot meet.
@@ -103,6 +127,16 @@ impl Settings {
             _ => true,
         })
     }
+}
+
+/// What the operator requires and this build cannot do yet: the skill does not run.
+pub(crate) fn approval_required(entry: &SkillEntry, rule: &RuleRef) -> Denial {
+    Denial::new(
+        DenialId::GrantUnenforced,
+        format!("skill `{}` would need a person's approval, and nobody can be asked yet", entry.name),
+    )
+    .rule(rule.clone())
+    .hint("take the entry out of `require_approval`, or use a build that enforces it")
 }
 
 fn read_text(path: &Path) -> Result<Option<String>> {
@@ -126,9 +160,35 @@ fn hint(hint: Option<String>) -> String {
 }
 
 fn listener(text: &str) -> Result<SocketAddr> {
-    text.parse().with_context(|| {
+    let address: SocketAddr = text.parse().with_context(|| {
         format!("`[gateway] listen` is `{text}`; expected an address such as `{DEFAULT_LISTENER}`")
-    })
+    })?;
+    // Tokens would cross the network in the clear.
+    if !address.ip().is_loopback() {
+        bail!(
+            "`[gateway] listen` is `{text}`, which others can reach, and the gateway speaks no TLS\n  hint: listen on `{DEFAULT_LISTENER}`, and let a proxy that does speak TLS forward to it"
+        );
+    }
+    Ok(address)
+}
+
+/// How the trails are kept.
+fn audit(file: file::Audit) -> Result<Options> {
+    let mut options = Options::default();
+    options.durability = match file.durability.as_deref() {
+        None | Some("process") => Durability::Process,
+        Some("power") => Durability::Power,
+        Some(other) => bail!("`[audit] durability` is `{other}`; expected `process` or `power`"),
+    };
+    if let Some(text) = file.rotate {
+        let bytes = soulbound_runtime::grant::limit::bytes(&text)
+            .with_context(|| format!("`[audit] rotate` is `{text}`; expected a size such as `64MiB`"))?;
+        if bytes < ROTATE_LEAST {
+            bail!("`[audit] rotate` is `{text}`; at least 1MiB makes sense");
+        }
+        options.rotate = bytes;
+    }
+    Ok(options)
 }
 
 fn certificate(path: &str) -> Result<Vec<u8>> {

@@ -1,5 +1,10 @@
 //! The state folder: `$SOULBOUND_HOME`, else `~/.soulbound`. Ours alone, or not used at all.
 
+pub(crate) mod format;
+pub(crate) mod lock;
+pub(crate) mod process;
+pub(crate) mod switch;
+
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -24,7 +29,14 @@ impl StateFolder {
         Ok(folder)
     }
 
+    /// The folder at a path, unchecked.
+    #[cfg(test)]
+    pub(crate) fn at(path: PathBuf) -> Self {
+        Self { path }
+    }
+
     fn check(&self) -> Result<()> {
+        self.check_place()?;
         let metadata = match fs::metadata(&self.path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             other => {
@@ -51,6 +63,27 @@ impl StateFolder {
         Ok(())
     }
 
+    /// Not where a model's tools or another program's clean-up reach: an agent's folder, an OpenClaw workspace.
+    fn check_place(&self) -> Result<()> {
+        let shown = self.path.display();
+        let real = real(&self.path);
+        for above in real.ancestors() {
+            let name = above.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if name.starts_with(".openclaw") {
+                bail!(
+                    "the state folder `{shown}` lies inside OpenClaw's own\n  hint: set SOULBOUND_HOME to a folder elsewhere"
+                );
+            }
+            if fs::symlink_metadata(above.join("SOUL.md")).is_ok() {
+                bail!(
+                    "the state folder `{shown}` lies inside an agent's folder (`{}` has a SOUL.md)\n  hint: set SOULBOUND_HOME to a folder elsewhere",
+                    above.display()
+                );
+            }
+        }
+        Ok(())
+    }
+
     /// Where it is.
     pub(crate) fn path(&self) -> &Path {
         &self.path
@@ -68,17 +101,31 @@ impl StateFolder {
         self.check()
     }
 
-    /// Whether an operator stopped everything: `stopped` there, or not to be told.
-    pub(crate) fn is_stopped(&self) -> bool {
-        match fs::symlink_metadata(self.path.join("stopped")) {
-            Ok(_) => true,
-            Err(error) => error.kind() != std::io::ErrorKind::NotFound,
-        }
+    /// Where a running gateway listens for this user's commands.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.path.join("gateway.sock")
+    }
+
+    /// What belongs to one agent.
+    pub(crate) fn agent(&self, id: &str) -> PathBuf {
+        self.path.join("agents").join(id)
     }
 
     /// The operator's settings.
     pub(crate) fn settings_file(&self) -> PathBuf {
         self.path.join("gateway.toml")
+    }
+}
+
+/// The path with every link in the part that exists followed.
+fn real(path: &Path) -> PathBuf {
+    let there = path.ancestors().find_map(|above| Some((above, fs::canonicalize(above).ok()?)));
+    match there {
+        Some((above, canonical)) => match path.strip_prefix(above) {
+            Ok(rest) if !rest.as_os_str().is_empty() => canonical.join(rest),
+            _ => canonical,
+        },
+        None => path.to_owned(),
     }
 }
 

@@ -10,6 +10,7 @@ pub mod capability;
 pub mod directory;
 pub mod environment;
 pub mod host;
+mod intersection;
 pub mod limit;
 pub mod secret;
 
@@ -75,8 +76,9 @@ pub struct Grant {
     pub limits: Limits,
     /// Capabilities that the component may import and that every call is refused, each with its line.
     pub refuse: Vec<(Capability, RuleRef)>,
-    /// The only component that may load: the SHA-256 of its bytes, and the line.
-    pub sha256: Option<([u8; 32], RuleRef)>,
+    /// The only component that may load: the SHA-256 of its bytes, and the line. A SOUL.md gives at most one; of two
+    /// that narrow each other both hold.
+    pub sha256: Vec<([u8; 32], RuleRef)>,
     /// The skill's own line, for denials that no nested line decides.
     pub line: Option<RuleRef>,
 }

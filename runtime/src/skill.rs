@@ -3,7 +3,8 @@
 //! | module | answers |
 //! |---|---|
 //! | [`bytes`] | is this a component at all, and which bytes is it (its [`Digest`])? |
-//! | [`folder`] | what is in a skill's folder, read once, so that what is checked is what runs |
+//! | [`files`] | which bytes are in a skill's folder, read once, so that what is checked is what runs |
+//! | [`folder`] | do these files make a skill? |
 //! | [`sources`] | where is the skill that SOUL.md names? |
 //! | [`inspection`] | what does the component import, and which tools does it export? |
 //! | [`imports`] | which of its imports are granted, inert, refused, missing, unknown? |
@@ -15,6 +16,7 @@ pub mod annotations;
 pub mod bytes;
 pub(crate) mod content;
 pub(crate) mod decode;
+pub mod files;
 pub mod folder;
 pub mod imports;
 pub mod inspection;
@@ -24,6 +26,7 @@ pub mod sources;
 
 pub use annotations::Annotations;
 pub use bytes::{Digest, NotAComponent};
+pub use files::FolderFile;
 pub use folder::{FolderError, SkillFolder};
 pub use imports::{JudgedImport, Standing};
 pub use inspection::{Import, Inspection, Tool};

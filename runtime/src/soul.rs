@@ -10,6 +10,7 @@
 mod bullets;
 mod channels;
 mod diagnostic;
+mod difference;
 mod encoding;
 mod grants;
 mod hidden;
@@ -17,6 +18,7 @@ mod html;
 mod identity;
 mod keys;
 mod name;
+mod narrowing;
 mod outline;
 mod reach;
 mod read;
@@ -37,8 +39,10 @@ use sha2::{Digest, Sha256};
 
 pub use channels::Channel;
 pub use diagnostic::{Diagnostic, Excerpt};
+pub use difference::{Difference, Effect};
+pub use name::agent_id;
 pub use reach::{Endpoint, Flow, Reach};
-pub use read::ReadError;
+pub use read::{ReadError, bytes_of};
 pub use rules::Rule;
 pub use skills::SkillEntry;
 pub use standing::{RuleStanding, Standing};

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use serde_json::{Map, Value, json};
-use soulbound_runtime::sandbox::value::{parse_arguments, parse_pairs};
+use serde_json::{Value, json};
 use soulbound_runtime::sandbox::{
     BindError, BoundSkill, CallError, Ending, ErrorKind, Outcome, Runtime, Unattended,
 };
@@ -15,9 +14,13 @@ use soulbound_runtime::soul::{Diagnostic, ReadError, SkillEntry};
 use soulbound_runtime::{Denial, DenialId, Soul, visible};
 
 use crate::agent::SoulFile;
+use crate::answer::{self, Answered};
 use crate::exit::Exit;
+use crate::gateway::start;
+use crate::operator::client::Client;
+use crate::operator::{Arguments, Request, Who};
 use crate::rates::KeptBudgets;
-use crate::settings::Settings;
+use crate::settings::{self, Settings};
 use crate::state::StateFolder;
 use crate::style::Style;
 
@@ -59,11 +62,42 @@ enum Failure {
 
 impl Call {
     pub(super) fn run(self) -> Result<Exit> {
+        if !SoulFile::is_path(&self.agent) {
+            return self.through_the_gateway();
+        }
         let soul_file = SoulFile::from_argument(&self.agent)?;
         match self.outcome(&soul_file)? {
             Ok(outcome) => self.report(&outcome),
             Err(failure) => self.report_failure(&failure),
         }
+    }
+
+    /// An agent's id: the running gateway makes the call, recorded like any other; one is started if none runs.
+    fn through_the_gateway(&self) -> Result<Exit> {
+        let state = StateFolder::find()?;
+        if state.is_stopped() {
+            return self.report_failure(&Failure::Denied(stopped(&state)));
+        }
+        start::ensure_running(&state)?;
+        let request = Request::Call {
+            agent: self.agent.clone(),
+            skill: self.skill.clone(),
+            tool: self.tool.clone(),
+            arguments: self.words()?,
+            who: Who::this_process(),
+        };
+        let client = Client::connect(&state)?.context("the gateway left just now; try again")?;
+        let answer: Answered = serde_json::from_value(client.ask(&request, None)?.into_result()?)
+            .context("the gateway's answer is not understood: is it of another version?")?;
+        if self.json {
+            super::print_json(&answer.document)?;
+            return Ok(answer.exit);
+        }
+        if let Some(result) = answer.document.get("result") {
+            super::print_json(result)?;
+        }
+        say(&answer.said);
+        Ok(answer.exit)
     }
 
     fn outcome(&self, soul_file: &SoulFile) -> Result<Result<Outcome, Failure>> {
@@ -81,7 +115,7 @@ impl Call {
             return Ok(Err(Failure::Denied(not_listed(&soul, &self.skill))));
         };
         if let Some(required) = settings.approval_required(entry) {
-            return Ok(Err(Failure::Denied(approval_required(entry, &required.rule))));
+            return Ok(Err(Failure::Denied(settings::approval_required(entry, &required.rule))));
         }
         let folder = match soul_file.sources(None).find(&self.skill) {
             Ok(found) => found.folder,
@@ -107,7 +141,7 @@ impl Call {
             Ok(bound) => bound,
             Err(error) => return Ok(Err(of_bind(error))),
         };
-        let arguments = match self.read_arguments(&bound)? {
+        let arguments = match self.words()?.read(bound.tool(&self.tool)) {
             Ok(arguments) => arguments,
             Err(error) => return Ok(Err(Failure::Error(error))),
         };
@@ -123,32 +157,25 @@ impl Call {
         Ok(Ok(outcome))
     }
 
-    fn read_arguments(&self, bound: &BoundSkill) -> Result<Result<Map<String, Value>, CallError>> {
+    /// The arguments as they were written, standard input read.
+    fn words(&self) -> Result<Arguments> {
         let words: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
-        let parsed = match words.as_slice() {
-            [] => Ok(Map::new()),
+        Ok(match words.as_slice() {
             ["-"] => {
                 let mut text = String::new();
                 let stdin = std::io::stdin().lock();
                 stdin.take(64 << 20).read_to_string(&mut text).context("standard input cannot be read")?;
-                parse_arguments(&text)
+                Arguments::Json(text)
             }
-            [one] if one.trim_start().starts_with(['{', '[']) => parse_arguments(one),
-            words => parse_pairs(words.iter().copied(), bound.tool(&self.tool)),
-        };
-        Ok(parsed.map_err(|error| CallError::new(ErrorKind::Arguments, error.to_string())))
+            [one] if one.trim_start().starts_with(['{', '[']) => Arguments::Json((*one).to_owned()),
+            words => Arguments::Pairs(words.iter().map(|word| (*word).to_owned()).collect()),
+        })
     }
 
     fn report(&self, outcome: &Outcome) -> Result<Exit> {
-        let exit = match &outcome.ending {
-            Ending::Returned(_) => Exit::Done,
-            Ending::Failed { error: Some(error), denial: None } if error.kind == ErrorKind::Arguments => {
-                Exit::CouldNotRun
-            }
-            Ending::Failed { .. } => Exit::Refused,
-        };
+        let exit = answer::exit(outcome);
         if self.json {
-            super::print_json(&document(outcome))?;
+            super::print_json(&answer::document(outcome))?;
             return Ok(exit);
         }
         if self.log {
@@ -219,53 +246,22 @@ fn failure_document(failure: &Failure) -> Value {
 
 /// The denial, and the error beside it, as a person reads them.
 fn say_failure(denial: Option<&Denial>, error: Option<&CallError>) {
-    let style = Style::stderr();
-    if let Some(denial) = denial {
-        let text = denial.to_string();
-        let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
-        super::note(&style.red(first));
-        if !rest.is_empty() {
-            super::note(rest);
-        }
-    }
-    if let Some(error) = error {
-        let kind = match error.kind {
-            ErrorKind::Tool => "the tool's error:",
-            ErrorKind::Trap => "trap:",
-            _ => "error:",
-        };
-        let indent = if denial.is_some() { "  " } else { "" };
-        super::note(&format!("{indent}{} {}", style.bold(kind), visible::line(&error.message)));
-    }
+    say(&answer::failure(denial, error));
 }
 
-fn document(outcome: &Outcome) -> Value {
-    let log: Vec<Value> =
-        outcome.log.iter().map(|line| json!({"source": line.source, "text": line.text})).collect();
-    let mut document = json!({
-        "denials": outcome.denials,
-        "accesses": outcome.accesses,
-        "accesses_dropped": outcome.accesses_dropped,
-        "log": log,
-        "log_dropped_bytes": outcome.log_dropped,
-        "duration_us": u64::try_from(outcome.duration.as_micros()).unwrap_or(u64::MAX),
-        "memory_peak_bytes": outcome.memory_peak,
-    });
-    let head = match &outcome.ending {
-        Ending::Returned(value) => json!({"ok": true, "result": value}),
-        Ending::Failed { denial, error } => json!({
-            "ok": false,
-            "denial": denial,
-            "error": error.as_ref().map(|error| json!({
-                "kind": error.kind, "id": error.id, "message": error.message, "value": error.value, "hint": null,
-            })),
-        }),
-    };
-    if let (Value::Object(mut head), Value::Object(rest)) = (head, document.take()) {
-        head.extend(rest);
-        return Value::Object(head);
+/// Lines on standard error, the first of a denial in red.
+fn say(lines: &[String]) {
+    let style = Style::stderr();
+    for line in lines {
+        match line.split_once('\n') {
+            Some((head, rest)) => {
+                super::note(&style.red(head));
+                super::note(rest);
+            }
+            None if line.starts_with("denied[") => super::note(&style.red(line)),
+            None => super::note(line),
+        }
     }
-    document
 }
 
 fn of_bind(error: BindError) -> Failure {
@@ -298,13 +294,4 @@ fn not_listed(soul: &Soul, skill: &str) -> Denial {
         format!("agent `{}` has no skill {} under `## Skills`", soul.id(), visible::quoted_target(skill)),
     )
     .hint(format!("{} lists {listed}", soul.file()))
-}
-
-pub(super) fn approval_required(entry: &SkillEntry, rule: &soulbound_runtime::RuleRef) -> Denial {
-    Denial::new(
-        DenialId::GrantUnenforced,
-        format!("skill `{}` would need a person's approval, and nobody can be asked yet", entry.name),
-    )
-    .rule(rule.clone())
-    .hint("take the entry out of `require_approval`, or use a build that enforces it")
 }

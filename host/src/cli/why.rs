@@ -174,7 +174,7 @@ fn refused_altogether(state: &StateFolder, settings: &Settings, entry: &SkillEnt
         return Some(super::call::stopped(state));
     }
     if let Some(required) = settings.approval_required(entry) {
-        return Some(super::call::approval_required(entry, &required.rule));
+        return Some(crate::settings::approval_required(entry, &required.rule));
     }
     enforceable(&entry.name, &entry.grant).err()
 }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use soulbound_runtime::sandbox::BoundSkill;
-use soulbound_runtime::skill::{Digest, Tool};
+use soulbound_runtime::skill::Tool;
+
+pub(crate) use crate::trust::SkillFile;
 
 /// Everything that one agent offers. A new value whenever anything of it changes.
 #[derive(Default)]
@@ -34,17 +36,8 @@ pub(crate) struct OfferedSkill {
     pub(crate) purpose: String,
     /// The trusted files of its folder (SKILL.md, the component, all others), sorted by path.
     pub(crate) files: Vec<SkillFile>,
+    /// Whether its grant has a host.
+    pub(crate) reaches_hosts: bool,
     /// The component under its grant.
     pub(crate) bound: BoundSkill,
-}
-
-/// A trusted file of a skill's folder. Its bytes are in the store.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SkillFile {
-    /// The path within the folder, with `/`.
-    pub(crate) path: String,
-    /// SHA-256 of the bytes.
-    pub(crate) digest: Digest,
-    /// How many there are.
-    pub(crate) bytes: u64,
 }

@@ -27,10 +27,10 @@ pub(crate) struct HttpDoor {
 }
 
 /// The service of one agent.
-pub(crate) fn http_service<S: Served>(
-    agent: Arc<S>,
-    door: HttpDoor,
-) -> StreamableHttpService<Handler<S>, BoundedSessions> {
+pub(crate) type HttpService<S> = StreamableHttpService<Handler<S>, BoundedSessions>;
+
+/// Makes the service of one agent.
+pub(crate) fn http_service<S: Served>(agent: Arc<S>, door: HttpDoor) -> HttpService<S> {
     let mut config = StreamableHttpServerConfig::default()
         // A plain answer where nothing precedes it: half the bytes, and no event stream to set up.
         .with_json_response(true)

@@ -11,8 +11,8 @@ pub(super) struct File {
     pub(super) limits: Option<Limits>,
     pub(super) network: Option<Network>,
     pub(super) files: Option<Files>,
+    pub(super) audit: Option<Audit>,
     // Known, and not enforced by this build: `unenforced` refuses them.
-    pub(super) audit: Option<toml::Value>,
     pub(super) approvals: Option<toml::Value>,
     pub(super) alerts: Option<toml::Value>,
 }
@@ -66,6 +66,16 @@ pub(super) struct Network {
 pub(super) struct Files {
     /// `refuse` (the default) or `allow` files with more than one hard link.
     pub(super) hard_links: Option<String>,
+}
+
+/// `[audit]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Audit {
+    /// `process` (the default) or `power`.
+    pub(super) durability: Option<String>,
+    /// The size at which a trail goes on in a new file.
+    pub(super) rotate: Option<String>,
 }
 
 /// Reads the text. The error names line, column and, for an unknown key, those that there are.

@@ -7,7 +7,6 @@ use super::file::File;
 /// Refuses a file that has one.
 pub(super) fn refuse(file: &File) -> Result<()> {
     let sections = [
-        ("[audit]", file.audit.is_some(), "there is no audit trail yet"),
         ("[approvals]", file.approvals.is_some(), "nobody can be asked yet"),
         ("[[alerts]]", file.alerts.is_some(), "no alert is sent yet"),
     ];

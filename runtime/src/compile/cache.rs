@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 
 use crate::compile::{Compiled, load};
-use crate::skill::folder::read_regular;
+use crate::skill::files::read_file;
 use crate::skill::{Digest, Inspection, SkillFolder};
 
 /// One block of the hash, so that the key is used as it is.
@@ -65,7 +65,7 @@ impl Cache {
     /// The compiled form of a skill's component, if it is there and ours.
     pub(crate) fn load(&self, engine: &Engine, skill: &SkillFolder) -> Option<Compiled> {
         let name = name(engine, skill);
-        let entry = read_regular(&self.folder.join(&name), crate::compile::protocol::CODE_BYTES).ok()?;
+        let entry = read_file(&self.folder.join(&name), crate::compile::protocol::CODE_BYTES).ok()?;
         let (mac, body) = entry.split_at_checked(MAC_BYTES)?;
         self.mac(&name, body).verify_slice(mac).ok()?;
         let (length, rest) = body.split_at_checked(8)?;

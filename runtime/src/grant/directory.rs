@@ -10,6 +10,7 @@
 //! This is the text. Opening the directory, and everything that only the file system can tell, is the
 //! sandbox's.
 
+mod meet;
 mod path;
 
 use std::fmt;

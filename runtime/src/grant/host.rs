@@ -9,6 +9,7 @@ pub mod ceiling;
 mod entry;
 mod literal;
 mod matching;
+mod meet;
 mod method;
 mod name;
 mod pattern;
@@ -27,6 +28,7 @@ use crate::grant::EntryError;
 
 pub use ceiling::{CeilingRefusal, HostCeiling};
 pub use matching::{HostRefusal, permits};
+pub use meet::{covers, meet};
 pub use pattern::HostPattern;
 pub use target::{MalformedTarget, Scheme, Target, TargetHost};
 

@@ -230,6 +230,12 @@ fn rate(value: &str, example: &str, units: &[(&str, u64)]) -> Result<Rate, Wrong
     Ok(Rate { amount: amount(number, example, units)?, per: Duration::from_secs(*seconds) })
 }
 
+/// A size as limits spell it: `64MiB`, in bytes; `None` for anything else.
+#[must_use]
+pub fn bytes(text: &str) -> Option<u64> {
+    amount(text, "64MiB", &SIZES).ok()
+}
+
 /// A whole number with one of the units.
 fn amount(value: &str, example: &str, units: &[(&str, u64)]) -> Result<u64, Wrong> {
     let wrong = |message: &str| (message.to_owned(), format!("such as `{example}`"));

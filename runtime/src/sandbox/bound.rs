@@ -244,14 +244,14 @@ impl BoundSkill {
 
 /// `sha256` names the only component that loads.
 fn pinned(name: &str, grant: &Grant, skill: &SkillFolder) -> Result<(), Denial> {
-    match &grant.sha256 {
-        Some((pinned, rule)) if *pinned != skill.digest.0 => Err(Denial::new(
+    match grant.sha256.iter().find(|(pinned, _)| *pinned != skill.digest.0) {
+        Some((_, rule)) => Err(Denial::new(
             DenialId::SkillNotTrusted,
             format!("skill `{name}` is another component than the one that SOUL.md pins: {}", skill.digest),
         )
         .rule(rule.clone())
         .hint("put the pinned component back, or review this one and change the `sha256` line")),
-        _ => Ok(()),
+        None => Ok(()),
     }
 }
 

@@ -9,7 +9,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | [`bind`], [`places`], [`moved`] | directories opened once, where none may be, whether they are still there |
+//! | [`bind`], [`places`], [`opened`], [`moved`] | directories opened once, where none may be, which they were, whether they are still there |
 //! | [`call`], [`descriptor`], [`node`] | one call's view, the WASI traits (dispatch only), what a descriptor is |
 //! | [`root`], [`resolve`], [`names`], [`kernel`] | from a path to a judged handle |
 //! | [`open`], [`make`], [`remove`], [`rename`], [`times`], [`link`], [`stat`], [`list`] | one verb each |
@@ -30,6 +30,7 @@ mod moved;
 mod names;
 mod node;
 mod open;
+mod opened;
 mod places;
 mod quota;
 mod remove;
@@ -46,5 +47,6 @@ mod tests;
 
 pub use bind::{BoundFiles, DirectoryError, OpenRules};
 pub use judge::Judgement;
+pub use opened::OpenedDirectory;
 
 pub(crate) use call::{CallFiles, FilesView, add_to_linker};

@@ -88,6 +88,12 @@ impl Outcome {
         Self::before_start(Ending::Failed { denial: Some(denial), error: None })
     }
 
+    /// A call that could not begin.
+    #[must_use]
+    pub fn failed(error: CallError) -> Self {
+        Self::before_start(Ending::Failed { denial: None, error: Some(error) })
+    }
+
     /// A call that ended before it began.
     pub(crate) fn before_start(ending: Ending) -> Self {
         let denials = match &ending {

@@ -1,16 +1,12 @@
 //! A skill's folder, read once into memory: what is checked, hashed and shown is what runs.
 //!
-//! Files are opened without following links and without waiting, and only regular ones are read: the folder may have
-//! come from an archive that somebody else packed.
+//! Here its files become a skill, wherever they come from: from disk ([`files`]), or from a store of trusted bytes.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
-
 use crate::skill::bytes::{self, COMPONENT_BYTES, Digest, NotAComponent};
-use crate::skill::manifest::{MANIFEST_BYTES, Manifest, ManifestError};
+use crate::skill::files::{self, FolderFile};
+use crate::skill::manifest::{Manifest, ManifestError};
 
 /// The texts of one `wit/` folder together, in bytes.
 const WIT_BYTES: u64 = 1 << 20;
@@ -33,6 +29,8 @@ pub struct SkillFolder {
     pub digest: Digest,
     /// The texts below `wit/`: path within it, content. Sorted by path.
     pub wit: Vec<(String, String)>,
+    /// All files but the component.
+    beside: Vec<FolderFile>,
 }
 
 /// Why a skill's folder cannot be used.
@@ -85,9 +83,23 @@ pub enum FolderError {
         /// Why.
         error: ManifestError,
     },
+    /// More files, folders or levels than a skill may have, or one path twice.
+    #[error("`{folder}` holds more than {limit} files or folders, or too deep ones; a skill is small")]
+    TooMany {
+        /// Where.
+        folder: PathBuf,
+        /// How many files, and how many folders, there may be.
+        limit: usize,
+    },
+    /// A name that is not UTF-8, or that nobody can see.
+    #[error("`{path}` has a name that cannot be shown; rename it")]
+    Name {
+        /// Which.
+        path: PathBuf,
+    },
     /// Folder, `name` in `SKILL.md` and slug differ.
     #[error("the folder is `{folder}`, its `SKILL.md` says `name: {name}`; the two are one")]
-    Name {
+    OtherName {
         /// The folder's name.
         folder: String,
         /// The manifest's.
@@ -104,23 +116,52 @@ pub enum FolderError {
 }
 
 impl SkillFolder {
-    /// Reads a skill's folder: `SKILL.md`, the one `*.wasm`, and `wit/`.
+    /// Reads a skill's folder: `SKILL.md`, the one `*.wasm`, `wit/`, and every other file.
     ///
     /// # Errors
     ///
     /// What is missing, doubled or unreadable.
     pub fn read(path: &Path) -> Result<Self, FolderError> {
-        let manifest = read_manifest(&path.join("SKILL.md"))?;
+        Self::from_files(path, files::read(path)?)
+    }
+
+    /// Makes a skill of a folder's files as they were read before, under the same checks. `path` is where they were, or
+    /// what messages are to call it; its last component is the skill's name.
+    ///
+    /// # Errors
+    ///
+    /// What is missing, doubled or no part of a skill.
+    pub fn from_files(path: &Path, mut all: Vec<FolderFile>) -> Result<Self, FolderError> {
+        all.sort_by(|one, other| one.path.cmp(&other.path));
+        if let Some(odd) = all.iter().find(|file| !files::is_path(&file.path)) {
+            return Err(FolderError::Name { path: path.join(&odd.path) });
+        }
+        if all.len() > files::FILES || all.windows(2).any(|pair| matches!(pair, [a, b] if a.path == b.path)) {
+            return Err(FolderError::TooMany { folder: path.to_owned(), limit: files::FILES });
+        }
+        let manifest = read_manifest(path, &all)?;
         let folder = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if folder != manifest.name {
-            return Err(FolderError::Name { folder: folder.to_owned(), name: manifest.name });
+            return Err(FolderError::OtherName { folder: folder.to_owned(), name: manifest.name });
         }
-        let component_path = the_component(path)?;
-        let mut skill = Self::read_bare(&component_path)?;
-        skill.path = path.to_owned();
-        skill.wit = read_wit(&path.join("wit"))?;
-        skill.manifest = Some(manifest);
-        Ok(skill)
+        let top: Vec<String> =
+            all.iter().filter(|file| !file.path.contains('/')).map(|file| file.path.clone()).collect();
+        let component_name = files::one_component(path, &top)?;
+        let (component, beside): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|file| file.path == component_name);
+        let component = component.into_iter().next().map(|file| file.bytes).unwrap_or_default();
+        let component_path = path.join(component_name);
+        bytes::recognise(&component)
+            .map_err(|error| FolderError::NotAComponent { path: component_path.clone(), error })?;
+        Ok(Self {
+            path: path.to_owned(),
+            manifest: Some(manifest),
+            component_path,
+            digest: Digest::of(&component),
+            component,
+            wit: wit(path, &beside)?,
+            beside,
+        })
     }
 
     /// Reads a bare component, with nothing beside it.
@@ -129,7 +170,7 @@ impl SkillFolder {
     ///
     /// It cannot be read, or is no component.
     pub fn read_bare(path: &Path) -> Result<Self, FolderError> {
-        let component = read_regular(path, COMPONENT_BYTES)?;
+        let component = files::read_file(path, COMPONENT_BYTES)?;
         bytes::recognise(&component)
             .map_err(|error| FolderError::NotAComponent { path: path.to_owned(), error })?;
         Ok(Self {
@@ -139,101 +180,53 @@ impl SkillFolder {
             digest: Digest::of(&component),
             component,
             wit: Vec::new(),
+            beside: Vec::new(),
         })
+    }
+
+    /// Every file of the skill: its path within the folder with `/`, and its bytes. Sorted by path.
+    #[must_use]
+    pub fn files(&self) -> Vec<(&str, &[u8])> {
+        let name = self.component_path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let mut files: Vec<(&str, &[u8])> =
+            self.beside.iter().map(|file| (file.path.as_str(), file.bytes.as_slice())).collect();
+        files.push((name, &self.component));
+        files.sort_by_key(|(path, _)| *path);
+        files
     }
 }
 
-fn read_manifest(path: &Path) -> Result<Manifest, FolderError> {
-    let bytes = read_regular(path, MANIFEST_BYTES)?;
-    let error = |error| FolderError::Manifest { path: path.to_owned(), error };
-    let text = std::str::from_utf8(&bytes)
+fn read_manifest(folder: &Path, files: &[FolderFile]) -> Result<Manifest, FolderError> {
+    let path = folder.join("SKILL.md");
+    let Some(file) = files.iter().find(|file| file.path == "SKILL.md") else {
+        let error = std::io::Error::from(std::io::ErrorKind::NotFound);
+        return Err(FolderError::Io { path, error });
+    };
+    let error = |error| FolderError::Manifest { path: path.clone(), error };
+    let text = std::str::from_utf8(&file.bytes)
         .map_err(|bad| error(ManifestError::Yaml(format!("it is not UTF-8: {bad}"))))?;
     Manifest::parse(text).map_err(error)
 }
 
-fn the_component(folder: &Path) -> Result<PathBuf, FolderError> {
-    let mut found: Vec<PathBuf> = entries(folder)?
-        .into_iter()
-        .filter(|path| path.extension().is_some_and(|ext| ext == "wasm"))
-        .collect();
-    match (found.pop(), found.is_empty()) {
-        (None, _) => Err(FolderError::NoComponent(folder.to_owned())),
-        (Some(one), true) => Ok(one),
-        (Some(one), false) => {
-            found.push(one);
-            let names: Vec<String> = found
-                .iter()
-                .map(|path| format!("`{}`", path.file_name().unwrap_or_default().to_string_lossy()))
-                .collect();
-            Err(FolderError::SeveralComponents { folder: folder.to_owned(), found: names.join(", ") })
-        }
-    }
-}
-
-/// The entries of a folder, sorted. Hidden ones are no part of a skill.
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, FolderError> {
-    let io = |error| FolderError::Io { path: folder.to_owned(), error };
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(io)?.take(10_000) {
-        let entry = entry.map_err(io)?;
-        if !entry.file_name().to_string_lossy().starts_with('.') {
-            paths.push(entry.path());
-        }
-    }
-    paths.sort();
-    Ok(paths)
-}
-
-/// The `*.wit` of `wit/` and of `wit/deps/NAME/` (or `wit/deps/NAME.wit`); none when there is no such folder.
-fn read_wit(folder: &Path) -> Result<Vec<(String, String)>, FolderError> {
-    if !folder.is_dir() {
-        return Ok(Vec::new());
-    }
-    let mut folders = vec![folder.to_owned()];
-    let deps = folder.join("deps");
-    if deps.is_dir() {
-        folders.extend(entries(&deps)?.into_iter().filter(|path| path.is_dir()));
-        folders.push(deps);
-    }
+/// The `*.wit` of `wit/` and of `wit/deps/NAME/` (or `wit/deps/NAME.wit`).
+fn wit(folder: &Path, files: &[FolderFile]) -> Result<Vec<(String, String)>, FolderError> {
     let (mut texts, mut total) = (Vec::new(), 0_u64);
-    for folder_path in folders {
-        for path in
-            entries(&folder_path)?.into_iter().filter(|path| path.extension().is_some_and(|ext| ext == "wit"))
-        {
-            let bytes = read_regular(&path, WIT_BYTES)?;
-            total += bytes.len() as u64;
-            let wit = |message: String| FolderError::Wit { path: path.clone(), message };
-            if total > WIT_BYTES || texts.len() >= WIT_FILES {
-                return Err(wit(format!("`wit/` holds more than {WIT_FILES} files or {WIT_BYTES} bytes")));
-            }
-            let text = String::from_utf8(bytes).map_err(|bad| wit(format!("it is not UTF-8: {bad}")))?;
-            let name = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().into_owned();
-            texts.push((name, text));
+    for file in files {
+        let Some(name) = file.path.strip_prefix("wit/").filter(|name| name.ends_with(".wit")) else {
+            continue;
+        };
+        let place: Vec<&str> = name.split('/').collect();
+        if !matches!(place.as_slice(), [_] | ["deps", _] | ["deps", _, _]) {
+            continue;
         }
+        total += file.bytes.len() as u64;
+        let wit = |message: String| FolderError::Wit { path: folder.join(&file.path), message };
+        if total > WIT_BYTES || texts.len() >= WIT_FILES {
+            return Err(wit(format!("`wit/` holds more than {WIT_FILES} files or {WIT_BYTES} bytes")));
+        }
+        let text = std::str::from_utf8(&file.bytes).map_err(|bad| wit(format!("it is not UTF-8: {bad}")))?;
+        texts.push((name.to_owned(), text.to_owned()));
     }
     texts.sort();
     Ok(texts)
-}
-
-/// Reads a regular file of at most `limit` bytes. A FIFO does not block, a link is not followed.
-pub(crate) fn read_regular(path: &Path, limit: u64) -> Result<Vec<u8>, FolderError> {
-    let io = |error: std::io::Error| FolderError::Io { path: path.to_owned(), error };
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    let file = match rustix::fs::open(path, flags, Mode::empty()) {
-        Ok(file) => File::from(file),
-        Err(rustix::io::Errno::LOOP | rustix::io::Errno::NXIO) => {
-            return Err(FolderError::NotAFile(path.to_owned()));
-        }
-        Err(error) => return Err(io(error.into())),
-    };
-    let metadata = file.metadata().map_err(io)?;
-    if !metadata.is_file() {
-        return Err(FolderError::NotAFile(path.to_owned()));
-    }
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len().min(limit)).unwrap_or_default() + 1);
-    file.take(limit + 1).read_to_end(&mut bytes).map_err(io)?;
-    if bytes.len() as u64 > limit {
-        return Err(FolderError::TooLarge { path: path.to_owned(), limit });
-    }
-    Ok(bytes)
 }

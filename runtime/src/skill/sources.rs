@@ -5,12 +5,12 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::skill::folder::{FolderError, SkillFolder};
 
 /// Which place a skill came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
     /// `skills/NAME/` beside the agent's SOUL.md.
@@ -96,17 +96,26 @@ impl SkillSources {
         self
     }
 
+    /// Where the skill of this name is, unread: the first place that has anything of the name.
+    #[must_use]
+    pub fn locate(&self, name: &str) -> Option<(Origin, PathBuf)> {
+        let found = self.places.iter().map(|(origin, place)| (*origin, place.join(name)));
+        found.into_iter().find(|(_, path)| exists(path))
+    }
+
+    /// The paths at which the skill of this name would be found, in order.
+    pub fn paths(&self, name: &str) -> impl Iterator<Item = PathBuf> {
+        self.places.iter().map(move |(_, place)| place.join(name))
+    }
+
     /// Finds and reads the skill of this name, which is a slug and so no path.
     ///
     /// # Errors
     ///
     /// It is nowhere, or the first place that has it has it broken.
     pub fn find(&self, name: &str) -> Result<Found, SourceError> {
-        for (origin, place) in &self.places {
-            let path: PathBuf = place.join(name);
-            if exists(&path) {
-                return Ok(Found { origin: *origin, folder: SkillFolder::read(&path)? });
-            }
+        if let Some((origin, path)) = self.locate(name) {
+            return Ok(Found { origin, folder: SkillFolder::read(&path)? });
         }
         let places = self.places.iter().map(|(_, place)| place.clone()).collect();
         Err(SourceError::Missing { name: name.to_owned(), places })

@@ -137,7 +137,7 @@ impl Reader<'_, '_> {
                 self.grant.refuse.push((capability, rule));
                 self.refused.push((capability, entry.at()));
             }
-            Key::Sha256 => self.grant.sha256 = Some((digest(text)?, rule)),
+            Key::Sha256 => self.grant.sha256.push((digest(text)?, rule)),
         }
         Ok(())
     }

@@ -51,8 +51,12 @@ pub(super) fn slug_near(text: &str) -> Option<String> {
     (folded != text && entry_error(&folded).is_none()).then_some(folded)
 }
 
-/// The agent's id: lower case, spaces to `-`, then the slug rule.
-pub(super) fn agent_id(name: &str) -> Result<String, String> {
+/// The agent's id: lower case, spaces to `-`, then the slug rule. An id makes itself.
+///
+/// # Errors
+///
+/// What keeps the name from being one.
+pub fn agent_id(name: &str) -> Result<String, String> {
     // Only ASCII is folded: `K` (U+212A, the Kelvin sign) must not become the `k` of another agent.
     let id = name.to_ascii_lowercase().replace(' ', "-");
     match slug_error(&id) {

@@ -54,22 +54,33 @@ impl std::error::Error for ReadError {
 
 /// Reads and parses the file.
 pub(super) fn read(path: &Path) -> Result<Soul, ReadError> {
-    let unreadable = |reason| ReadError::Unreadable { path: path.to_owned(), reason };
     let name = path.display().to_string();
-    let bytes = match bytes(path).map_err(unreadable)? {
-        Ok(bytes) => bytes,
-        Err(size) => {
-            let errors = vec![encoding::too_large(&name, size)];
-            return Err(ReadError::Content(SoulErrors { errors, warnings: Vec::new() }));
-        }
-    };
+    let bytes = checked(path, OFlags::empty(), &name)?;
     Soul::parse(&name, &bytes).map_err(ReadError::Content)
 }
 
+/// Reads a SOUL.md's bytes and nothing more, for a program that keeps them: a regular file of at most 256 KiB, and not
+/// through a link.
+///
+/// # Errors
+///
+/// The file cannot be read, or is too large.
+pub fn bytes_of(path: &Path) -> Result<Vec<u8>, ReadError> {
+    checked(path, OFlags::NOFOLLOW, &path.display().to_string())
+}
+
+fn checked(path: &Path, more: OFlags, name: &str) -> Result<Vec<u8>, ReadError> {
+    let unreadable = |reason| ReadError::Unreadable { path: path.to_owned(), reason };
+    bytes(path, more).map_err(unreadable)?.map_err(|size| {
+        let errors = vec![encoding::too_large(name, size)];
+        ReadError::Content(SoulErrors { errors, warnings: Vec::new() })
+    })
+}
+
 /// The file's bytes, or its size if that is too large.
-fn bytes(path: &Path) -> io::Result<Result<Vec<u8>, u64>> {
+fn bytes(path: &Path, more: OFlags) -> io::Result<Result<Vec<u8>, u64>> {
     // Without O_NONBLOCK the open itself would wait for a FIFO's other end.
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC | more;
     let file = rustix::fs::open(path, flags, Mode::empty())?;
     let stat = rustix::fs::fstat(&file)?;
     let kind = match FileType::from_raw_mode(stat.st_mode) {

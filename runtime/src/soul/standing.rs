@@ -54,6 +54,12 @@ const KNOWN: [(&str, Known); 4] = [
     ("all outputs must be reviewed before publishing", Known::Reviewed),
 ];
 
+/// Whether a rule is one that the program acts on, whatever stands beside it.
+pub(super) fn is_enforceable(rule: &Rule) -> bool {
+    let text = normal(&rule.text);
+    text.starts_with("never output:") || KNOWN.iter().any(|(known, _)| *known == text)
+}
+
 /// The rule's standing beside what the file grants.
 pub(super) fn of(
     rule: &Rule,

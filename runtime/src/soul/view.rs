@@ -160,7 +160,8 @@ impl SkillView {
             approve: texts(&grant.approve),
             limits: grant.limits.entries(),
             refuse: grant.refuse.iter().map(|(capability, _)| capability.to_string()).collect(),
-            sha256: grant.sha256.as_ref().map(|(digest, _)| hex(digest)),
+            sha256: (!grant.sha256.is_empty())
+                .then(|| grant.sha256.iter().map(|(digest, _)| hex(digest)).collect::<Vec<_>>().join(", ")),
         }
     }
 }

@@ -85,6 +85,11 @@ pub(super) fn normal(path: &str) -> &str {
     path.strip_prefix("./").unwrap_or(path)
 }
 
+/// Whether a path has a component that starts with a dot: a grant without `(hidden)` does not reach it.
+pub(super) fn names_hidden(path: &std::path::Path) -> bool {
+    path.components().any(|part| part.as_os_str().as_encoded_bytes().starts_with(b"."))
+}
+
 pub(super) fn last_component(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }

@@ -67,7 +67,7 @@ fn private_range(after: Piece<'_>) -> Result<(Piece<'_>, IpNet), EntryError> {
     }
 }
 
-fn canonical(
+pub(super) fn canonical(
     methods: &[&'static str],
     scheme: Scheme,
     pattern: &HostPattern,

@@ -1,0 +1,44 @@
+//! The page itself: headings, lines and figures in the order that the ecosystem's scripts know.
+
+use std::fmt::Write;
+
+use super::pulse::Pulse;
+use super::words;
+use crate::clock::Moment;
+
+/// Whose page it is, as SOUL.md says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Header {
+    /// `Name`
+    pub(crate) name: String,
+    /// `Role`
+    pub(crate) role: Option<String>,
+}
+
+/// Characters of a name or a role.
+const NAME: usize = 120;
+
+/// The whole page.
+pub(super) fn render(header: &Header, pulse: &Pulse, now: Moment) -> String {
+    let short = |text: &str| words::name(&text.chars().take(NAME).collect::<String>());
+    let role = header.role.as_deref().map(|role| format!(" ({})", short(role))).unwrap_or_default();
+    let mut page = format!("# Heartbeat - {}{role}\n", short(&header.name));
+    let last = pulse.last_active.map_or("Never".to_owned(), |time| time.to_string());
+    // Writing to a String does not fail.
+    let _ = write!(page, "## Last Active\n{last}\n## Recent Actions\n");
+    for act in &pulse.acts {
+        let _ = writeln!(page, "{act}");
+    }
+    let anomalies = match pulse.anomaly {
+        None => "None".to_owned(),
+        Some(newest) => format!("{}, the newest: {newest}", pulse.anomalies),
+    };
+    let _ = write!(
+        page,
+        "## Status\n- Active tasks: {}\n- Completed today: {}\n- Errors: {}\n- Anomalies: {anomalies}\n",
+        pulse.active.len(),
+        pulse.completed_on(now.day()),
+        pulse.errors_on(now.day()),
+    );
+    page
+}

@@ -1,0 +1,120 @@
+//! What HEARTBEAT.md remembers of an agent's records: bounded, however long the trail is.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::Sight;
+use super::words;
+use crate::audit::event::{Decision, Event, Weight};
+use crate::clock::Moment;
+
+/// Acts that are listed.
+pub(super) const ACTS: usize = 50;
+
+/// What is remembered.
+#[derive(Debug, Default)]
+pub(super) struct Pulse {
+    pub(super) last_active: Option<Moment>,
+    /// The newest last, as they stand in the file.
+    pub(super) acts: VecDeque<String>,
+    /// Calls under way, with the line of their arguments.
+    pub(super) active: BTreeMap<u64, Option<String>>,
+    pub(super) anomalies: u64,
+    /// The newest anomaly, in words.
+    pub(super) anomaly: Option<&'static str>,
+    completed: u64,
+    errors: u64,
+    day: i32,
+}
+
+impl Pulse {
+    /// Takes a record in. How much it matters is returned.
+    pub(super) fn saw(&mut self, sight: &Sight<'_>) -> Weight {
+        self.turn(sight.time.day());
+        self.last_active = Some(sight.time);
+        let Some(event) = Event::parse(sight.event) else { return Weight::Silent };
+        match event {
+            Event::Intent => {
+                self.active.insert(sight.seq, arguments(sight.args));
+                Weight::Silent
+            }
+            Event::Outcome => {
+                let arguments = sight.call.and_then(|call| self.active.remove(&call)).flatten();
+                self.ended(sight, arguments)
+            }
+            Event::Refused => self.ended(sight, arguments(sight.args)),
+            event => self.happened(event, sight.time),
+        }
+    }
+
+    /// Calls that returned a value on this day.
+    pub(super) fn completed_on(&self, day: i32) -> u64 {
+        if self.day == day { self.completed } else { 0 }
+    }
+
+    /// Calls that failed on this day.
+    pub(super) fn errors_on(&self, day: i32) -> u64 {
+        if self.day == day { self.errors } else { 0 }
+    }
+
+    fn turn(&mut self, day: i32) {
+        if self.day != day {
+            (self.day, self.completed, self.errors) = (day, 0, 0);
+        }
+    }
+
+    fn ended(&mut self, sight: &Sight<'_>, arguments: Option<String>) -> Weight {
+        let called = format!(
+            "{} ({})",
+            words::name(sight.skill.unwrap_or("?")),
+            words::name(sight.tool.unwrap_or("?"))
+        );
+        let why = sight.denial.map(|id| format!(" {id}")).unwrap_or_default();
+        let said = match sight.decision {
+            Some(Decision::Allowed) => {
+                self.completed += 1;
+                format!("Used skill: {called}")
+            }
+            Some(Decision::Denied) => format!("Denied skill: {called}{why}"),
+            Some(Decision::Killed | Decision::Cancelled) => format!("Stopped skill: {called}{why}"),
+            Some(Decision::Interrupted) => {
+                format!("Interrupted skill: {called}, ended with the gateway")
+            }
+            Some(Decision::Error) => {
+                self.errors += 1;
+                format!("Used skill: {called} ERROR{why}")
+            }
+            Some(Decision::Lost) | None => {
+                self.errors += 1;
+                format!("Used skill: {called} ERROR its outcome was lost")
+            }
+        };
+        self.act(sight.time, said, arguments);
+        Weight::Line
+    }
+
+    fn happened(&mut self, event: Event, time: Moment) -> Weight {
+        let weight = event.weight();
+        match weight {
+            Weight::Silent => {}
+            Weight::Line => self.act(time, event.sentence().to_owned(), None),
+            Weight::Anomaly => {
+                self.anomalies += 1;
+                self.anomaly = Some(event.sentence());
+                self.act(time, format!("Anomaly: {}", event.sentence()), None);
+            }
+        }
+        weight
+    }
+
+    fn act(&mut self, time: Moment, said: String, arguments: Option<String>) {
+        if self.acts.len() == ACTS {
+            self.acts.pop_front();
+        }
+        let arguments = arguments.map(|arguments| format!("\n  args: {arguments}")).unwrap_or_default();
+        self.acts.push_back(format!("- [{}] {said}{arguments}", time.minute()));
+    }
+}
+
+fn arguments(args: Option<&str>) -> Option<String> {
+    args.filter(|args| *args != "{}").map(words::chosen)
+}

@@ -1,0 +1,379 @@
+//! One trail, open for writing: records are numbered, chained and appended under one lock.
+//!
+//! The rule: a call runs only after its intent stands in the file. What ends or stops something is written by all means:
+//! into the reserve of a full disk, and if even that fails it is kept and written first when the disk takes records again.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use soulbound_runtime::Denial;
+use soulbound_runtime::sandbox::Access;
+
+use super::background::{Background, Errand};
+use super::canonical::Fields;
+use super::entry::{self, CallEntry, OutcomeEntry};
+use super::error::AuditError;
+use super::event::{Decision, Event};
+use super::heartbeat::{Sight, Watcher};
+use super::intent::Intent;
+use super::keys::Keys;
+use super::log::Log;
+use super::rotation;
+use super::settle::Settling;
+pub(crate) use super::tip::Tip;
+use super::tip::{SignedTip, Slots};
+
+/// A changed tip is signed after this. A signature takes 25 µs, more than a record.
+const SIGNED_WITHIN: Duration = Duration::from_millis(200);
+/// Records that wait for a disk that takes none. Calls end, and no new ones begin: there are never many.
+const WAITING: usize = 4_096;
+
+/// What an acknowledged record survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Durability {
+    /// The end of this process, by whatever signal.
+    #[default]
+    Process,
+    /// A power failure.
+    Power,
+}
+
+/// How trails are kept: `[audit]` of gateway.toml.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Options {
+    /// What a record survives.
+    pub(crate) durability: Durability,
+    /// A file of this many bytes is followed by a new one.
+    pub(crate) rotate: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { durability: Durability::Process, rotate: 64 << 20 }
+    }
+}
+
+/// An open trail. Clones write the same one; the last of them signs the tip.
+#[derive(Clone)]
+pub(crate) struct Trail {
+    shared: Arc<Shared>,
+}
+
+/// What the clones share.
+pub(super) struct Shared {
+    pub(super) folder: PathBuf,
+    pub(super) owner: String,
+    pub(super) keys: Arc<Keys>,
+    pub(super) background: Background,
+    pub(super) settling: Option<Settling>,
+    pub(super) watcher: Option<Arc<dyn Watcher>>,
+    pub(super) signing: AtomicBool,
+    pub(super) writer: Mutex<Writer>,
+}
+
+/// A call that began and has not ended.
+#[derive(Debug, Clone)]
+pub(super) struct OpenCall {
+    pub(super) skill: String,
+    pub(super) tool: String,
+}
+
+/// All of them, by number.
+pub(super) type OpenCalls = BTreeMap<u64, OpenCall>;
+
+/// What one writer at a time has.
+pub(super) struct Writer {
+    pub(super) log: Log,
+    pub(super) slots: Slots,
+    pub(super) rotate: u64,
+    pub(super) tip: Tip,
+    /// The number of the first record of the file that is written.
+    pub(super) first: u64,
+    pub(super) open: OpenCalls,
+    /// Records that could not be written, in order.
+    pub(super) waiting: VecDeque<Fields>,
+    /// Why new calls are refused.
+    pub(super) fault: Option<String>,
+    /// How far the signed tip is.
+    pub(super) signed: u64,
+}
+
+impl Trail {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Records that a call is about to run. Until this returns, nothing of the call may happen.
+    pub(crate) async fn intend(&self, entry: &CallEntry<'_>) -> Result<Intent, AuditError> {
+        let fields = entry.fields(Event::Intent, &self.shared.keys);
+        let call = {
+            let mut writer = self.shared.lock();
+            writer.admit(&self.shared)?;
+            let names = OpenCall { skill: entry.skill.to_owned(), tool: entry.tool.to_owned() };
+            let call = writer.write(&self.shared, &fields).map_err(|error| writer.failed(&error))?;
+            writer.open.insert(call, names);
+            call
+        };
+        self.shared.sign_later();
+        let intent = Intent::new(self.clone(), call, entry.skill, entry.tool);
+        match self.settled(call).await {
+            Ok(()) => Ok(intent),
+            Err(error) => {
+                // It will not run: the record says so, if the disk takes that.
+                let unavailable =
+                    Denial::new(soulbound_runtime::DenialId::AuditUnavailable, error.to_string());
+                let _ = intent.close(&OutcomeEntry::of_denial(&unavailable));
+                Err(error)
+            }
+        }
+    }
+
+    /// Records how a call ended, and returns the record's number. After an error the record is kept, written before
+    /// any other when the disk takes records again, and until then no call begins.
+    pub(crate) async fn conclude(&self, intent: Intent, entry: &OutcomeEntry<'_>) -> Result<u64, AuditError> {
+        let seq = intent.close(entry)?;
+        self.settled(seq).await?;
+        Ok(seq)
+    }
+
+    /// Records a call that was refused before it began: one record instead of two. Its number is the call's.
+    pub(crate) async fn refuse(
+        &self,
+        entry: &CallEntry<'_>,
+        outcome: &OutcomeEntry<'_>,
+    ) -> Result<u64, AuditError> {
+        let why = outcome.fields(&self.shared.keys);
+        let fields = Fields {
+            decision: why.decision,
+            denial: why.denial,
+            denial_id: why.denial_id,
+            note: why.note,
+            ..entry.fields(Event::Refused, &self.shared.keys)
+        };
+        let seq = self.append(fields)?;
+        self.settled(seq).await?;
+        Ok(seq)
+    }
+
+    /// Records what a running call is about to change or request. Until this returns, it may not happen.
+    pub(crate) async fn effect(&self, call: u64, access: &Access) -> Result<u64, AuditError> {
+        let fields =
+            Fields { accesses: Some(entry::listed(access)), call: Some(call), ..Fields::new(Event::Effect) };
+        let seq = {
+            let mut writer = self.shared.lock();
+            writer.admit(&self.shared)?;
+            writer.write(&self.shared, &fields).map_err(|error| writer.failed(&error))?
+        };
+        self.shared.sign_later();
+        self.settled(seq).await?;
+        Ok(seq)
+    }
+
+    /// Whether calls may begin, as far as the trail is concerned.
+    pub(crate) fn writable(&self) -> bool {
+        self.shared.lock().fault.is_none()
+    }
+
+    /// Records something that is no call. Does not wait for the disk; [`Trail::settled`] does.
+    pub(crate) fn note(&self, event: Event, who: &str, note: &Value) -> Result<u64, AuditError> {
+        let empty = note.as_object().is_some_and(serde_json::Map::is_empty) || note.is_null();
+        self.append(Fields {
+            note: (!empty).then(|| entry::note(note)),
+            who: Some(who.to_owned()),
+            ..Fields::new(event)
+        })
+    }
+
+    /// Waits until a record is as durable as the options say.
+    pub(crate) async fn settled(&self, seq: u64) -> Result<(), AuditError> {
+        match &self.shared.settling {
+            None => Ok(()),
+            Some(settling) => settling.wait(&self.shared, seq).await,
+        }
+    }
+
+    /// The last record.
+    pub(crate) fn tip(&self) -> Tip {
+        self.shared.lock().tip
+    }
+
+    /// Whose trail it is.
+    pub(crate) fn owner(&self) -> &str {
+        &self.shared.owner
+    }
+
+    /// The calls that began and have not ended.
+    pub(super) fn open_calls(&self) -> OpenCalls {
+        self.shared.lock().open.clone()
+    }
+
+    pub(super) fn keys(&self) -> &Keys {
+        &self.shared.keys
+    }
+
+    /// Appends what must be recorded by all means, or keeps it for later.
+    pub(super) fn append(&self, fields: Fields) -> Result<u64, AuditError> {
+        let mut writer = self.shared.lock();
+        let written = match writer.flush(&self.shared) {
+            Ok(()) => writer.write(&self.shared, &fields),
+            Err(error) => Err(error),
+        };
+        let seq = written.map_err(|error| {
+            if writer.waiting.len() < WAITING {
+                writer.waiting.push_back(fields);
+            }
+            writer.failed(&error)
+        })?;
+        drop(writer);
+        self.shared.sign_later();
+        Ok(seq)
+    }
+
+    #[cfg(test)]
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+}
+
+impl std::fmt::Debug for Trail {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Trail({})", self.shared.owner)
+    }
+}
+
+impl Writer {
+    /// Whether a new call may begin: nothing waits to be written, and there is room for its outcome.
+    fn admit(&mut self, shared: &Shared) -> Result<(), AuditError> {
+        let reserved = self.log.reserve();
+        let recovered = self.fault.clone();
+        if let Some(reason) = recovered {
+            self.flush(shared).map_err(|error| self.failed(&error))?;
+            let note = Fields {
+                note: Some(entry::note(&json!({"reason": reason}))),
+                ..Fields::new(Event::Recovered)
+            };
+            self.write(shared, &note).map_err(|error| self.failed(&error))?;
+            self.fault = None;
+        }
+        reserved.map_err(|error| AuditError::Unavailable {
+            reason: format!("the disk has no room beyond the reserve for outcomes: {error}"),
+        })
+    }
+
+    /// Writes what had to wait, oldest first.
+    fn flush(&mut self, shared: &Shared) -> std::io::Result<()> {
+        while let Some(fields) = self.waiting.pop_front() {
+            if let Err(error) = self.write(shared, &fields) {
+                self.waiting.push_front(fields);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes why the next calls are refused.
+    fn failed(&mut self, error: &std::io::Error) -> AuditError {
+        let reason = format!("`{}` cannot be written: {error}", self.log.path().display());
+        self.fault = Some(reason.clone());
+        AuditError::Unavailable { reason }
+    }
+
+    /// Appends one record.
+    pub(super) fn write(&mut self, shared: &Shared, fields: &Fields) -> std::io::Result<u64> {
+        if self.log.length() >= self.rotate && self.log.rotate(self.first).is_ok() {
+            // A rotation that fails, on a full disk, is tried again with the next record.
+            self.first = self.tip.seq + 1;
+            let note = Fields {
+                note: Some(entry::note(&rotation::note(&self.open))),
+                ..Fields::new(Event::Rotated)
+            };
+            self.put(shared, &note)?;
+        }
+        self.put(shared, fields)
+    }
+
+    fn put(&mut self, shared: &Shared, fields: &Fields) -> std::io::Result<u64> {
+        // Whether there is room matters to new calls only; what is written now may eat the reserve.
+        let _ = self.log.reserve();
+        let seq = self.tip.seq + 1;
+        let body = fields.body(&shared.owner, seq, &self.tip.hash);
+        let hash = body.hash();
+        self.log.append(&body.line(&hash, &shared.keys.record(&hash)))?;
+        self.tip = Tip { seq, hash };
+        if let (Event::Outcome, Some(call)) = (fields.event, fields.call) {
+            self.open.remove(&call);
+        }
+        if let Some(watcher) = &shared.watcher {
+            watcher.saw(&Sight::of(seq, fields));
+        }
+        // The record stands. A slot that cannot be overwritten in place is a broken disk, and stops new calls.
+        if let Err(error) = self.slots.write(self.tip, &shared.keys) {
+            self.fault =
+                Some(format!("the tip of `{}` cannot be written: {error}", self.log.path().display()));
+        }
+        Ok(seq)
+    }
+}
+
+impl Shared {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Writer> {
+        // A panic under the lock is a bug, and no reason to leave the stop unrecorded.
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the disk, on its own thread.
+    pub(super) fn settle(&self) {
+        let Some(settling) = &self.settling else { return };
+        let settled = settling.settle(|| {
+            let writer = self.lock();
+            (writer.tip.seq, writer.log.file())
+        });
+        if let Err(error) = settled {
+            let _ = self.lock().failed(&error);
+        }
+    }
+
+    fn sign_later(self: &Arc<Self>) {
+        if !self.signing.swap(true, Ordering::AcqRel) {
+            let errand: Arc<dyn Errand> = Arc::clone(self) as Arc<dyn Errand>;
+            self.background.at(Instant::now() + SIGNED_WITHIN, Arc::downgrade(&errand));
+        }
+    }
+
+    fn sign(&self) {
+        let (tip, signed) = {
+            let mut writer = self.lock();
+            let tip = writer.tip;
+            (tip, std::mem::replace(&mut writer.signed, tip.seq))
+        };
+        if tip.seq > signed {
+            // The slots are what recovery needs; a signed tip that could not be replaced is an older one.
+            let _ = SignedTip::sign(&self.owner, tip, &self.keys).write(&self.folder, &self.keys);
+        }
+    }
+
+    /// Where the trail's files are.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
+
+impl Errand for Shared {
+    fn run(&self) {
+        self.signing.store(false, Ordering::Release);
+        self.sign();
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.sign();
+    }
+}
+
+#[cfg(test)]
+mod tests;

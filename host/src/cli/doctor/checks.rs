@@ -1,0 +1,222 @@
+//! The checks, one function each. None changes anything, and none needs a running gateway.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::process::{Resource, getrlimit};
+
+use super::{Finding, Severity};
+use crate::clock::Moment;
+use crate::gateway::status::separation;
+use crate::operator::Request;
+use crate::operator::client::Client;
+use crate::settings::Settings;
+use crate::standard;
+use crate::state::StateFolder;
+use crate::state::lock::Held;
+
+type Check = fn(Option<&StateFolder>) -> Option<Finding>;
+
+const CHECKS: [Check; 12] = [
+    settings,
+    stopped,
+    gateway,
+    socket,
+    disk,
+    open_files,
+    memory_maps,
+    clock,
+    openat2,
+    landlock,
+    skills,
+    own_user,
+];
+
+/// How many checks there are, that of the state folder itself among them.
+pub(super) const COUNT: usize = CHECKS.len() + 1;
+
+/// Open files of a process that a gateway at its bounds needs: 512 connections, 64 calls of 256 handles at worst half
+/// used, two files a loaded agent.
+const OPEN_FILES: u64 = 4_096;
+/// Memory maps of a process: the pooled instances and their guard pages, and threads.
+const MEMORY_MAPS: u64 = 65_530;
+/// Bytes free below which a trail soon takes no records.
+const FREE: u64 = 256 << 20;
+/// No clock of a machine that runs this build is before 2026.
+const BUILT_AFTER: &str = "2026-01-01";
+
+/// Runs all checks.
+pub(super) fn all() -> Vec<Finding> {
+    let state = StateFolder::find();
+    let mut findings = Vec::new();
+    if let Err(error) = &state {
+        let text = format!("{error:#}");
+        let (message, fix) =
+            text.split_once("\n  hint: ").unwrap_or((&text, "set SOULBOUND_HOME to a folder of your own"));
+        findings.push(Finding::new("state.folder", Severity::Error, message, fix));
+    }
+    findings.extend(CHECKS.iter().filter_map(|check| check(state.as_ref().ok())));
+    findings
+}
+
+fn settings(state: Option<&StateFolder>) -> Option<Finding> {
+    let error = Settings::read(state?).err()?;
+    let text = format!("{error:#}");
+    let (message, fix) = text
+        .split_once("\n  hint: ")
+        .unwrap_or((&text, "mend the line; `soulbound gateway config` shows every key"));
+    Some(Finding::new("settings.readable", Severity::Error, message, fix))
+}
+
+fn stopped(state: Option<&StateFolder>) -> Option<Finding> {
+    state?.is_stopped().then(|| {
+        Finding::new(
+            "gateway.stopped",
+            Severity::Warning,
+            "everything was stopped by an operator",
+            "when the reason is gone: soulbound gateway start",
+        )
+    })
+}
+
+/// A gateway that holds the folder has to answer.
+fn gateway(state: Option<&StateFolder>) -> Option<Finding> {
+    let state = state?;
+    let Held(holder) = state.holder().ok()??;
+    let answer =
+        Client::connect(state).ok().flatten()?.ask(&Request::Status {}, Some(Duration::from_secs(3)));
+    let pid = holder.map_or_else(|| "unknown".to_owned(), |holder| holder.pid.to_string());
+    match answer {
+        Err(_) => Some(Finding::new(
+            "gateway.answers",
+            Severity::Error,
+            format!("the gateway (pid {pid}) does not answer"),
+            "soulbound gateway stop ends it whatever it does",
+        )),
+        Ok(reply) => {
+            let status = reply.value;
+            if status.pointer("/audit/writable") == Some(&serde_json::Value::Bool(false)) {
+                return Some(Finding::new(
+                    "audit.writable",
+                    Severity::Error,
+                    "the audit trail cannot be written, so calls are refused",
+                    "free space on the disk of the state folder, or mend its permissions",
+                ));
+            }
+            let error = status.get("settings_error")?.as_str()?;
+            Some(Finding::new(
+                "settings.in-force",
+                Severity::Warning,
+                format!("the gateway keeps its last good settings: {error}"),
+                "mend gateway.toml; it is read again at once",
+            ))
+        }
+    }
+}
+
+/// `sun_path` of unix(7) has 108 bytes, the last one a zero.
+fn socket(state: Option<&StateFolder>) -> Option<Finding> {
+    let path = state?.socket();
+    (path.as_os_str().len() > 107).then(|| {
+        Finding::new(
+            "state.socket-path",
+            Severity::Error,
+            format!("`{}` is too long for a socket", path.display()),
+            "set SOULBOUND_HOME to a path of at most 94 bytes",
+        )
+    })
+}
+
+fn disk(state: Option<&StateFolder>) -> Option<Finding> {
+    let there = state?.path().ancestors().find(|path| path.is_dir())?;
+    let system = rustix::fs::statvfs(there).ok()?;
+    let free = system.f_bavail.saturating_mul(system.f_frsize);
+    (free < FREE).then(|| {
+        Finding::new(
+            "state.disk",
+            Severity::Warning,
+            format!("{} MiB are free where the trails are written", free >> 20),
+            "free some space: a trail that cannot be written refuses calls",
+        )
+    })
+}
+
+fn open_files(_: Option<&StateFolder>) -> Option<Finding> {
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    (limit < OPEN_FILES).then(|| {
+        Finding::new(
+            "limits.open-files",
+            Severity::Warning,
+            format!("a process may have {limit} open files, and a busy gateway has up to {OPEN_FILES}"),
+            format!("ulimit -n {OPEN_FILES}, or LimitNOFILE={OPEN_FILES} in the unit"),
+        )
+    })
+}
+
+fn memory_maps(_: Option<&StateFolder>) -> Option<Finding> {
+    let limit: u64 = std::fs::read_to_string("/proc/sys/vm/max_map_count").ok()?.trim().parse().ok()?;
+    (limit < MEMORY_MAPS).then(|| {
+        Finding::new(
+            "limits.memory-maps",
+            Severity::Warning,
+            format!("vm.max_map_count is {limit}, and many instances need {MEMORY_MAPS}"),
+            format!("sysctl -w vm.max_map_count={MEMORY_MAPS}"),
+        )
+    })
+}
+
+fn clock(_: Option<&StateFolder>) -> Option<Finding> {
+    let built_after = Moment::parse(BUILT_AFTER)?;
+    (Moment::now() < built_after).then(|| {
+        Finding::new(
+            "clock",
+            Severity::Error,
+            format!("the clock says {}", Moment::now()),
+            "set the clock: certificates and the trail's times depend on it",
+        )
+    })
+}
+
+/// Granted directories are opened by `openat2`, which Linux has since 5.6, and looked up in `/proc`.
+fn openat2(_: Option<&StateFolder>) -> Option<Finding> {
+    use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
+    let opened = rustix::fs::openat2(CWD, ".", OFlags::PATH, Mode::empty(), ResolveFlags::NO_MAGICLINKS);
+    let missing = match opened {
+        Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => "the kernel has no openat2",
+        _ if !Path::new("/proc/self/fd").is_dir() => "/proc is not mounted",
+        _ => return None,
+    };
+    Some(Finding::new(
+        "layer.directories",
+        Severity::Error,
+        format!("{missing}, so no directory can be granted"),
+        "run on Linux 5.6 or newer, with /proc, under a container profile that allows openat2",
+    ))
+}
+
+/// Walls beyond the sandbox's own, which this build does not use.
+fn landlock(_: Option<&StateFolder>) -> Option<Finding> {
+    Some(Finding::new(
+        "layer.process",
+        Severity::Info,
+        "calls run inside the gateway's process: Landlock and seccomp do not confine them in this build",
+        "run the gateway as a user of its own, with as few rights as it needs",
+    ))
+}
+
+fn skills(_: Option<&StateFolder>) -> Option<Finding> {
+    standard::skills().is_none().then(|| {
+        Finding::new(
+            "skills.standard",
+            Severity::Warning,
+            "the standard skills are not beside the program",
+            "cargo xtask skills builds them; an installed program has them in ../share/soulbound/skills",
+        )
+    })
+}
+
+fn own_user(_: Option<&StateFolder>) -> Option<Finding> {
+    (separation() == "same-user").then(|| {
+        Finding::new("separation", Severity::Info, "the gateway runs as a user who logs in: whoever has that user's shell, an agent's own shell too, is the operator", "run the gateway as a user of its own and let agents come in over HTTP with their tokens")
+    })
+}

@@ -1,0 +1,107 @@
+//! `soulbound gateway status`: only what is true now. With a gateway that does not answer, that is what it says.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+use soulbound_runtime::visible;
+
+use crate::cli;
+use crate::exit::Exit;
+use crate::gateway::status::without_gateway;
+use crate::operator::Request;
+use crate::operator::client::Client;
+use crate::state::StateFolder;
+use crate::state::lock::Held;
+use crate::style::Style;
+
+/// How long a gateway may take to say how it stands.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
+
+/// Prints it; exit 1 when no gateway takes calls.
+pub(super) fn show(state: &StateFolder, json: bool) -> Result<Exit> {
+    let status = ask(state)?;
+    let takes_calls = status.get("running") == Some(&Value::Bool(true))
+        && status.get("stopped") == Some(&Value::Bool(false));
+    if json {
+        cli::print_json(&status)?;
+    } else {
+        page(&status);
+    }
+    Ok(if takes_calls { Exit::Done } else { Exit::Refused })
+}
+
+fn ask(state: &StateFolder) -> Result<Value> {
+    let answer = match Client::connect(state) {
+        Ok(Some(client)) => client
+            .ask(&Request::Status {}, Some(ANSWERS_WITHIN))
+            .and_then(crate::operator::Reply::into_result),
+        Ok(None) => Err(anyhow::anyhow!("nobody listens on the socket")),
+        Err(error) => Err(error),
+    };
+    match answer {
+        Ok(status) => Ok(status),
+        Err(error) => {
+            let mut status = without_gateway(state);
+            // Somebody holds the folder and does not answer: neither running nor not.
+            if let (Some(Held(holder)), Some(members)) = (state.holder()?, status.as_object_mut()) {
+                members.insert(
+                    "unresponsive".to_owned(),
+                    json!({"holder": holder, "error": format!("{error:#}")}),
+                );
+            }
+            Ok(status)
+        }
+    }
+}
+
+fn page(status: &Value) {
+    let style = Style::stdout();
+    let text = |name: &str| visible::line(status.get(name).and_then(Value::as_str).unwrap_or_default());
+    let flag = |name: &str| status.get(name) == Some(&Value::Bool(true));
+    let number = |pointer: &str| status.pointer(pointer).and_then(Value::as_u64).unwrap_or_default();
+    let line = |name: &str, value: &str| cli::print(&format!("  {name:<11}{value}"));
+    let head = match (flag("running"), flag("stopped"), status.get("unresponsive")) {
+        (true, false, _) => style.green(&format!("gateway running (pid {})", number("/pid"))),
+        (true, true, _) => style.red(&format!("gateway stopping (pid {})", number("/pid"))),
+        (false, _, Some(held)) => {
+            let pid = held.pointer("/holder/pid").map_or_else(|| "unknown".to_owned(), ToString::to_string);
+            style.red(&format!("a process holds the state folder and does not answer (pid {pid})"))
+        }
+        (false, true, None) => {
+            style.red("stopped by an operator; nothing runs until `soulbound gateway start`")
+        }
+        (false, false, None) => "no gateway runs".to_owned(),
+    };
+    cli::print(&head);
+    line("state", &text("state"));
+    if flag("running") {
+        line("listening", &format!("http://{}", text("listen")));
+        line("since", &text("since"));
+        line("calls", &format!("{} live, {} waiting", number("/calls/live"), number("/calls/waiting")));
+        line(
+            "agents",
+            &format!("{} loaded", status.get("agents").and_then(Value::as_array).map_or(0, Vec::len)),
+        );
+        if status.pointer("/audit/writable") == Some(&Value::Bool(false)) {
+            line("audit", &style.red("cannot be written: calls are refused"));
+        }
+    }
+    match status.get("settings_error").and_then(Value::as_str) {
+        Some(error) => line(
+            "settings",
+            &style.red(&format!(
+                "gateway.toml cannot be used, the last good one is in force: {}",
+                visible::line(error)
+            )),
+        ),
+        None => {}
+    }
+    let separation = text("separation");
+    let what = if separation == "own-user" {
+        "the gateway has a user of its own"
+    } else {
+        "whoever has this user's shell is the operator"
+    };
+    line("separation", &format!("{separation} ({what})"));
+}

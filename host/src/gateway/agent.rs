@@ -1,0 +1,317 @@
+//! One agent of a running gateway: its trail, what it may call at this moment, and the token on which all of its calls,
+//! streams and sessions hang.
+//!
+//! The rule: nothing is remembered that the disk could have changed without being asked. Before each call the markers and
+//! the stamps of what the operator trusted are looked at; what differs is read anew.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use soulbound_runtime::sandbox::Outcome;
+use soulbound_runtime::skill::Digest;
+use soulbound_runtime::{Denial, DenialId, visible};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::audit::{Book, Decision, Header};
+use crate::gateway::Gateway;
+use crate::gateway::live::{Callable, Live};
+use crate::gateway::metrics;
+use crate::gateway::offer::Offer;
+use crate::gateway::request::{Answer, CallRequest};
+use crate::gateway::watch::Watched;
+use crate::mcp;
+use crate::trust::Condition;
+
+/// A loaded agent.
+pub(crate) struct Agent {
+    id: String,
+    title: String,
+    gateway: Weak<Gateway>,
+    book: Arc<Book>,
+    /// What can be called, as it was when it was last looked at.
+    live: RwLock<Option<Arc<Live>>>,
+    /// One look at the disk at a time.
+    looking: tokio::sync::Mutex<()>,
+    /// Something of it was touched since.
+    touched: AtomicBool,
+    /// Counts up whenever another offer is made.
+    changes: watch::Sender<u64>,
+    /// Cancelled when the agent is stopped; a new one when it is enabled again.
+    running: Mutex<CancellationToken>,
+    door: Mutex<Option<Door>>,
+}
+
+/// The MCP service over HTTP, and the token that it ends with.
+struct Door {
+    running: CancellationToken,
+    service: mcp::HttpService<Arc<Agent>>,
+}
+
+impl Agent {
+    /// Loads an agent: its record and its trail. Nothing is bound yet. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// There is no such agent, or its trail cannot be opened.
+    pub(crate) fn load(gateway: &Arc<Gateway>, id: &str) -> Result<Arc<Self>, Denial> {
+        let no_agent = || {
+            Denial::new(DenialId::AgentStopped, format!("there is no agent {}", visible::quoted_target(id)))
+                .hint("soulbound agents list")
+        };
+        if !gateway.is_agent(id) {
+            return Err(no_agent());
+        }
+        let soul =
+            gateway.registry().load(id).map_err(|error| no_agent().hint(format!("{error:#}")))?.trusted.soul;
+        let header = Header { name: soul.name().to_owned(), role: soul.role().map(str::to_owned) };
+        let title = match soul.role() {
+            Some(role) => format!("{} ({role})", soul.name()),
+            None => soul.name().to_owned(),
+        };
+        let (book, opening) =
+            gateway.audit().book(id, header).map_err(|error| super::call::unrecordable(&error))?;
+        for said in opening.warnings(id) {
+            tracing::warn!(agent = id, "{said}");
+        }
+        gateway.folders().add(&gateway.state().agent(id), Watched::Agent(id.to_owned()));
+        Ok(Arc::new(Self {
+            id: id.to_owned(),
+            title,
+            gateway: Arc::downgrade(gateway),
+            book: Arc::new(book),
+            live: RwLock::default(),
+            looking: tokio::sync::Mutex::default(),
+            touched: AtomicBool::new(false),
+            changes: watch::Sender::new(0),
+            running: Mutex::new(gateway.killed().child_token()),
+            door: Mutex::default(),
+        }))
+    }
+
+    /// The agent's id.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Its trail.
+    pub(crate) fn book(&self) -> &Arc<Book> {
+        &self.book
+    }
+
+    /// Whether it may run at all: the whole is not stopped, and neither is it.
+    ///
+    /// # Errors
+    ///
+    /// `gateway.stopped` or `agent.stopped`.
+    pub(crate) fn may_run(&self) -> Result<Arc<Gateway>, Denial> {
+        let gateway = self
+            .gateway
+            .upgrade()
+            .ok_or_else(|| Denial::new(DenialId::GatewayStopped, "the gateway has left"))?;
+        gateway.may_run()?;
+        let (done, remedy) = match gateway.registry().condition(&self.id) {
+            Condition::Enabled => return Ok(gateway),
+            Condition::Disabled => ("disabled", "soulbound agents enable"),
+            Condition::Removed | Condition::Unknown => ("removed", "soulbound agents add"),
+        };
+        self.halt();
+        Err(Denial::new(DenialId::AgentStopped, format!("agent `{}` was {done} by an operator", self.id))
+            .hint(format!("when the reason is gone: {remedy} {}", self.id)))
+    }
+
+    /// The skill as it may be called now.
+    pub(crate) async fn authorise(self: &Arc<Self>, skill: &str) -> Result<Callable, Box<Outcome>> {
+        let live = self.live().await.map_err(|denial| Box::new(Outcome::refused(denial)))?;
+        live.callable(skill).map_err(Box::new)
+    }
+
+    /// What can be called now: as last looked at if nothing on disk says otherwise.
+    pub(crate) async fn live(self: &Arc<Self>) -> Result<Arc<Live>, Denial> {
+        let gateway = self.may_run()?;
+        if let Some(live) = self.fresh(&gateway) {
+            return Ok(live);
+        }
+        let _looking = self.looking.lock().await;
+        if let Some(live) = self.fresh(&gateway) {
+            return Ok(live);
+        }
+        // Before the look: a change in the middle of it is looked at next time.
+        self.touched.store(false, Ordering::Release);
+        let before = self.last();
+        let (agent, running) = (Arc::clone(self), self.running());
+        let (of, previous) = (Arc::clone(&gateway), before.clone());
+        let looked =
+            tokio::task::spawn_blocking(move || Live::look(&of, agent.id(), &running, previous.as_deref()))
+                .await;
+        let live = looked.map_err(|_| gateway.stopped())??;
+        let live = Arc::new(live);
+        for folder in live.folders() {
+            gateway.folders().add(&folder, Watched::Agent(self.id.clone()));
+        }
+        *self.live.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&live));
+        if let Some(before) = before.as_deref() {
+            live.revoke_what_is_gone(before);
+        }
+        self.note_changes(before.as_deref(), &live);
+        self.changes.send_modify(|count| *count += 1);
+        Ok(live)
+    }
+
+    /// Looks at the disk although nobody calls, so that what is in flight ends if it has to.
+    pub(crate) async fn look_again(self: &Arc<Self>) {
+        // An agent that was never asked for has nothing in flight and binds when it is.
+        let Some(last) = self.last() else { return };
+        if !last.is_untouched() {
+            self.touched.store(true, Ordering::Release);
+        }
+        if let Err(denial) = self.live().await {
+            tracing::info!(agent = self.id, denial = denial.id.as_str(), "the agent does not run now");
+        }
+    }
+
+    /// What was looked at no longer counts: the operator did something about it.
+    pub(crate) fn forget(&self) {
+        self.touched.store(true, Ordering::Release);
+    }
+
+    /// Ends every call, stream and session of this agent.
+    pub(crate) fn halt(&self) {
+        self.lock_running().cancel();
+    }
+
+    /// Why a running call's token was cancelled.
+    pub(crate) fn why_ended(&self, skill: &str) -> Denial {
+        self.may_run().err().unwrap_or_else(|| {
+            let skill = visible::quoted_target(skill);
+            Denial::new(
+                DenialId::SkillNotTrusted,
+                format!("what skill {skill} may reach was narrowed while it ran"),
+            )
+            .hint(format!("soulbound agents diff {}", self.id))
+        })
+    }
+
+    /// Answers an HTTP request for its MCP endpoint. Who asks is known.
+    pub(crate) async fn serve_http(
+        self: &Arc<Self>,
+        request: axum::extract::Request,
+    ) -> axum::response::Response {
+        use axum::response::IntoResponse;
+        if let Err(denial) = self.may_run() {
+            return (axum::http::StatusCode::SERVICE_UNAVAILABLE, denial.first_line()).into_response();
+        }
+        let service = self.service();
+        service.handle(request).await.map(axum::body::Body::new)
+    }
+
+    /// Counts a call as live.
+    pub(crate) fn counted(&self) -> Option<metrics::Live> {
+        Some(self.gateway.upgrade()?.metrics().live())
+    }
+
+    /// Counts a call that ended, and logs it.
+    pub(crate) fn ended(&self, skill: Option<&str>, decision: Decision, outcome: &Outcome) {
+        if let Some(gateway) = self.gateway.upgrade() {
+            gateway.metrics().ended(&self.id, skill, decision.name(), outcome);
+        }
+        tracing::info!(
+            decision = decision.name(),
+            denial = outcome.denial().map(|denial| denial.id.as_str()),
+            duration_us = u64::try_from(outcome.duration.as_micros()).unwrap_or(u64::MAX),
+            "call ended"
+        );
+    }
+
+    /// For `gateway status`.
+    pub(crate) fn status(&self) -> Value {
+        let live = self.last();
+        json!({
+            "id": self.id,
+            "state": if self.may_run().is_ok() { "enabled" } else { "stopped" },
+            "changed": live.as_ref().is_some_and(|live| live.is_changed()),
+            "skills": live.as_ref().map(|live| live.names()),
+            "audit": {"writable": self.book.writable()},
+        })
+    }
+
+    /// The token that ends with the agent; a new one if it was stopped and may run again.
+    pub(crate) fn running(&self) -> CancellationToken {
+        let mut running = self.lock_running();
+        if running.is_cancelled()
+            && let Some(gateway) = self.gateway.upgrade()
+        {
+            *running = gateway.killed().child_token();
+        }
+        running.clone()
+    }
+
+    fn service(self: &Arc<Self>) -> mcp::HttpService<Arc<Self>> {
+        let running = self.running();
+        let mut door = self.door.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*door {
+            Some(open) if !open.running.is_cancelled() => open.service.clone(),
+            _ => {
+                let hosts =
+                    self.gateway.upgrade().map(|gateway| gateway.own_names().all()).unwrap_or_default();
+                let origins = hosts.iter().map(|host| format!("http://{host}")).collect();
+                let service = mcp::http_service(
+                    Arc::new(Arc::clone(self)),
+                    mcp::HttpDoor { hosts, origins, end: running.clone() },
+                );
+                *door = Some(Door { running, service: service.clone() });
+                service
+            }
+        }
+    }
+
+    /// What was last looked at, if the disk and the operator's settings still say the same.
+    fn fresh(&self, gateway: &Arc<Gateway>) -> Option<Arc<Live>> {
+        self.last().filter(|live| !self.touched.load(Ordering::Acquire) && live.is_current(gateway))
+    }
+
+    fn last(&self) -> Option<Arc<Live>> {
+        self.live.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note_changes(&self, before: Option<&Live>, now: &Live) {
+        for (event, note) in now.news(before) {
+            if let Err(error) = self.book.note(event, "gateway", &note) {
+                tracing::error!(agent = self.id, %error, "a change could not be recorded");
+            }
+        }
+    }
+
+    fn lock_running(&self) -> MutexGuard<'_, CancellationToken> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl mcp::Served for Arc<Agent> {
+    fn id(&self) -> &str {
+        Agent::id(self)
+    }
+
+    fn title(&self) -> String {
+        self.title.clone()
+    }
+
+    async fn offer(&self) -> Result<Arc<Offer>, Denial> {
+        Ok(Arc::clone(self.live().await?.offer()))
+    }
+
+    async fn call(&self, request: CallRequest) -> Answer {
+        Agent::call(self, request).await
+    }
+
+    fn file(&self, digest: &Digest) -> Result<Vec<u8>> {
+        let gateway = self.gateway.upgrade().context("the gateway has left")?;
+        Ok(gateway.registry().store().get(*digest)?)
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+}

@@ -1,0 +1,152 @@
+//! The path of a call: authorise → budget → record intent → sandbox → record outcome → answer. One function, read from
+//! top to bottom, and the only place of this program from which a gateway's guest is run.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use soulbound_runtime::sandbox::{Outcome, Overseer};
+use soulbound_runtime::{Denial, DenialId, visible};
+use tracing::Instrument;
+
+use crate::audit::{AuditError, CallEntry, Decision, Intent, OutcomeEntry};
+use crate::gateway::agent::Agent;
+use crate::gateway::live::Callable;
+use crate::gateway::overseer::{CallWatch, Seen};
+use crate::gateway::request::{Answer, CallRequest};
+
+impl Agent {
+    /// Calls a tool. The call goes on to its recorded end also when whoever asked goes away: then it is cancelled.
+    pub(crate) async fn call(self: &Arc<Self>, request: CallRequest) -> Answer {
+        let Ok(gateway) = self.may_run() else { return path(Arc::clone(self), request).await };
+        let span = tracing::info_span!(
+            "call",
+            agent = self.id(),
+            skill = request.skill,
+            tool = request.tool,
+            id = tracing::field::Empty
+        );
+        let hung_up = request.cancel.clone().drop_guard();
+        let task = gateway.calls().spawn(path(Arc::clone(self), request).instrument(span));
+        let answer = task.await;
+        hung_up.disarm();
+        // The task panicked, or the process is leaving. Its intent, if it had one, says `lost` in the trail.
+        answer.unwrap_or_else(|_| Answer { record: None, outcome: Outcome::refused(gateway.stopped()) })
+    }
+}
+
+async fn path(agent: Arc<Agent>, request: CallRequest) -> Answer {
+    let started = Instant::now();
+    let callable = match agent.authorise(&request.skill).await {
+        Ok(callable) => callable,
+        Err(outcome) => return refused(&agent, None, &request, *outcome).await,
+    };
+    let admitted = match callable.offered.bound.admit() {
+        Ok(admitted) => admitted,
+        Err(denial) => return refused(&agent, Some(&callable), &request, Outcome::refused(denial)).await,
+    };
+    let named = Named::of(Some(&callable), &request);
+    let intent = match agent.book().intend(&named.entry(Some(&callable), &request)).await {
+        Ok(intent) => intent,
+        Err(error) => return Answer { record: None, outcome: Outcome::refused(unrecordable(&error)) },
+    };
+    tracing::Span::current().record("id", intent.call());
+    let watch = CallWatch::new(Arc::clone(agent.book()), intent.call(), request.progress.clone());
+    let overseer = Arc::clone(&watch) as Arc<dyn Overseer>;
+    let (outcome, decision) = {
+        let _live = agent.counted();
+        let bound = &callable.offered.bound;
+        tokio::select! {
+            biased;
+            () = callable.revoked.cancelled() => (cut_short(agent.why_ended(&request.skill), &watch.seen(), started), Some(Decision::Killed)),
+            () = request.cancel.cancelled() => (cut_short(cancelled(), &watch.seen(), started), Some(Decision::Cancelled)),
+            outcome = bound.call_admitted(admitted, &request.tool, request.arguments, overseer) => (outcome, None),
+        }
+    };
+    conclude(&agent, &callable, intent, outcome, decision).await
+}
+
+/// Writes down what came of a call, and only then answers: an answer that was given is never missing from the trail.
+async fn conclude(
+    agent: &Arc<Agent>,
+    callable: &Callable,
+    intent: Intent,
+    outcome: Outcome,
+    decision: Option<Decision>,
+) -> Answer {
+    let record = Some(intent.name());
+    let mut entry = OutcomeEntry::of(&outcome);
+    entry.decision = decision.unwrap_or(entry.decision);
+    agent.ended(Some(&callable.offered.name), entry.decision, &outcome);
+    let written = agent.book().conclude(intent, &entry).await;
+    match written {
+        Ok(_) => Answer { record, outcome },
+        // What was done is done, and its intent is on record. The answer is withheld: nobody acts on what cannot be shown.
+        Err(error) => Answer { record, outcome: Outcome::refused(unrecordable(&error)) },
+    }
+}
+
+/// A call that never reached the sandbox: one record.
+async fn refused(
+    agent: &Arc<Agent>,
+    callable: Option<&Callable>,
+    request: &CallRequest,
+    outcome: Outcome,
+) -> Answer {
+    let named = Named::of(callable, request);
+    agent.ended(callable.map(|one| one.offered.name.as_str()), OutcomeEntry::of(&outcome).decision, &outcome);
+    let written = agent.book().refuse(&named.entry(callable, request), &OutcomeEntry::of(&outcome)).await;
+    let record = written.ok().map(|seq| format!("{}#{seq}", agent.id()));
+    Answer { record, outcome }
+}
+
+/// A request's names as the trail has them: those that the operator trusted as they are, the model's own bounded and
+/// quoted.
+struct Named {
+    skill: String,
+    tool: String,
+}
+
+impl Named {
+    fn of(callable: Option<&Callable>, request: &CallRequest) -> Self {
+        let known = callable.and_then(|one| one.offered.bound.tool(&request.tool));
+        Self {
+            skill: callable
+                .map_or_else(|| visible::quoted_target(&request.skill), |one| one.offered.name.clone()),
+            tool: known.map_or_else(|| visible::quoted_target(&request.tool), |tool| tool.name.clone()),
+        }
+    }
+
+    fn entry<'a>(&'a self, callable: Option<&Callable>, request: &'a CallRequest) -> CallEntry<'a> {
+        CallEntry {
+            skill: &self.skill,
+            tool: &self.tool,
+            digest: callable.map(|one| one.offered.bound.digest()),
+            soul: callable.map(|one| one.soul),
+            policy: callable.map(|one| one.policy),
+            arguments: &request.arguments,
+            who: request.door,
+        }
+    }
+}
+
+/// The outcome of a call that was ended from outside, with what it did until then.
+fn cut_short(denial: Denial, seen: &Seen, started: Instant) -> Outcome {
+    let mut outcome = Outcome::refused(denial);
+    outcome.accesses.clone_from(&seen.accesses);
+    outcome.accesses_dropped = seen.dropped;
+    outcome.duration = started.elapsed();
+    outcome
+}
+
+/// Nobody reads this: whoever asked is gone, or asked for just that.
+fn cancelled() -> Denial {
+    Denial::new(DenialId::AgentStopped, "whoever asked for the call cancelled it")
+}
+
+/// The trail takes no record, so nothing runs.
+pub(crate) fn unrecordable(error: &AuditError) -> Denial {
+    let text = error.to_string();
+    let first = text.lines().next().unwrap_or_default();
+    Denial::new(DenialId::AuditUnavailable, format!("what cannot be recorded does not run: {first}"))
+        .hint("soulbound doctor")
+}

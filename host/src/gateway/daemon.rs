@@ -1,0 +1,140 @@
+//! The life of a gateway process: take the state folder, open the trail, bind the doors, say that it is ready, serve, leave.
+//!
+//! One process a state folder: the lock tells. Signals are heard on a thread of the runtime that no guest and no disk can
+//! hold up.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::audit::{Audit, Event};
+use crate::gateway::http::{listener, routes};
+use crate::gateway::policy::Policies;
+use crate::gateway::{Gateway, socket, watch};
+use crate::operator::Who;
+use crate::settings::Settings;
+use crate::state::StateFolder;
+use crate::state::lock::{Purpose, StateLock, Taken};
+
+/// What `gateway run` says on standard output once it takes calls. `gateway start` waits for it.
+pub(crate) const READY: &str = "ready ";
+
+/// Takes the state folder and runs until it is told to leave.
+pub(crate) fn run(state: &StateFolder) -> Result<()> {
+    if state.is_stopped() {
+        bail!(
+            "everything under `{}` was stopped by an operator\n  hint: when the reason is gone: soulbound gateway start",
+            state.path().display()
+        );
+    }
+    let lock = match StateLock::take(state, Purpose::Gateway)? {
+        Taken::Ours(lock) => lock,
+        Taken::Theirs(Some(holder)) if holder.purpose == Purpose::Gateway => {
+            bail!("gateway already running (pid {})", holder.pid)
+        }
+        Taken::Theirs(_) => {
+            bail!("another command works on `{}`; try again when it is done", state.path().display())
+        }
+    };
+    // The operator's settings first: a gateway with settings that it cannot enforce does not start.
+    let settings = Settings::read(state)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        // Requests and their answers; guests have threads of their own. One more than the cores, so that a write that
+        // the disk holds up leaves somebody to hear the stop.
+        .worker_threads(std::thread::available_parallelism().map_or(2, usize::from) + 1)
+        .max_blocking_threads(64)
+        .thread_name("soulbound-gateway")
+        .enable_all()
+        .build()
+        .context("the gateway's threads do not start")?;
+    let ended = runtime.block_on(serve(state.clone(), settings, lock));
+    // Nothing of value is left: what a guest or a disk still holds is ended with the process.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn serve(state: StateFolder, settings: Settings, mut lock: StateLock) -> Result<()> {
+    let mut signals = Signals::listen()?;
+    let listener = listener::bind(settings.listen).await?;
+    let gateway = prepare(&state, settings, &listener).await?;
+    let commands = socket::bind(&state)?;
+    let address = listener.local_addr().context("the listener has no address")?;
+    lock.say(Purpose::Gateway, Some(address.to_string()))?;
+    let watching = watch::start(&gateway)?;
+    let leaving = gateway.leaving.clone();
+    let router = routes::router(Arc::clone(&gateway), address);
+    let doors = async {
+        tokio::join!(
+            listener::serve(listener, router, leaving.clone(), gateway.answers()),
+            socket::serve(commands, Arc::clone(&gateway), leaving.clone()),
+        )
+    };
+    say_ready(&address.to_string());
+    tracing::info!(%address, state = %state.path().display(), "the gateway takes calls");
+    tokio::select! {
+        _ = doors => {}
+        signal = signals.next() => {
+            tracing::info!(signal, "leaving");
+            gateway.quit(&Who::this_process()).await;
+            gateway.leave();
+        }
+    }
+    gateway.answered().await;
+    drop(watching);
+    let _ = std::fs::remove_file(state.socket());
+    drop(lock);
+    Ok(())
+}
+
+/// Opens the trail, writes down the start, and starts the engine.
+async fn prepare(state: &StateFolder, settings: Settings, listener: &TcpListener) -> Result<Arc<Gateway>> {
+    let address = listener.local_addr().context("the listener has no address")?;
+    state.arm()?;
+    let audit = Audit::open(state.path(), settings.audit)?;
+    let (trail, opening) = audit.gateway()?;
+    for said in opening.warnings("the gateway's own trail") {
+        tracing::warn!("{said}");
+    }
+    let policy = settings.digest;
+    let policies = Policies::start(state, settings, address)?;
+    let note = json!({
+        "listen": address.to_string(),
+        "version": env!("CARGO_PKG_VERSION"),
+        "pid": std::process::id(),
+        "policy": policy,
+    });
+    let seq = trail.note(Event::GatewayStarted, &Who::this_process().to_string(), &note);
+    let recorded = async { trail.settled(seq?).await };
+    recorded.await.context("the start cannot be recorded, so nothing starts")?;
+    Ok(Gateway::new(state.clone(), address, policies, audit, trail))
+}
+
+/// The line that whoever started it in the background waits for. A closed standard output is nobody waiting.
+fn say_ready(address: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{READY}{address}").and_then(|()| out.flush());
+}
+
+/// The signals that ask to leave.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self> {
+        let listen = |kind| signal(kind).context("signals cannot be listened to");
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}

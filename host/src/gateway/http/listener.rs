@@ -1,0 +1,90 @@
+//! Accepts connections for the HTTP door: bounded in number, without Nagle's delay, and not for those who only dawdle.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Connections at once. Each costs a descriptor, of which calls and the trails need theirs.
+const CONNECTIONS: usize = 512;
+/// A request's head is here within this, or the connection ends.
+const HEAD_WITHIN: Duration = Duration::from_secs(15);
+
+/// Binds the address.
+///
+/// # Errors
+///
+/// It is taken, or is not this machine's.
+pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!(
+            "the gateway cannot listen on {address}\n  hint: another program has the port, or the address is not this machine's; set `[gateway] listen` in gateway.toml"
+        )
+    })
+}
+
+/// What a connection that is being answered has, once the gateway leaves.
+const LAST_ANSWER: Duration = Duration::from_millis(250);
+
+/// Serves until it is told to end; then nothing new is taken and answers under way have a moment to leave.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    end: CancellationToken,
+    answers: &TaskTracker,
+) {
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
+        let accepted = tokio::select! {
+            biased;
+            () = end.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let connection = connection(stream, router.clone(), end.clone());
+                answers.spawn(async move {
+                    let _permit = permit;
+                    connection.await;
+                });
+            }
+            Err(error) => {
+                // Out of descriptors, most likely: let some connection end before the next try.
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, router: Router, end: CancellationToken) {
+    // Answers are small: with Nagle's algorithm they wait 40 ms for an acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let service = TowerToHyperService::new(router);
+    let serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WITHIN)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut serving = std::pin::pin!(serving);
+    let served = tokio::select! {
+        biased;
+        served = serving.as_mut() => served,
+        () = end.cancelled() => {
+            serving.as_mut().graceful_shutdown();
+            tokio::time::timeout(LAST_ANSWER, serving).await.unwrap_or(Ok(()))
+        }
+    };
+    if let Err(error) = served {
+        tracing::debug!(%error, "a connection ended");
+    }
+}

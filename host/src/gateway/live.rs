@@ -1,0 +1,328 @@
+//! What an agent may call at one moment: trusted SOUL.md ∩ SOUL.md on disk ∩ the operator's ceiling, each skill bound from
+//! the trusted bytes in the store.
+//!
+//! Made anew when any of these changes. A skill whose authority stayed as it was is carried over with its calls and its
+//! budgets; the calls of one that lost something are ended.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use soulbound_runtime::sandbox::{BindError, CallError, Ending, ErrorKind, Outcome, tool_name};
+use soulbound_runtime::skill::Digest;
+use soulbound_runtime::soul::{Effect, SkillEntry};
+use soulbound_runtime::{Denial, DenialId, Soul, visible};
+use tokio_util::sync::CancellationToken;
+
+use crate::audit::Event;
+use crate::gateway::Gateway;
+use crate::gateway::offer::{Offer, OfferedSkill, OfferedTool};
+use crate::gateway::policy::Policy;
+use crate::trust::{Amounts, Change, Registry, Standing, Trusted};
+
+/// A skill that can be called now.
+#[derive(Clone)]
+pub(crate) struct Callable {
+    /// The skill.
+    pub(crate) offered: Arc<OfferedSkill>,
+    /// The trusted SOUL.md, for the records.
+    pub(crate) soul: Digest,
+    /// The operator's settings, for the records.
+    pub(crate) policy: Digest,
+    /// Cancelled when the agent is stopped or the skill loses authority: running calls end.
+    pub(crate) revoked: CancellationToken,
+}
+
+/// An agent as it was last looked at.
+pub(crate) struct Live {
+    trusted: Trusted,
+    standing: Standing,
+    policy: Arc<Policy>,
+    callable: HashMap<String, Callable>,
+    refused: HashMap<String, Outcome>,
+    offer: Arc<Offer>,
+    /// The agent had changed before this gateway first looked at it: it does not start until that is trusted.
+    held: bool,
+}
+
+impl Live {
+    /// Looks at the disk and binds. Blocks, and compiles what was never compiled.
+    ///
+    /// # Errors
+    ///
+    /// What is trusted cannot be had, so nothing of the agent runs.
+    pub(crate) fn look(
+        gateway: &Gateway,
+        id: &str,
+        running: &CancellationToken,
+        before: Option<&Self>,
+    ) -> Result<Self, Denial> {
+        let registry = gateway.registry();
+        let policy = gateway.policies().current();
+        let trusted = registry.load(id).map_err(|error| unusable(id, &error))?.trusted;
+        let sources = crate::agent::sources(&trusted.folder, Some(registry.state()));
+        let standing = match before {
+            Some(before) if before.trusted.digest == trusted.digest => {
+                before.standing.again(&trusted, &sources, &policy.settings.files)
+            }
+            _ => Standing::of(&trusted, &sources, &policy.settings.files),
+        };
+        let held = match before {
+            Some(before) if before.trusted.digest == trusted.digest => {
+                before.held && !standing.is_as_trusted()
+            }
+            // An operator trusted what this gateway now runs with; what changed since then waits as it does in a running one.
+            Some(_) => false,
+            None => !standing.is_as_trusted(),
+        };
+        let mut live = Self {
+            policy,
+            callable: HashMap::new(),
+            refused: HashMap::new(),
+            offer: Arc::default(),
+            held,
+            standing,
+            trusted,
+        };
+        let entries: Vec<SkillEntry> =
+            live.effective().map(|soul| soul.skills().to_vec()).unwrap_or_default();
+        for entry in &entries {
+            match live.callable_of(entry, registry, running, before) {
+                Ok(callable) => drop(live.callable.insert(entry.name.clone(), callable)),
+                Err(outcome) => drop(live.refused.insert(entry.name.clone(), *outcome)),
+            }
+        }
+        live.offer = Arc::new(live.make_offer(&entries));
+        Ok(live)
+    }
+
+    /// Whether SOUL.md and the operator's settings are what they were. The rest is asked by [`Live::is_untouched`], whenever
+    /// the disk tells of a change and every few seconds.
+    pub(crate) fn is_current(&self, gateway: &Gateway) -> bool {
+        Arc::ptr_eq(&self.policy, &gateway.policies().current()) && self.standing.is_soul_current()
+    }
+
+    /// Whether no trusted file and no granted directory was touched.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.standing.is_current()
+    }
+
+    /// The skill, or why it cannot be called.
+    pub(crate) fn callable(&self, skill: &str) -> Result<Callable, Outcome> {
+        if let Some(callable) = self.callable.get(skill) {
+            return Ok(callable.clone());
+        }
+        if let Some(outcome) = self.refused.get(skill) {
+            return Err(outcome.clone());
+        }
+        Err(Outcome::refused(match self.standing.refusal(skill) {
+            Some(denial) => denial.clone(),
+            None => not_listed(&self.trusted.soul, skill),
+        }))
+    }
+
+    /// What a model is offered.
+    pub(crate) fn offer(&self) -> &Arc<Offer> {
+        &self.offer
+    }
+
+    /// Whether the folder is other than trusted.
+    pub(crate) fn is_changed(&self) -> bool {
+        !self.standing.is_as_trusted()
+    }
+
+    /// The skills that can be called.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.offer.skills.iter().map(|skill| skill.name.as_str()).collect()
+    }
+
+    /// The folders whose change concerns the agent.
+    pub(crate) fn folders(&self) -> Vec<PathBuf> {
+        let mut folders: Vec<PathBuf> =
+            self.standing.paths().iter().filter_map(|path| path.parent().map(PathBuf::from)).collect();
+        folders.sort();
+        folders.dedup();
+        folders
+    }
+
+    /// Ends the calls of skills that may do less than when the calls began.
+    pub(crate) fn revoke_what_is_gone(&self, before: &Self) {
+        for (name, was) in &before.callable {
+            let stays = self.callable.get(name).is_some_and(|now| {
+                Arc::ptr_eq(&now.offered, &was.offered)
+                    || (now.offered.bound.digest() == was.offered.bound.digest()
+                        && !self.narrows(before, name))
+            });
+            if !stays {
+                was.revoked.cancel();
+            }
+        }
+    }
+
+    /// What there is to write down since the last look.
+    pub(crate) fn news(&self, before: Option<&Self>) -> Vec<(Event, Value)> {
+        let known = before.map(|before| before.standing.changes.as_slice()).unwrap_or_default();
+        let news = self.standing.changes.iter().filter(|change| !known.contains(change));
+        news.map(|change| (event(change), json!({"change": change, "held": self.held}))).collect()
+    }
+
+    fn effective(&self) -> Option<&Soul> {
+        self.standing.effective.as_ref()
+    }
+
+    fn callable_of(
+        &self,
+        entry: &SkillEntry,
+        registry: &Registry,
+        running: &CancellationToken,
+        before: Option<&Self>,
+    ) -> Result<Callable, Box<Outcome>> {
+        if self.held {
+            return Err(Box::new(Outcome::refused(changed(&self.trusted.id))));
+        }
+        let was = before.and_then(|before| Some((before, before.callable.get(&entry.name)?)));
+        if let Some((before, was)) = was
+            && self.is_same(before, was, &entry.name)
+        {
+            return Ok(was.clone());
+        }
+        let callable = self.bind(entry, registry, running)?;
+        if let Some((_, was)) = was {
+            callable.offered.bound.resume_budgets(&was.offered.bound.budget_states());
+        }
+        Ok(callable)
+    }
+
+    /// Whether a skill has the authority and the bytes that it had.
+    fn is_same(&self, before: &Self, was: &Callable, name: &str) -> bool {
+        Arc::ptr_eq(&self.policy, &before.policy)
+            && !was.revoked.is_cancelled()
+            && self.trusted.digest == before.trusted.digest
+            && self.differences(before, name).is_some_and(|all| all.is_empty())
+    }
+
+    /// Whether a skill may do less than before: by SOUL.md, or by the operator's ceiling.
+    fn narrows(&self, before: &Self, name: &str) -> bool {
+        let lost = self.differences(before, name).is_none_or(|all| all.contains(&Effect::Narrowing));
+        let networked = before.callable.get(name).is_some_and(|was| was.offered.reaches_hosts);
+        lost || (networked && self.policy.settings.narrows_hosts(&before.policy.settings))
+    }
+
+    /// What changed for a skill; `None` when it cannot be told, since nothing may run.
+    fn differences(&self, before: &Self, name: &str) -> Option<Vec<Effect>> {
+        let all = before.effective()?.differences(self.effective()?, &self.trusted.folder);
+        Some(all.into_iter().filter(|one| one.skill.as_deref() == Some(name)).map(|one| one.effect).collect())
+    }
+
+    fn bind(
+        &self,
+        entry: &SkillEntry,
+        registry: &Registry,
+        running: &CancellationToken,
+    ) -> Result<Callable, Box<Outcome>> {
+        let refuse = |denial: Denial| Box::new(Outcome::refused(denial));
+        if let Some(required) = self.policy.settings.approval_required(entry) {
+            return Err(refuse(crate::settings::approval_required(entry, &required.rule)));
+        }
+        let folder = self
+            .trusted
+            .skill(registry.store(), &entry.name)
+            .map_err(|error| broken(&format!("{error:#}")))?;
+        let bound = self.policy.runtime.bind(&self.trusted.identity(), entry, &folder);
+        let bound = bound.map_err(|error| match error {
+            BindError::Denied(denial) => refuse(*denial),
+            other => broken(&other.to_string()),
+        })?;
+        self.trusted.admits(&entry.name, &bound.files().opened()).map_err(|denial| refuse(*denial))?;
+        let files =
+            self.trusted.manifest.skill(&entry.name).map(|skill| skill.files.clone()).unwrap_or_default();
+        let offered = OfferedSkill {
+            name: entry.name.clone(),
+            purpose: entry.purpose.clone(),
+            files,
+            reaches_hosts: !entry.grant.hosts.is_empty(),
+            bound,
+        };
+        Ok(Callable {
+            offered: Arc::new(offered),
+            soul: self.trusted.manifest.soul,
+            policy: self.policy.digest,
+            revoked: running.child_token(),
+        })
+    }
+
+    fn make_offer(&self, entries: &[SkillEntry]) -> Offer {
+        let mut offer = Offer::default();
+        for entry in entries {
+            match self.callable.get(&entry.name) {
+                Some(callable) => {
+                    let skill = &callable.offered;
+                    offer.tools.extend(skill.bound.tools().iter().map(|tool| OfferedTool {
+                        name: tool_name(&skill.name, tool),
+                        skill: Arc::clone(skill),
+                        tool: tool.clone(),
+                    }));
+                    offer.skills.push(Arc::clone(skill));
+                }
+                None => {
+                    let why =
+                        self.callable(&entry.name).err().map(|outcome| reason(&outcome)).unwrap_or_default();
+                    offer.refused.push((entry.name.clone(), why));
+                }
+            }
+        }
+        let of_standing =
+            self.standing.refused.iter().map(|(name, denial)| (name.clone(), denial.first_line()));
+        offer.refused.extend(of_standing);
+        offer
+    }
+}
+
+/// Under which event a change stands in the trail.
+fn event(change: &Change) -> Event {
+    match (&change.skill, change.effect) {
+        (Some(_), Amounts::Bytes) => Event::SkillChanged,
+        (Some(_), Amounts::Narrowing) if change.text.contains("path.moved") => Event::DirectoryChanged,
+        _ => Event::SoulChanged,
+    }
+}
+
+fn reason(outcome: &Outcome) -> String {
+    match &outcome.ending {
+        Ending::Failed { denial: Some(denial), .. } => denial.first_line(),
+        Ending::Failed { error: Some(error), .. } => visible::line(&error.message),
+        _ => String::new(),
+    }
+}
+
+fn broken(message: &str) -> Box<Outcome> {
+    Box::new(Outcome::failed(CallError::new(ErrorKind::Component, visible::line(message))))
+}
+
+fn unusable(id: &str, error: &anyhow::Error) -> Denial {
+    Denial::new(
+        DenialId::SkillNotTrusted,
+        format!("what is trusted of agent `{id}` cannot be used: {error:#}"),
+    )
+    .hint(format!("soulbound agents show {id}"))
+}
+
+/// The agent had changed before the gateway started, and nobody has looked at that.
+fn changed(id: &str) -> Denial {
+    Denial::new(DenialId::SkillNotTrusted, format!("agent `{id}` changed since an operator trusted it")).hint(
+        format!(
+            "soulbound agents diff {id}, then soulbound agents trust {id} or soulbound agents rollback {id}"
+        ),
+    )
+}
+
+fn not_listed(soul: &Soul, skill: &str) -> Denial {
+    let names: Vec<String> = soul.skills().iter().map(|entry| format!("`{}`", entry.name)).collect();
+    let listed = if names.is_empty() { "no skill".to_owned() } else { names.join(", ") };
+    Denial::new(
+        DenialId::SkillNotListed,
+        format!("agent `{}` has no skill {} under `## Skills`", soul.id(), visible::quoted_target(skill)),
+    )
+    .hint(format!("SOUL.md lists {listed}"))
+}

@@ -1,0 +1,106 @@
+//! The gateway's eyes in a running call: each effect stands in the trail before it happens, and every access is kept
+//! for the outcome, also of a call that is killed.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use soulbound_runtime::sandbox::{
+    Access, AccessKind, BoxFuture, Decision, Effect, FileChange, Overseer, Progress,
+};
+use soulbound_runtime::{Denial, DenialId};
+
+use crate::audit::Book;
+use crate::gateway::request::ProgressSink;
+
+/// Effects of one call. Each is a record, so one call could otherwise fill the disk.
+const EFFECTS: u32 = 10_000;
+/// Accesses kept one by one; the runtime's outcome keeps as many.
+const ACCESSES: usize = 1_000;
+
+/// Watches one call.
+pub(crate) struct CallWatch {
+    book: Arc<Book>,
+    call: u64,
+    effects: AtomicU32,
+    seen: Mutex<Seen>,
+    progress: Option<ProgressSink>,
+}
+
+/// What a call has tried so far.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Seen {
+    /// The first accesses.
+    pub(crate) accesses: Vec<Access>,
+    /// How many more there were.
+    pub(crate) dropped: u64,
+}
+
+impl CallWatch {
+    /// Of the call with this number in the trail.
+    pub(crate) fn new(book: Arc<Book>, call: u64, progress: Option<ProgressSink>) -> Arc<Self> {
+        Arc::new(Self { book, call, effects: AtomicU32::new(0), seen: Mutex::default(), progress })
+    }
+
+    /// What was tried so far.
+    pub(crate) fn seen(&self) -> Seen {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Overseer for CallWatch {
+    fn before_effect<'a>(&'a self, effect: &'a Effect) -> BoxFuture<'a, Result<(), Denial>> {
+        Box::pin(async move {
+            if self.effects.fetch_add(1, Ordering::Relaxed) >= EFFECTS {
+                return Err(Denial::new(
+                    DenialId::AuditUnavailable,
+                    format!("one call may change or request {EFFECTS} things, so that each can be recorded"),
+                ));
+            }
+            let recorded = self.book.effect(self.call, &of_effect(effect)).await;
+            recorded.map(drop).map_err(|error| super::call::unrecordable(&error))
+        })
+    }
+
+    fn record(&self, access: &Access) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.accesses.len() < ACCESSES {
+            seen.accesses.push(access.clone());
+        } else {
+            seen.dropped += 1;
+        }
+    }
+
+    fn progress(&self, progress: &Progress) {
+        if let Some(sink) = &self.progress {
+            #[expect(clippy::cast_precision_loss, reason = "MCP counts progress in floating point")]
+            sink(progress.done as f64, progress.total.map(|total| total as f64), progress.message.clone());
+        }
+    }
+}
+
+/// An effect as an access that is about to be.
+fn of_effect(effect: &Effect) -> Access {
+    let (kind, target, access) = match effect {
+        Effect::Request { method, url, .. } => (AccessKind::Host, url.clone(), method.clone()),
+        Effect::Change { change, path, to } => {
+            let target = match to {
+                Some(to) => format!("{path} → {to}"),
+                None => path.clone(),
+            };
+            (AccessKind::File, target, verb(*change).to_owned())
+        }
+        _ => (AccessKind::File, String::new(), "effect".to_owned()),
+    };
+    Access { kind, target, access, decision: Decision::Allowed, denial: None }
+}
+
+fn verb(change: FileChange) -> &'static str {
+    match change {
+        FileChange::Create => "create",
+        FileChange::Write => "write",
+        FileChange::MakeDirectory => "make-directory",
+        FileChange::Delete => "delete",
+        FileChange::Rename => "rename",
+        _ => "change",
+    }
+}

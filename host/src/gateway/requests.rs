@@ -1,0 +1,131 @@
+//! What a running gateway does for the command line, one request after the other.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use serde_json::json;
+use soulbound_runtime::Denial;
+use soulbound_runtime::sandbox::Outcome;
+use tokio_util::sync::CancellationToken;
+
+use crate::answer::Answered;
+use crate::audit::Event;
+use crate::gateway::Gateway;
+use crate::gateway::agent::Agent;
+use crate::gateway::request::{Answer, CallRequest};
+use crate::gateway::token::{self, TokenOf};
+use crate::operator::Who;
+use crate::operator::{Arguments, Reply, Request, record_act};
+use crate::trust::act::{self, Act, Done};
+use crate::trust::event::What;
+
+impl Gateway {
+    /// Does what was asked, by the gateway's own user.
+    pub(crate) async fn perform(self: &Arc<Self>, request: Request) -> Result<Reply> {
+        match request {
+            Request::Status {} => Ok(Reply::done(self.status())),
+            Request::Token { agent, who } => self.make_token(agent.as_deref(), &who).await,
+            Request::Act { act, who } => {
+                let done = self.act(act, who).await?;
+                Ok(Reply::done(serde_json::to_value(done)?))
+            }
+            Request::Call { agent, skill, tool, arguments, .. } => {
+                let agent = self.agent(&agent).await.map_err(refusal)?;
+                let answer = call(&agent, skill, tool, &arguments).await;
+                let answered = Answered::of(&answer.outcome, answer.record.as_deref());
+                Ok(Reply::done(serde_json::to_value(answered)?))
+            }
+            // These three end or change the connection; the socket answers them.
+            Request::Stop { .. } | Request::Quit { .. } | Request::Mcp { .. } => {
+                anyhow::bail!("this is asked alone")
+            }
+        }
+    }
+
+    /// An operator's act on an agent. What it takes away is taken first; the record comes with it.
+    async fn act(self: &Arc<Self>, act: Act, who: Who) -> Result<Done> {
+        if let Act::Disable { id } | Act::Remove { id } = &act {
+            // Its trail is opened while there is such an agent.
+            self.load(id).await.map_err(refusal)?.halt();
+        }
+        let (gateway, by) = (Arc::clone(self), who);
+        let done = tokio::task::spawn_blocking(move || act::act(gateway.state(), act, by)).await??;
+        let id = &done.event.agent;
+        let agent = match self.loaded_agent(id) {
+            Some(agent) => agent,
+            None => self.load(id).await.map_err(refusal)?,
+        };
+        record_act(agent.book(), self.trail(), &done.event)?;
+        agent.forget();
+        match done.event.what {
+            What::AgentRemoved => self.unload(id),
+            _ => agent.look_again().await,
+        }
+        Ok(done)
+    }
+
+    async fn make_token(self: &Arc<Self>, agent: Option<&str>, who: &Who) -> Result<Reply> {
+        if let Some(id) = agent
+            && !self.is_agent(id)
+        {
+            anyhow::bail!("there is no agent `{id}`\n  hint: soulbound agents list");
+        }
+        let of = json!({"of": agent.unwrap_or("operator")});
+        self.trail().note(Event::TokenMade, &who.to_string(), &of)?;
+        let token = token::issue(self.state(), agent.map_or(TokenOf::Operator, TokenOf::Agent))?;
+        if let Some(agent) = agent.and_then(|id| self.loaded_agent(id)) {
+            // Sessions that the old token began end with it.
+            agent.halt();
+        }
+        Ok(Reply::done(json!({"token": token.reveal()})))
+    }
+
+    /// The settings again, if the file changed.
+    pub(crate) async fn reread_settings(self: &Arc<Self>) {
+        use crate::gateway::policy::Reread;
+        let gateway = Arc::clone(self);
+        let Ok(reread) =
+            tokio::task::spawn_blocking(move || gateway.policies().reread(gateway.state())).await
+        else {
+            return;
+        };
+        let recorded = match reread {
+            Reread::Same => return,
+            Reread::Changed(policy) => {
+                tracing::info!(policy = %policy.digest, "gateway.toml was read again");
+                // What is in flight under the old settings ends where the new ones forbid it.
+                for agent in self.loaded() {
+                    agent.look_again().await;
+                }
+                self.trail().note(Event::SettingsChanged, "gateway", &json!({"policy": policy.digest}))
+            }
+            Reread::Kept(why) => {
+                tracing::error!(why, "gateway.toml cannot be used; the last good one stays in force");
+                self.trail().note(Event::SettingsUnreadable, "gateway", &json!({"error": why}))
+            }
+        };
+        if let Err(error) = recorded {
+            tracing::error!(%error, "a change of the settings could not be recorded");
+        }
+    }
+}
+
+/// One call for the operator. Dropping the future ends the call: whoever asked hung up.
+async fn call(agent: &Arc<Agent>, skill: String, tool: String, arguments: &Arguments) -> Answer {
+    let authorised = agent.authorise(&skill).await.ok();
+    let schema = authorised.as_ref().and_then(|callable| callable.offered.bound.tool(&tool));
+    match arguments.read(schema) {
+        Ok(arguments) => {
+            let cancel = CancellationToken::new();
+            agent.call(CallRequest { skill, tool, arguments, door: "operator", progress: None, cancel }).await
+        }
+        Err(error) => Answer { record: None, outcome: Outcome::failed(error) },
+    }
+}
+
+fn refusal(denial: Denial) -> anyhow::Error {
+    match denial.hint.clone() {
+        Some(hint) => anyhow::anyhow!("{}\n  hint: {hint}", denial.first_line()),
+        None => anyhow::anyhow!(denial.first_line()),
+    }
+}

@@ -1,0 +1,117 @@
+//! Starting a gateway in the background, and making sure that one runs.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::OpenOptionsExt;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::gateway::daemon::READY;
+use crate::operator::Request;
+use crate::operator::client::Client;
+use crate::state::StateFolder;
+use crate::state::lock::Held;
+
+/// How long a running gateway may take to say that it is there.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+
+/// A gateway that takes calls.
+pub(crate) struct Running {
+    /// Its process.
+    pub(crate) pid: i32,
+    /// Where it listens.
+    pub(crate) listen: String,
+    /// Whether it ran before.
+    pub(crate) already: bool,
+}
+
+/// Starts a gateway if none runs, and waits until it takes calls. A stop is not undone: that is the operator's act.
+pub(crate) fn ensure_running(state: &StateFolder) -> Result<Running> {
+    if state.is_stopped() {
+        bail!(
+            "everything under `{}` was stopped by an operator\n  hint: when the reason is gone: soulbound gateway start",
+            state.path().display()
+        );
+    }
+    state.make()?;
+    if let Some(running) = running(state)? {
+        return Ok(running);
+    }
+    spawn(state)
+}
+
+/// The gateway that runs and answers, if one does.
+pub(crate) fn running(state: &StateFolder) -> Result<Option<Running>> {
+    let Some(Held(holder)) = state.holder()? else { return Ok(None) };
+    let Some(client) = Client::connect(state)? else {
+        // Starting or leaving, or a command has the folder for a moment: whoever starts meets the lock.
+        return Ok(None);
+    };
+    let status = client.ask(&Request::Status {}, Some(ANSWERS_WITHIN)).with_context(|| {
+        let pid = holder.map_or_else(|| "unknown".to_owned(), |holder| holder.pid.to_string());
+        format!("a gateway runs (pid {pid}) and does not answer\n  hint: soulbound gateway stop")
+    })?;
+    let status = status.into_result()?;
+    let text =
+        |name: &str| status.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+    let pid = status.get("pid").and_then(serde_json::Value::as_i64).and_then(|pid| i32::try_from(pid).ok());
+    Ok(Some(Running { pid: pid.unwrap_or_default(), listen: text("listen"), already: true }))
+}
+
+/// Starts this program as a gateway of its own session, with its log in the state folder.
+fn spawn(state: &StateFolder) -> Result<Running> {
+    let log_path = state.path().join("gateway.log");
+    let log = File::options()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(&log_path)
+        .with_context(|| format!("`{}` cannot be written", log_path.display()))?;
+    let from = log.metadata().map(|metadata| metadata.len()).unwrap_or_default();
+    let program = std::env::current_exe().context("this program's own file cannot be found")?;
+    let mut child = Command::new(program)
+        .args(["gateway", "run", "--background"])
+        .env("SOULBOUND_HOME", state.path())
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .spawn()
+        .context("the gateway cannot be started")?;
+    let stdout = child.stdout.take().context("a piped output is there")?;
+    // It says one line when it takes calls. If it ends before, the pipe closes.
+    let mut line = String::new();
+    BufReader::new(stdout).read_line(&mut line).context("the gateway's word cannot be read")?;
+    if let Some(listen) = line.strip_prefix(READY) {
+        return Ok(Running {
+            pid: child.id().cast_signed(),
+            listen: listen.trim().to_owned(),
+            already: false,
+        });
+    }
+    let ended = child.wait().context("the gateway's end cannot be learnt")?;
+    // Two starts at once: the other one was first, and it is as good.
+    if let Some(running) = running(state)? {
+        return Ok(running);
+    }
+    bail!(
+        "{}",
+        why(&log_path, from).unwrap_or_else(|| format!(
+            "the gateway did not start ({ended}); its log is `{}`",
+            log_path.display()
+        ))
+    )
+}
+
+/// What it wrote into the log since it was started: its error.
+fn why(log: &std::path::Path, from: u64) -> Option<String> {
+    use std::io::{Read, Seek, SeekFrom};
+    let mut file = File::open(log).ok()?;
+    file.seek(SeekFrom::Start(from)).ok()?;
+    let mut text = String::new();
+    file.take(16 << 10).read_to_string(&mut text).ok()?;
+    let error = text.rsplit_once("error: ").map(|(_, error)| error.trim().to_owned())?;
+    (!error.is_empty()).then_some(error)
+}

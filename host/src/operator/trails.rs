@@ -1,0 +1,65 @@
+//! Writing an operator's act into the trails, by whoever holds the state folder's lock.
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use crate::audit::{Audit, Book, Event, GatewayTrail, Header, Options};
+use crate::operator::Who;
+use crate::settings::Settings;
+use crate::state::StateFolder;
+use crate::trust::Registry;
+use crate::trust::event::{self, What};
+
+/// Writes an act into the gateway's own trail, where no gateway runs.
+pub(crate) fn note(state: &StateFolder, event: Event, who: &Who, note: &Value) -> Result<()> {
+    let (trail, _) = open(state)?.gateway()?;
+    trail.note(event, &who.to_string(), note).map(drop).context("the act cannot be recorded")
+}
+
+/// Writes an act on an agent into that agent's trail and the gateway's, where no gateway runs.
+pub(crate) fn note_act(state: &StateFolder, done: &event::Event) -> Result<()> {
+    let audit = open(state)?;
+    let registry = Registry::open(state);
+    let name = registry.folder(&done.agent);
+    let record = crate::trust::record::Record::read(&name);
+    let header =
+        Header { name: record.map_or_else(|_| done.agent.clone(), |record| record.name), role: None };
+    let (book, _) = audit.book(&done.agent, header)?;
+    let (trail, _) = audit.gateway()?;
+    record_act(&book, &trail, done)
+}
+
+/// Writes an act on an agent into both trails.
+pub(crate) fn record_act(book: &Book, trail: &GatewayTrail, done: &event::Event) -> Result<()> {
+    let (event, mut note) = described(&done.what);
+    let who = done.who.to_string();
+    book.note(event, &who, &note).context("the act cannot be recorded")?;
+    if let Value::Object(members) = &mut note {
+        members.insert("agent".to_owned(), json!(done.agent));
+    }
+    trail.note(event, &who, &note).context("the act cannot be recorded")?;
+    Ok(())
+}
+
+fn described(what: &What) -> (Event, Value) {
+    match what {
+        What::AgentAdded { manifest, folder } => {
+            (Event::AgentAdded, json!({"manifest": manifest, "folder": folder}))
+        }
+        What::AgentTrusted { manifest, before } => {
+            (Event::AgentTrusted, json!({"manifest": manifest, "before": before}))
+        }
+        What::AgentRolledBack { manifest, before } => {
+            (Event::AgentRolledBack, json!({"manifest": manifest, "before": before}))
+        }
+        What::AgentEnabled => (Event::AgentEnabled, json!({})),
+        What::AgentDisabled => (Event::AgentDisabled, json!({})),
+        What::AgentRemoved => (Event::AgentRemoved, json!({})),
+    }
+}
+
+/// The trails, under the operator's settings; a stop must not fail for settings that cannot be read.
+fn open(state: &StateFolder) -> Result<Audit> {
+    let options = Settings::read(state).map_or_else(|_| Options::default(), |settings| settings.audit);
+    Ok(Audit::open(state.path(), options)?)
+}

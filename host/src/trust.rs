@@ -1,0 +1,31 @@
+//! Agents and trust: which agents there are, what an operator accepted of each, and how their folders stand against it.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`store`], [`manifest`], [`record`] | trusted bytes by digest; what is trusted of one agent; where that is written down |
+//! | [`trusted`], [`standing`], [`change`], [`fingerprint`] | what may run now, and what differs, cheaply asked again |
+//! | [`registry`], [`rollback`], [`restore`], [`act`], [`event`] | every act that changes any of it, and what the trail is told |
+//!
+//! The rule: what is displayed, hashed, stored and run are the same bytes, read once. The agent's folder can only ever take
+//! away.
+
+pub(crate) mod act;
+pub(crate) mod change;
+pub(crate) mod event;
+pub(crate) mod fingerprint;
+pub(crate) mod manifest;
+pub(crate) mod record;
+pub(crate) mod registry;
+mod restore;
+mod rollback;
+pub(crate) mod standing;
+pub(crate) mod store;
+pub(crate) mod trusted;
+
+pub(crate) use change::{Amounts, Change};
+pub(crate) use fingerprint::Fingerprint;
+pub(crate) use manifest::SkillFile;
+pub(crate) use registry::{Condition, Registry, id};
+pub(crate) use standing::Standing;
+pub(crate) use store::Store;
+pub(crate) use trusted::Trusted;

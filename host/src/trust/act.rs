@@ -1,0 +1,194 @@
+//! Every act that changes agents or trust, in one function: the command line's and the gateway's.
+//!
+//! The rule: an act names bytes by digest, never a folder to be read again. What an operator saw is already in the store;
+//! whoever holds the state folder's lock only makes it the trusted one.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+use soulbound_runtime::skill::Digest;
+
+use super::event::{Event, What};
+use super::manifest::Manifest;
+use super::record::{How, Record, Trusting};
+use super::registry::{self, Condition, Marker, Registry};
+use super::trusted::Trusted;
+use super::{rollback, standing};
+use crate::clock::Moment;
+use crate::operator::Who;
+use crate::state::StateFolder;
+
+/// What an operator wants done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "act", rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) enum Act {
+    /// Adds the agent whose manifest this is.
+    Add {
+        /// The folder of its SOUL.md.
+        folder: PathBuf,
+        /// The manifest that was displayed, in the store.
+        manifest: Digest,
+    },
+    /// Makes this manifest the trusted one.
+    Trust {
+        /// The agent.
+        id: String,
+        /// The manifest that was displayed, in the store.
+        manifest: Digest,
+    },
+    /// Puts the trusted bytes back into the folder, or returns to an earlier manifest.
+    Rollback {
+        /// The agent.
+        id: String,
+        /// Which manifest of its history; without, what is trusted now, or the one before where nothing differs.
+        to: Option<Digest>,
+    },
+    /// Lets a disabled agent run again.
+    Enable {
+        /// The agent.
+        id: String,
+    },
+    /// Stops an agent until it is enabled.
+    Disable {
+        /// The agent.
+        id: String,
+    },
+    /// Makes an agent none. Its trail is kept.
+    Remove {
+        /// The agent.
+        id: String,
+    },
+}
+
+/// What came of an act.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Done {
+    /// What the trail is told.
+    pub(crate) event: Event,
+    /// What the operator is told, a line each.
+    pub(crate) said: Vec<String>,
+}
+
+/// Carries an act out. The caller holds the state folder's lock and records the event.
+pub(crate) fn act(state: &StateFolder, act: Act, who: Who) -> Result<Done> {
+    let registry = Registry::open(state);
+    match act {
+        Act::Add { folder, manifest } => add(&registry, &folder, manifest, who),
+        Act::Trust { id, manifest } => trust(&registry, &registry::id(&id)?, manifest, who),
+        Act::Rollback { id, to } => rollback::roll_back(&registry, &registry::id(&id)?, to, who),
+        Act::Enable { id } => enable(&registry, &registry::id(&id)?, who),
+        Act::Disable { id } => disable(&registry, &registry::id(&id)?, who),
+        Act::Remove { id } => remove(&registry, &registry::id(&id)?, who),
+    }
+}
+
+fn done(id: &str, what: What, who: Who, said: Vec<String>) -> Done {
+    Done { event: Event { agent: id.to_owned(), what, who }, said }
+}
+
+pub(super) fn trusting(manifest: Digest, how: How, who: &Who) -> Trusting {
+    Trusting { manifest, when: Moment::now().to_string(), how, who: who.clone() }
+}
+
+fn add(registry: &Registry, folder: &Path, digest: Digest, who: Who) -> Result<Done> {
+    let folder = standing_place(registry, folder)?;
+    let manifest = Manifest::load(registry.store(), digest)?;
+    manifest.verify(registry.store())?;
+    let id = registry::id(&manifest.id)?;
+    let trusted = Trusted::load(registry.store(), &id, &folder, digest)?;
+    let own = registry.folder(&id);
+    let first = trusting(digest, How::Added, &who);
+    let record = match registry.condition(&id) {
+        Condition::Enabled | Condition::Disabled => {
+            let place = Record::read(&own).map(|record| format!(" from `{}`", record.folder.display()));
+            bail!(
+                "there is an agent `{id}` already{}\n  hint: two agents can't have one id; `soulbound agents trust {id}` \
+                 accepts a change, another `Name` in SOUL.md makes another agent",
+                place.unwrap_or_default()
+            );
+        }
+        // Its history goes on, as its trail does.
+        Condition::Removed => match Record::read(&own) {
+            Ok(mut record) => {
+                record.accept(first);
+                record.folder.clone_from(&folder);
+                record.name = trusted.soul.name().to_owned();
+                record
+            }
+            Err(_) => Record::new(&id, trusted.soul.name(), &folder, first),
+        },
+        Condition::Unknown => Record::new(&id, trusted.soul.name(), &folder, first),
+    };
+    registry.make_folder(&id)?;
+    // The record first: until the marker is gone too, the agent is removed as before.
+    write(registry, record, &trusted)?;
+    registry.unmark(&id, Marker::Disabled)?;
+    registry.unmark(&id, Marker::Removed)?;
+    let said = vec![format!("agent `{id}` added: {} is trusted from now on", short(digest))];
+    Ok(done(&id, What::AgentAdded { manifest: digest, folder: folder.display().to_string() }, who, said))
+}
+
+fn trust(registry: &Registry, id: &str, digest: Digest, who: Who) -> Result<Done> {
+    let mut record = registry.record(id)?;
+    Manifest::load(registry.store(), digest)?.verify(registry.store())?;
+    let trusted = Trusted::load(registry.store(), id, &record.folder, digest)?;
+    let before = record.trusted;
+    record.accept(trusting(digest, How::Trusted, &who));
+    record.name = trusted.soul.name().to_owned();
+    write(registry, record, &trusted)?;
+    let said =
+        vec![format!("agent `{id}`: {} is trusted from now on, and was {}", short(digest), short(before))];
+    Ok(done(id, What::AgentTrusted { manifest: digest, before }, who, said))
+}
+
+fn enable(registry: &Registry, id: &str, who: Who) -> Result<Done> {
+    // One that cannot be loaded is not enabled: it could not run.
+    registry.load(id)?;
+    registry.unmark(id, Marker::Disabled)?;
+    Ok(done(id, What::AgentEnabled, who, vec![format!("agent `{id}` is enabled")]))
+}
+
+fn disable(registry: &Registry, id: &str, who: Who) -> Result<Done> {
+    registry.mark(id, Marker::Disabled, &who)?;
+    let said = vec![format!("agent `{id}` is disabled, in {}", registry.state().display())];
+    Ok(done(id, What::AgentDisabled, who, said))
+}
+
+fn remove(registry: &Registry, id: &str, who: Who) -> Result<Done> {
+    registry.mark(id, Marker::Removed, &who)?;
+    let said = vec![format!("agent `{id}` is removed, in {}; its trail is kept", registry.state().display())];
+    Ok(done(id, What::AgentRemoved, who, said))
+}
+
+/// Writes a record down, with the stamps of the trusted files if they are all as trusted right now.
+pub(super) fn write(registry: &Registry, mut record: Record, trusted: &Trusted) -> Result<()> {
+    let sources = crate::agent::sources(&trusted.folder, Some(registry.state()));
+    record.fingerprint = standing::stamps_if_as_trusted(trusted, &sources);
+    record.write(&registry.folder(&record.id))
+}
+
+/// The agent's folder in one spelling, where an agent may be.
+fn standing_place(registry: &Registry, folder: &Path) -> Result<PathBuf> {
+    let shown = folder.display();
+    let real = std::fs::canonicalize(folder).with_context(|| format!("`{shown}` cannot be found"))?;
+    if real.to_str().is_none() {
+        bail!("`{shown}` is not UTF-8\n  hint: rename the folder");
+    }
+    let state = std::fs::canonicalize(registry.state()).unwrap_or_else(|_| registry.state().to_owned());
+    if real.starts_with(&state) || state.starts_with(&real) {
+        bail!(
+            "`{shown}` and the state folder `{}` hold one another; whoever writes the one could write the other\n  hint: keep \
+             the agent's folder elsewhere, or set SOULBOUND_HOME to another place",
+            registry.state().display()
+        );
+    }
+    Ok(real)
+}
+
+/// The first twelve digits of a digest, for sentences.
+pub(crate) fn short(digest: Digest) -> String {
+    let mut text = digest.to_string();
+    text.truncate(12);
+    text
+}

@@ -1,0 +1,75 @@
+//! Returning to what is trusted: the trusted bytes back into the folder, or an earlier manifest.
+//!
+//! The rule: what is trusted is written down first, the folder after it. Killed in between, the folder differs from what is
+//! trusted, which narrows, and the same command goes on where it stopped. What is replaced is kept.
+
+use anyhow::{Result, bail};
+use soulbound_runtime::sandbox::files::OpenRules;
+use soulbound_runtime::skill::Digest;
+
+use super::act::{Done, short, trusting, write};
+use super::event::{Event, What};
+use super::manifest::Manifest;
+use super::record::{How, Record};
+use super::registry::Registry;
+use super::restore;
+use super::standing::Standing;
+use super::trusted::Trusted;
+use crate::operator::Who;
+
+/// Rolls an agent back.
+pub(super) fn roll_back(registry: &Registry, id: &str, to: Option<Digest>, who: Who) -> Result<Done> {
+    let mut record = registry.record(id)?;
+    let before = record.trusted;
+    let target = match to {
+        Some(to) => to,
+        None => default_target(registry, &record)?,
+    };
+    if !record.history.iter().any(|act| act.manifest == target) {
+        bail!(
+            "{} was never trusted for agent `{id}`\n  hint: `soulbound agents history {id}` lists what was",
+            short(target)
+        );
+    }
+    Manifest::load(registry.store(), target)?.verify(registry.store())?;
+    let trusted = Trusted::load(registry.store(), id, &record.folder, target)?;
+    if target != before {
+        record.accept(trusting(target, How::RolledBack, &who));
+        record.name = trusted.soul.name().to_owned();
+        write(registry, record.clone(), &trusted)?;
+    }
+    let mut said = restore::put_back(registry.store(), &trusted)?;
+    // The folder is as trusted again: the record's stamps too.
+    write(registry, record, &trusted)?;
+    said.push(if target == before {
+        format!("agent `{id}` is as trusted again: {}", short(target))
+    } else {
+        format!("agent `{id}`: {} is trusted again, and was {}", short(target), short(before))
+    });
+    let what = What::AgentRolledBack { manifest: target, before };
+    Ok(Done { event: Event { agent: id.to_owned(), what, who }, said })
+}
+
+/// What is trusted now, if the folder differs from it; else what was before.
+fn default_target(registry: &Registry, record: &Record) -> Result<Digest> {
+    let trusted = Trusted::load(registry.store(), &record.id, &record.folder, record.trusted)?;
+    let sources = crate::agent::sources(&record.folder, Some(registry.state()));
+    let standing = Standing::of(&trusted, &sources, &OpenRules::default());
+    if standing
+        .changes
+        .iter()
+        .any(|change| change.file.is_some() || change.effect == super::change::Amounts::Bytes)
+        || standing.effective.is_none()
+        || !standing.refused.is_empty()
+    {
+        return Ok(record.trusted);
+    }
+    match record.before() {
+        Some(before) => Ok(before),
+        None => bail!(
+            "agent `{}` is as trusted, and nothing else ever was\n  hint: `soulbound agents disable {}` stops it",
+            record.id,
+            record.id
+        ),
+    }
+}

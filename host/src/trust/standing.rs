@@ -1,0 +1,319 @@
+//! How an agent's folder stands against what is trusted: what may run now, what changed, what waits.
+//!
+//! The rule: narrowing applies at once, widening and new bytes wait. So what may run is the trusted SOUL.md under the
+//! restrictions of the one on disk, with the trusted bytes, in the trusted directories; and where the one on disk cannot
+//! be understood, nothing.
+
+use std::path::{Path, PathBuf};
+
+use soulbound_runtime::sandbox::files::{BoundFiles, OpenRules};
+use soulbound_runtime::skill::{Digest, SkillFolder, SkillSources};
+use soulbound_runtime::soul::bytes_of;
+use soulbound_runtime::{Denial, DenialId, Soul};
+
+use super::change::{Amounts, Change};
+use super::fingerprint::{Fingerprint, Look};
+use super::manifest::{Manifest, TrustedSkill};
+use super::trusted::Trusted;
+
+/// An agent's folder, held against what is trusted of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Standing {
+    /// What may run: bind these skills, with their bytes from the store. None: nothing may run.
+    pub(crate) effective: Option<Soul>,
+    /// Every difference, agent first.
+    pub(crate) changes: Vec<Change>,
+    /// Skills that are listed and may not run, with what a call of each is answered.
+    pub(crate) refused: Vec<(String, Denial)>,
+    soul: Fingerprint,
+    skills: Vec<SkillStanding>,
+    directories: Fingerprint,
+}
+
+/// One trusted skill's folder on disk.
+#[derive(Debug, Clone)]
+struct SkillStanding {
+    name: String,
+    is_gone: bool,
+    changes: Vec<Change>,
+    fingerprint: Fingerprint,
+}
+
+impl Standing {
+    /// Looks at the folder.
+    pub(crate) fn of(trusted: &Trusted, sources: &SkillSources, rules: &OpenRules) -> Self {
+        Self::anew(trusted, sources, rules, &[])
+    }
+
+    /// Looks again, and reads only those skills anew that were touched.
+    pub(crate) fn again(&self, trusted: &Trusted, sources: &SkillSources, rules: &OpenRules) -> Self {
+        Self::anew(trusted, sources, rules, &self.skills)
+    }
+
+    fn anew(trusted: &Trusted, sources: &SkillSources, rules: &OpenRules, known: &[SkillStanding]) -> Self {
+        let file = trusted.folder.join("SOUL.md");
+        let mut standing = Self {
+            effective: None,
+            changes: Vec::new(),
+            refused: Vec::new(),
+            // Before the content: a change in between is seen at the next look.
+            soul: Fingerprint::take(vec![(file.clone(), Look::Content)]),
+            skills: Vec::new(),
+            directories: Fingerprint::take(directories(&trusted.folder, &trusted.manifest)),
+        };
+        standing.look_at_soul(trusted, &file);
+        for skill in &trusted.manifest.skills {
+            let old = known.iter().find(|old| old.name == skill.name && old.fingerprint.is_current());
+            let found = old.cloned().unwrap_or_else(|| SkillStanding::of(skill, sources));
+            standing.changes.extend(found.changes.iter().cloned());
+            if found.is_gone {
+                standing.refuse(&skill.name, gone(&trusted.id, &skill.name));
+            }
+            standing.skills.push(found);
+        }
+        let refused: Vec<String> = standing.refused.iter().map(|(name, _)| name.clone()).collect();
+        if let Some(effective) = &mut standing.effective {
+            effective.retain_skills(|skill| !refused.contains(&skill.name));
+            standing.changes.extend(lose_moved(trusted, effective, rules));
+        }
+        standing
+    }
+
+    /// Whether nothing differs from what is trusted.
+    pub(crate) fn is_as_trusted(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// Whether SOUL.md was not touched since: one system call, to be asked before each call.
+    pub(crate) fn is_soul_current(&self) -> bool {
+        self.soul.is_current()
+    }
+
+    /// Whether nothing at all was touched since: a system call a file.
+    pub(crate) fn is_current(&self) -> bool {
+        self.is_soul_current()
+            && self.directories.is_current()
+            && self.skills.iter().all(|skill| skill.fingerprint.is_current())
+    }
+
+    /// All of what was looked at, as it was before it was read.
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        let soul = self.soul.clone().and(&self.directories);
+        self.skills.iter().fold(soul, |all, skill| all.and(&skill.fingerprint))
+    }
+
+    /// The paths to watch: where something may be that is not there now, too.
+    pub(crate) fn paths(&self) -> Vec<PathBuf> {
+        self.fingerprint().paths().map(Path::to_owned).collect()
+    }
+
+    /// What a call of this skill is answered when it may not run for what this found; none when it may, or when SOUL.md
+    /// does not list it.
+    pub(crate) fn refusal(&self, skill: &str) -> Option<&Denial> {
+        self.refused.iter().find(|(name, _)| name == skill).map(|(_, denial)| denial)
+    }
+
+    fn refuse(&mut self, skill: &str, denial: Denial) {
+        if self.refusal(skill).is_none() {
+            self.refused.push((skill.to_owned(), denial));
+        }
+    }
+
+    /// Narrows the trusted SOUL.md by the one on disk.
+    fn look_at_soul(&mut self, trusted: &Trusted, file: &Path) {
+        let unusable = |standing: &mut Self, why: String| {
+            let first = why.lines().next().unwrap_or_default().to_owned();
+            standing.changes.push(Change::new(
+                Amounts::Narrowing,
+                None,
+                &format!("nothing may run: {first}"),
+            ));
+            for skill in trusted.soul.skills() {
+                let message =
+                    format!("skill `{}` may not run: the agent's SOUL.md cannot be used", skill.name);
+                let hint = format!("mend {}, or `soulbound agents rollback {}`", file.display(), trusted.id);
+                standing.refuse(&skill.name, Denial::new(DenialId::SkillNotTrusted, message).hint(hint));
+            }
+        };
+        let bytes = match bytes_of(file) {
+            Ok(bytes) => bytes,
+            Err(error) => return unusable(self, error.to_string()),
+        };
+        let digest = Digest::of(&bytes);
+        if digest == trusted.manifest.soul {
+            self.effective = Some(trusted.soul.clone());
+            return;
+        }
+        self.changes.push(Change::of_file(None, "SOUL.md", Some(trusted.manifest.soul), Some(digest)));
+        let disk = match Soul::parse("SOUL.md", &bytes) {
+            Ok(disk) => disk,
+            Err(errors) => return unusable(self, errors.to_string()),
+        };
+        self.changes.extend(trusted.soul.differences(&disk, &trusted.folder).into_iter().map(Change::from));
+        for skill in disk.skills().iter().filter(|skill| trusted.soul.skill(&skill.name).is_none()) {
+            let message = format!("skill `{}` is new in SOUL.md and not trusted yet", skill.name);
+            let hint = format!("an operator can look at it with `soulbound agents diff {}`", trusted.id);
+            let denial = Denial::new(DenialId::SkillNotTrusted, message).hint(hint);
+            self.refuse(&skill.name, skill.grant.line.clone().into_iter().fold(denial, Denial::rule));
+        }
+        self.effective = Some(trusted.soul.narrowed_by(&disk, &trusted.folder));
+    }
+}
+
+impl SkillStanding {
+    fn of(skill: &TrustedSkill, sources: &SkillSources) -> Self {
+        let mut found = Self {
+            name: skill.name.clone(),
+            is_gone: false,
+            changes: Vec::new(),
+            fingerprint: Fingerprint::default(),
+        };
+        let mut taken = Fingerprint::take(places(skill, sources));
+        match sources.locate(&skill.name) {
+            None => {
+                found.is_gone = true;
+                found.change(Amounts::Narrowing, "its folder is gone, so it may not run");
+            }
+            Some((origin, path)) => {
+                if origin != skill.origin {
+                    found.change(
+                        Amounts::Bytes,
+                        &format!("is found elsewhere: {origin}, and was {}", skill.origin),
+                    );
+                }
+                match SkillFolder::read(&path) {
+                    Ok(folder) => {
+                        let more = found.compare(skill, &folder);
+                        let more = more.into_iter().map(|file| (path.join(file), Look::Content));
+                        taken = taken.and(&Fingerprint::take(more.collect()));
+                    }
+                    Err(error) => {
+                        found.change(Amounts::Bytes, &format!("its folder cannot be used: {error}"))
+                    }
+                }
+            }
+        }
+        found.fingerprint = taken;
+        found
+    }
+
+    fn change(&mut self, effect: Amounts, text: &str) {
+        self.changes.push(Change::new(effect, Some(&self.name), text));
+    }
+
+    /// Notes each file that differs, and returns the paths that are new.
+    fn compare(&mut self, skill: &TrustedSkill, folder: &SkillFolder) -> Vec<String> {
+        let found: Vec<(&str, Digest)> =
+            folder.files().into_iter().map(|(path, bytes)| (path, Digest::of(bytes))).collect();
+        let name = Some(skill.name.as_str());
+        for file in &skill.files {
+            let now = found.iter().find(|(path, _)| *path == file.path).map(|(_, digest)| *digest);
+            if now != Some(file.digest) {
+                self.changes.push(Change::of_file(name, &file.path, Some(file.digest), now));
+            }
+        }
+        let is_known = |path: &str| skill.files.iter().any(|file| file.path == path);
+        let new: Vec<_> = found.into_iter().filter(|(path, _)| !is_known(path)).collect();
+        for (path, digest) in &new {
+            self.changes.push(Change::of_file(name, path, None, Some(*digest)));
+        }
+        new.into_iter().map(|(path, _)| path.to_owned()).collect()
+    }
+}
+
+/// What the trusted files are watched by: every file, every folder of them, and every place where the skill could appear.
+fn places(skill: &TrustedSkill, sources: &SkillSources) -> Vec<(PathBuf, Look)> {
+    let mut watched = Vec::new();
+    for place in sources.paths(&skill.name) {
+        watched.push((place.clone(), Look::Content));
+        if sources.locate(&skill.name).is_none_or(|(_, found)| found != place) {
+            continue;
+        }
+        // The folder itself may be reached through a link.
+        watched.push((place.join("."), Look::Content));
+        for file in &skill.files {
+            let path = place.join(&file.path);
+            let folders = path.ancestors().skip(1).take_while(|folder| *folder != place);
+            watched.extend(folders.map(|folder| (folder.to_owned(), Look::Content)));
+            watched.push((path, Look::Content));
+        }
+    }
+    watched
+}
+
+/// What the granted directories are watched by: where they were, and where SOUL.md says that they are.
+fn directories(folder: &Path, manifest: &Manifest) -> Vec<(PathBuf, Look)> {
+    let all = manifest.skills.iter().flat_map(|skill| &skill.directories);
+    all.flat_map(|directory| [folder.join(&directory.path), directory.real.clone()])
+        .map(|path| (path, Look::Identity))
+        .collect()
+}
+
+/// Every trusted path of an agent: what a list of many agents looks at instead of reading them.
+pub(crate) fn trusted_paths(
+    folder: &Path,
+    manifest: &Manifest,
+    sources: &SkillSources,
+) -> Vec<(PathBuf, Look)> {
+    let mut paths = vec![(folder.join("SOUL.md"), Look::Content)];
+    paths.extend(directories(folder, manifest));
+    paths.extend(manifest.skills.iter().flat_map(|skill| places(skill, sources)));
+    paths
+}
+
+/// The stamps of the trusted files, if what is on disk is what is trusted; none otherwise, or while it is too young to tell.
+pub(crate) fn stamps_if_as_trusted(trusted: &Trusted, sources: &SkillSources) -> Option<Digest> {
+    let stamps = Fingerprint::take(trusted_paths(&trusted.folder, &trusted.manifest, sources)).digest()?;
+    // Where directories may be is no part of the question here; that they are the trusted ones is.
+    Standing::of(trusted, sources, &OpenRules::default()).is_as_trusted().then_some(stamps)
+}
+
+/// Takes away every directory that cannot be opened, or is not the one that was trusted.
+fn lose_moved(trusted: &Trusted, effective: &mut Soul, rules: &OpenRules) -> Vec<Change> {
+    let mut lost: Vec<(String, String)> = Vec::new();
+    let mut changes = Vec::new();
+    for skill in effective.skills() {
+        let mut grants = skill.grant.directories.clone();
+        let opened = loop {
+            match BoundFiles::open(&grants, &trusted.folder, rules) {
+                Ok(files) => break files.opened(),
+                Err(errors) => {
+                    let failed = |index: usize| errors.iter().find(|error| error.index == index);
+                    let before = grants.len();
+                    let mut index = 0;
+                    grants.retain(|grant| {
+                        let error = failed(index);
+                        index += 1;
+                        if let Some(error) = error {
+                            changes.push(lose(&skill.name, &grant.path, &error.message));
+                            lost.push((skill.name.clone(), grant.path.clone()));
+                        }
+                        error.is_none()
+                    });
+                    // Errors that name none of them are errors of all.
+                    if grants.len() == before {
+                        lost.extend(grants.drain(..).map(|grant| (skill.name.clone(), grant.path)));
+                    }
+                }
+            }
+        };
+        for directory in opened.iter().filter(|directory| !trusted.is_trusted(&skill.name, directory)) {
+            let why = "path.moved: it is not the directory that was trusted";
+            changes.push(lose(&skill.name, &directory.grant.path, why));
+            lost.push((skill.name.clone(), directory.grant.path.clone()));
+        }
+    }
+    effective.retain_directories(|skill, grant| {
+        !lost.iter().any(|(name, path)| name == skill && *path == grant.path)
+    });
+    changes
+}
+
+fn lose(skill: &str, path: &str, why: &str) -> Change {
+    Change::new(Amounts::Narrowing, Some(skill), &format!("loses `{path}`: {why}"))
+}
+
+fn gone(id: &str, skill: &str) -> Denial {
+    Denial::new(DenialId::SkillNotTrusted, format!("skill `{skill}` may not run: its folder is gone"))
+        .hint(format!("put it back, or `soulbound agents rollback {id}`"))
+}

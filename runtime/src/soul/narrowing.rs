@@ -1,0 +1,52 @@
+//! A trusted SOUL.md under the restrictions of another one: what is left while the file on disk says less.
+//!
+//! The rule: narrowing applies, everything else waits. Skills, grants and channels that either does not have are gone; of
+//! rules the other's are added if the program enforces them. Its prose is not taken over: nobody has read it yet, and a
+//! model would.
+
+use std::path::Path;
+
+use super::{SkillEntry, Soul, standing};
+use crate::grant::DirectoryGrant;
+
+impl Soul {
+    /// This agent as far as `other` permits it too. Who the agent is, and all prose, stays this file's. `folder` is
+    /// the SOUL.md's.
+    #[must_use]
+    pub fn narrowed_by(&self, other: &Self, folder: &Path) -> Self {
+        let mut narrowed = self.clone();
+        narrowed.skills.retain_mut(|own| match other.skill(&own.name) {
+            Some(theirs) => {
+                own.grant = own.grant.intersection(&theirs.grant, folder);
+                true
+            }
+            None => false,
+        });
+        narrowed.channels.retain_mut(|own| {
+            let theirs =
+                other.channels.iter().find(|other| other.kind == own.kind && other.target == own.target);
+            if let (Some(theirs), true) = (theirs, own.approve.is_empty()) {
+                own.approve.clone_from(&theirs.approve);
+            }
+            theirs.is_some()
+        });
+        for rule in other.rules.iter().filter(|rule| standing::is_enforceable(rule)) {
+            if !self.rules.iter().any(|own| own.text == rule.text) {
+                narrowed.rules.push(rule.clone());
+            }
+        }
+        narrowed
+    }
+
+    /// Takes away the skills that `keep` does not want.
+    pub fn retain_skills(&mut self, keep: impl FnMut(&SkillEntry) -> bool) {
+        self.skills.retain(keep);
+    }
+
+    /// Takes away the directories that `keep` does not want: it is told the skill's name and the entry.
+    pub fn retain_directories(&mut self, mut keep: impl FnMut(&str, &DirectoryGrant) -> bool) {
+        for skill in &mut self.skills {
+            skill.grant.directories.retain(|directory| keep(&skill.name, directory));
+        }
+    }
+}

@@ -8,6 +8,7 @@ mod doctor;
 mod explain;
 mod gateway;
 mod inspect;
+mod mcp;
 mod why;
 
 use std::io::Write;
@@ -35,6 +36,7 @@ enum Command {
     Call(call::Call),
     Inspect(inspect::Inspect),
     Why(why::Why),
+    Mcp(mcp::Mcp),
     Explain(explain::Explain),
     Gateway(gateway::Gateway),
     Doctor(doctor::Doctor),
@@ -61,6 +63,8 @@ pub(crate) fn run() -> Exit {
         Command::Call(call) => call.run(),
         Command::Inspect(inspect) => inspect.run(),
         Command::Why(why) => why.run(),
+        // The shim finds a gateway that runs; it starts none yet.
+        Command::Mcp(mcp) => mcp.run(|_| Ok(())),
         Command::Explain(explain) => explain.run(),
         Command::Gateway(gateway) => gateway.run(),
         Command::Doctor(doctor) => doctor.run(),
@@ -84,7 +88,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// One line, or several, on standard error. A closed standard error is no reason to stop.
-fn note(text: &str) {
+pub(crate) fn note(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 

@@ -11,23 +11,29 @@
 //! | [`handler`] | each method of the protocol, one after the other |
 //! | [`tools`] | how a tool is listed |
 //! | [`answer`] | how a call's outcome is told |
+//! | [`content`] | pictures, sounds and documents that a tool returns |
 //! | [`progress`] | how far a guest says it is, on the way to the client |
 //! | [`changes`] | that the list of tools is another one now |
 //! | [`page`] | long lists, a page at a time |
+//! | [`skills`] | the skills' texts (SEP-2640) |
 //! | [`about`] | what a model reads first |
 //! | [`http`], [`sessions`] | the door over HTTP |
 //! | [`connection`] | the door for the stdio shim |
+//! | [`shim`] | that shim: what clients start as their stdio server |
 
 mod about;
 mod answer;
 mod changes;
 mod connection;
+mod content;
 mod handler;
 mod http;
 mod page;
 mod progress;
 mod served;
 mod sessions;
+pub(crate) mod shim;
+mod skills;
 mod tools;
 
 pub(crate) use connection::serve_connection;

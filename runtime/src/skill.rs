@@ -14,6 +14,7 @@
 
 pub mod annotations;
 pub mod bytes;
+pub(crate) mod content;
 pub(crate) mod decode;
 pub mod files;
 pub mod folder;

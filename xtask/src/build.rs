@@ -88,6 +88,10 @@ fn assemble(source: &Path, into: &Path) -> Result<()> {
             format!("---\nname: {name}\ndescription: A guest of Soulbound's own tests.\n---\n"),
         )?,
     }
+    let references = source.join("references");
+    if references.is_dir() {
+        copy_tree(&references, &folder.join("references"))?;
+    }
     copy_tree(&source.join("wit"), &folder.join("wit"))
 }
 

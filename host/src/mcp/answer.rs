@@ -9,6 +9,7 @@ use soulbound_runtime::skill::Tool;
 use soulbound_runtime::{Denial, visible};
 
 use crate::gateway::request::Answer;
+use crate::mcp::content;
 use crate::mcp::tools::Shape;
 
 /// The key in `_meta` under which the record's id stands.
@@ -36,6 +37,16 @@ pub(crate) fn refused(denial: &Denial) -> CallToolResult {
 }
 
 fn returned(tool: &Tool, value: Value) -> CallToolResult {
+    if tool.returns_content {
+        // No structured content beside it: clients put that before the model, and a picture there is a page of base64.
+        return match content::blocks(value) {
+            Ok(blocks) => CallToolResult::success(blocks),
+            Err(why) => CallToolResult::error(vec![ContentBlock::text(format!(
+                "`{}` returned what cannot be shown: {why}",
+                tool.name
+            ))]),
+        };
+    }
     let text = text(&value);
     let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
     result.structured_content = Some(Shape::of(&tool.output_schema).content(value));

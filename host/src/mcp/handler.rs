@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, DiscoverResult,
-    ErrorCode, Implementation, InitializeRequestParams, InitializeResult, ListPromptsResult, ListToolsResult,
-    PaginatedRequestParams, ServerCapabilities, ServerConfig, SubscriptionFilter,
+    ErrorCode, GetSkillRequestParams, GetSkillResult, Implementation, InitializeRequestParams,
+    InitializeResult, ListPromptsResult, ListResourcesResult, ListSkillsResult, ListToolsResult,
+    PaginatedRequestParams, ReadResourceDirectoryRequestParams, ReadResourceRequestParams,
+    ReadResourceResponse, ReadResourceResult, Resource, ServerCapabilities, ServerConfig, SubscriptionFilter,
 };
 use rmcp::service::{NotificationContext, RequestContext, RoleServer, SubscriptionContext};
 use rmcp::{ErrorData, ServerHandler};
@@ -18,6 +20,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::gateway::offer::Offer;
 use crate::gateway::request::CallRequest;
 use crate::mcp::served::Served;
+use crate::mcp::skills::Catalog;
 use crate::mcp::{about, answer, changes, page, progress, tools};
 
 /// How long a client may hold a list without asking again. A change is announced; this is for those who do not listen.
@@ -46,6 +49,12 @@ impl<S: Served> Handler<S> {
 
     async fn offer(&self) -> Result<Arc<Offer>, ErrorData> {
         self.agent.offer().await.map_err(|denial| as_error(&denial))
+    }
+
+    async fn catalog(&self) -> Result<Catalog, ErrorData> {
+        let (offer, agent) = (self.offer().await?, Arc::clone(&self.agent));
+        // The store is a disk.
+        tokio::task::spawn_blocking(move || Catalog::of(&*agent, &offer)).await.map_err(internal)
     }
 
     async fn instructions(&self) -> String {
@@ -92,6 +101,29 @@ fn as_error(denial: &Denial) -> ErrorData {
     ErrorData::new(REFUSED, denial.first_line(), Some(json!({ "id": denial.id })))
 }
 
+/// Something that is not ours to give.
+fn not_there(kind: &str, uri: &str) -> ErrorData {
+    ErrorData::invalid_params(format!("no {kind} {}", visible::quoted_target(uri)), None)
+}
+
+/// What went wrong on our side. The client cannot do anything about it, and learns no more.
+fn internal(error: impl std::fmt::Display) -> ErrorData {
+    tracing::error!(error = format!("{error:#}"), "a request failed");
+    ErrorData::internal_error("the gateway could not read it; its log says why", None)
+}
+
+/// A page of resources.
+fn resources(
+    all: &[Resource],
+    request: Option<&PaginatedRequestParams>,
+) -> Result<ListResourcesResult, ErrorData> {
+    let (resources, next) = page::page(all, |resource| &resource.uri, request)?;
+    let mut result = ListResourcesResult::with_all_items(resources.to_vec());
+    result.next_cursor = next;
+    result.ttl_ms = Some(FRESH_MILLISECONDS);
+    Ok(result)
+}
+
 impl<S: Served> ServerHandler for Handler<S> {
     fn get_info(&self) -> ServerConfig {
         let capabilities = ServerCapabilities::builder()
@@ -99,6 +131,7 @@ impl<S: Served> ServerHandler for Handler<S> {
             .enable_tool_list_changed()
             .enable_resources()
             .enable_resources_list_changed()
+            .enable_skills_with_directory_read()
             .build();
         let this = Implementation::new("soulbound", env!("CARGO_PKG_VERSION")).with_title(self.agent.title());
         InitializeResult::new(capabilities).with_server_info(this)
@@ -145,6 +178,64 @@ impl<S: Served> ServerHandler for Handler<S> {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         self.call(request, context).await
+    }
+
+    async fn list_skills(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListSkillsResult, ErrorData> {
+        let catalog = self.catalog().await?;
+        let (skills, next) = page::page(&catalog.skills, |skill| &skill.uri, request.as_ref())?;
+        let mut result = ListSkillsResult::with_all_items(skills.to_vec());
+        result.next_cursor = next;
+        result.ttl_ms = Some(FRESH_MILLISECONDS);
+        Ok(result)
+    }
+
+    async fn get_skill(
+        &self,
+        request: GetSkillRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<GetSkillResult, ErrorData> {
+        let catalog = self.catalog().await?;
+        let skill = catalog.skill(&request.uri).ok_or_else(|| not_there("skill", &request.uri))?;
+        Ok(GetSkillResult::new(skill.clone()).with_ttl_ms(FRESH_MILLISECONDS))
+    }
+
+    async fn list_resources(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        resources(&self.catalog().await?.resources(), request.as_ref())
+    }
+
+    async fn read_resource_directory(
+        &self,
+        request: ReadResourceDirectoryRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        let children = self.catalog().await?.directory(&request.uri);
+        let children = children.ok_or_else(|| not_there("directory", &request.uri))?;
+        resources(&children, Some(&PaginatedRequestParams::default().with_cursor(request.cursor)))
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let (catalog, agent) = (self.catalog().await?, Arc::clone(&self.agent));
+        let uri = request.uri;
+        // The store is a disk.
+        let read = tokio::task::spawn_blocking(move || {
+            catalog
+                .read(&*agent, &uri)
+                .ok_or_else(|| ErrorData::resource_not_found(not_there("resource", &uri).message, None))
+        });
+        let contents = read.await.map_err(internal)??.map_err(internal)?;
+        Ok(ReadResourceResult::new(vec![contents]).with_ttl_ms(FRESH_MILLISECONDS).into())
     }
 
     fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {

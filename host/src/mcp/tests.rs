@@ -2,5 +2,7 @@
 
 mod calls;
 mod lists;
+mod shim;
+mod skills;
 mod stage;
 mod streams;

@@ -57,17 +57,20 @@ pub(crate) fn listed(offered: &OfferedTool) -> Tool {
     let description =
         if tool.description.is_empty() { skill.purpose.clone() } else { tool.description.clone() };
     let title = format!("{}: {}", skill.name, tool.name);
-    let shape = Shape::of(&tool.output_schema);
     let may = skill.bound.annotations();
     let annotations = ToolAnnotations::with_title(title.clone())
         .read_only(may.read_only_hint)
         .destructive(may.destructive_hint)
         .idempotent(may.idempotent_hint)
         .open_world(may.open_world_hint);
-    Tool::new(Cow::Owned(offered.name.clone()), description, object(tool.input_schema.clone()))
+    let listed = Tool::new(Cow::Owned(offered.name.clone()), description, object(tool.input_schema.clone()))
         .with_title(title)
-        .with_raw_output_schema(object(shape.schema(&tool.output_schema)))
-        .with_annotations(annotations)
+        .with_annotations(annotations);
+    if tool.returns_content {
+        // Its result is content blocks, which no schema describes.
+        return listed;
+    }
+    listed.with_raw_output_schema(object(Shape::of(&tool.output_schema).schema(&tool.output_schema)))
 }
 
 /// The runtime's schemas are objects; anything else would be the schema that everything fits.

@@ -23,7 +23,7 @@ use crate::skill::{Digest, Inspection, SkillFolder};
 const KEY_BYTES: usize = 64;
 const MAC_BYTES: usize = 32;
 /// The layout of an entry and of its name: another number is another name.
-const FORMAT: &[u8] = b"soulbound compiled component 1";
+const FORMAT: &[u8] = b"soulbound compiled component 2";
 
 /// A folder of compiled components and the key that authenticates them.
 #[derive(Clone)]

@@ -72,7 +72,7 @@ pub const IMPORTS: &[ImportRow] = &[
     ImportRow {
         capability: None,
         package: "soulbound:skill",
-        interfaces: &["log", "progress", "self"],
+        interfaces: &["content", "log", "progress", "self"],
         version: "0.1",
     },
     ImportRow {

@@ -10,6 +10,7 @@ use wit_parser::{
     Function, FunctionKind, Resolve, SourceMap, UnresolvedPackageGroup, WorldId, WorldItem, WorldKey,
 };
 
+use crate::skill::content;
 use crate::skill::inspection::{Import, Inspection, Tool};
 use crate::skill::schema::{self, Documentation};
 use crate::visible;
@@ -28,6 +29,7 @@ const OWN_PACKAGES: &[(&str, PackageTexts)] = &[
     (
         "soulbound:skill",
         &[
+            ("content.wit", include_str!("../../../wit/content.wit")),
             ("log.wit", include_str!("../../../wit/log.wit")),
             ("progress.wit", include_str!("../../../wit/progress.wit")),
             ("self.wit", include_str!("../../../wit/self.wit")),
@@ -208,6 +210,7 @@ fn add(
         parameters: function.params.iter().map(|param| param.name.clone()).collect(),
         input_schema,
         output_schema,
+        returns_content: content::is_returned(resolve, function),
     });
     Ok(())
 }

@@ -196,6 +196,7 @@ mod tests {
             ("wasi:keyvalue/store@0.2.0-draft", "instance", Standing::Unknown),
             ("wasi:io/streams@0.2.6", "func", Standing::Unknown),
             ("soulbound:skill/log@0.1.0", "instance", Standing::Inert),
+            ("soulbound:skill/content@0.1.0", "instance", Standing::Inert),
             ("soulbound:skill/admin@0.1.0", "instance", Standing::Unknown),
             ("entry", "type", Standing::Inert),
             ("entry", "resource", Standing::Unknown),

@@ -47,6 +47,8 @@ pub struct Tool {
     pub input_schema: Value,
     /// JSON Schema of the result: for a `result<T, E>`, of `T`.
     pub output_schema: Value,
+    /// Whether the result is a `list<content>` of `soulbound:skill/content`: pieces to be shown each as what it is.
+    pub returns_content: bool,
 }
 
 impl Inspection {

@@ -50,32 +50,58 @@ impl Manifest {
     ///
     /// What is wrong with it.
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        if let Some(found) = text.chars().find(|character| {
-            visible::is_invisible(*character) && !matches!(character, '\n' | '\r' | '\t' | '\u{fe0f}')
-        }) {
-            return Err(ManifestError::Invisible(visible::quoted(&found.to_string(), 1)));
+        let yaml = front_matter(text)?;
+        let manifest: Self = serde_saphyr::from_str(&yaml).map_err(|error| yaml_error(&error))?;
+        let characters = manifest.description.chars().count();
+        if characters > 1_024 {
+            return Err(ManifestError::LongDescription(characters));
         }
-        let mut lines = text.split_inclusive('\n');
-        if lines.next().map(str::trim_end) != Some("---") {
-            return Err(ManifestError::NoFrontMatter);
-        }
-        let mut yaml = String::new();
-        for line in lines {
-            if line.trim_end() == "---" {
-                let manifest: Self = serde_saphyr::from_str(&yaml).map_err(|error| {
-                    ManifestError::Yaml(visible::line(error.to_string().lines().next().unwrap_or_default()))
-                })?;
-                let characters = manifest.description.chars().count();
-                if characters > 1_024 {
-                    return Err(ManifestError::LongDescription(characters));
-                }
-                return Ok(manifest);
-            }
-            yaml.push_str(line);
-        }
-        Err(ManifestError::Unclosed)
+        Ok(manifest)
     }
+
+    /// The whole front matter of a `SKILL.md`, every key that its author wrote.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn fields(text: &str) -> Result<serde_json::Map<String, serde_json::Value>, ManifestError> {
+        let manifest = Self::parse(text)?;
+        // As YAML 1.2 has it: `y` and `on` are words.
+        let options = serde_saphyr::options! { strict_booleans: true };
+        let mut fields: serde_json::Map<_, _> =
+            serde_saphyr::from_str_with_options(&front_matter(text)?, options)
+                .map_err(|error| yaml_error(&error))?;
+        // These two are text, whatever they look like.
+        fields.insert("name".to_owned(), manifest.name.into());
+        fields.insert("description".to_owned(), manifest.description.into());
+        Ok(fields)
+    }
+}
+
+fn yaml_error(error: &serde_saphyr::Error) -> ManifestError {
+    ManifestError::Yaml(visible::line(error.to_string().lines().next().unwrap_or_default()))
+}
+
+/// The lines between the first two `---`.
+fn front_matter(text: &str) -> Result<String, ManifestError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if let Some(found) = text.chars().find(|character| {
+        visible::is_invisible(*character) && !matches!(character, '\n' | '\r' | '\t' | '\u{fe0f}')
+    }) {
+        return Err(ManifestError::Invisible(visible::quoted(&found.to_string(), 1)));
+    }
+    let mut lines = text.split_inclusive('\n');
+    if lines.next().map(str::trim_end) != Some("---") {
+        return Err(ManifestError::NoFrontMatter);
+    }
+    let mut yaml = String::new();
+    for line in lines {
+        if line.trim_end() == "---" {
+            return Ok(yaml);
+        }
+        yaml.push_str(line);
+    }
+    Err(ManifestError::Unclosed)
 }
 
 #[cfg(test)]
@@ -91,6 +117,15 @@ mod tests {
         assert_eq!(manifest.name, "image-lab");
         assert_eq!(manifest.description, "Edits: images");
         assert_eq!(manifest.version.as_deref(), Some("1.0.0"));
+    }
+
+    #[test]
+    fn every_field_is_kept_as_json() {
+        let fields = Manifest::fields(
+            "---\nname: x\ndescription: 7\nallowed-tools: [Bash]\nmetadata: { a: 1, b: 2026-01-02, c: y }\n---\n",
+        );
+        let expected = serde_json::json!({"name": "x", "description": "7", "allowed-tools": ["Bash"], "metadata": {"a": 1, "b": "2026-01-02", "c": "y"}});
+        assert_eq!(fields.map(serde_json::Value::Object), Ok(expected));
     }
 
     #[test]

@@ -94,3 +94,19 @@ async fn with_the_agent_stopped_a_call_says_so_and_a_list_is_an_error() {
     let instructions = discover.result()["instructions"].as_str().unwrap();
     assert!(instructions.contains("denied[agent.stopped]"), "{instructions}");
 }
+
+#[tokio::test]
+async fn content_is_shown_as_what_it_is_or_not_at_all() {
+    let http = Http::new(&Stage::of(&["conformance"]));
+    let result = http.call("conformance__test-multiple-content-types", json!({})).await;
+    let kinds: Vec<&str> =
+        result["content"].as_array().unwrap().iter().filter_map(|piece| piece["type"].as_str()).collect();
+    assert_eq!(kinds, ["text", "image", "resource"]);
+    assert!(result["content"][1]["data"].as_str().unwrap().starts_with("iVBOR"));
+    assert_eq!(result["content"][2]["resource"]["uri"], "test://mixed-content-resource");
+    assert!(result.get("structuredContent").is_none());
+    let result = http.call("conformance__forged-document", json!({})).await;
+    assert_eq!(result["isError"], true);
+    assert!(text(&result).contains("content[0]: \"skill://conformance/SKILL.md\""), "{result}");
+    assert!(!result.to_string().contains("Do as I say"));
+}

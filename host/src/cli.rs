@@ -64,7 +64,7 @@ pub(crate) fn run() -> Exit {
         Command::Inspect(inspect) => inspect.run(),
         Command::Why(why) => why.run(),
         // The shim finds a gateway that runs; it starts none yet.
-        Command::Mcp(mcp) => mcp.run(|_| Ok(())),
+        Command::Mcp(mcp) => mcp.run(|state| crate::gateway::start::ensure_running(state).map(drop)),
         Command::Explain(explain) => explain.run(),
         Command::Gateway(gateway) => gateway.run(),
         Command::Doctor(doctor) => doctor.run(),

@@ -12,10 +12,12 @@ mod mcp;
 mod why;
 
 use std::io::Write;
+use std::path::Path;
 
 use clap::{Parser, Subcommand};
 
 use crate::exit::Exit;
+use crate::gateway::token::{self, Token};
 use crate::style::Style;
 
 /// Skills of AI agents, sandboxed: each reaches exactly what its agent's SOUL.md grants.
@@ -102,4 +104,19 @@ fn print(text: &str) {
 fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
     print(&soulbound_runtime::visible::json(&serde_json::to_string_pretty(value)?));
     Ok(())
+}
+
+/// Shows a token, once, or puts it into a file.
+fn show_token(made: &Token, file: Option<&Path>) -> anyhow::Result<Exit> {
+    match file {
+        Some(file) => {
+            token::write_to(made, file)?;
+            note(&format!("the token is in `{}`, which only you can read", file.display()));
+        }
+        None => {
+            print(made.reveal());
+            note("this token is shown once; at rest there is only its hash");
+        }
+    }
+    Ok(Exit::Done)
 }

@@ -25,8 +25,8 @@ pub(crate) mod standing;
 pub(crate) mod store;
 pub(crate) mod trusted;
 
-pub(crate) use change::{Amounts, Change};
 pub(crate) use candidate::Candidate;
+pub(crate) use change::{Amounts, Change};
 pub(crate) use fingerprint::Fingerprint;
 pub(crate) use manifest::SkillFile;
 pub(crate) use registry::{Condition, Registry, id};

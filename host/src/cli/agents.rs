@@ -12,6 +12,7 @@ mod new;
 mod rollback;
 mod show;
 mod switch;
+mod token;
 mod trust;
 
 use anyhow::Result;
@@ -49,6 +50,7 @@ enum Verb {
     Trust(trust::Trust),
     Rollback(rollback::Rollback),
     History(history::History),
+    Token(token::Token),
     Enable(switch::Enable),
     Disable(switch::Disable),
     #[command(aliases = ["delete", "rm"])]
@@ -67,6 +69,7 @@ impl Agents {
             Some(Verb::Trust(trust)) => trust.run(),
             Some(Verb::Rollback(rollback)) => rollback.run(),
             Some(Verb::History(history)) => history.run(),
+            Some(Verb::Token(token)) => token.run(),
             Some(Verb::Enable(enable)) => enable.run(),
             Some(Verb::Disable(disable)) => disable.run(),
             Some(Verb::Remove(remove)) => remove.run(),

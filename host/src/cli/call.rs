@@ -6,9 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::{Value, json};
-use soulbound_runtime::sandbox::{
-    BindError, BoundSkill, CallError, Ending, ErrorKind, Outcome, Runtime, Unattended,
-};
+use soulbound_runtime::sandbox::{BindError, CallError, Ending, Outcome, Runtime, Unattended};
 use soulbound_runtime::skill::SkillFolder;
 use soulbound_runtime::soul::{Diagnostic, ReadError, SkillEntry};
 use soulbound_runtime::{Denial, DenialId, Soul, visible};

@@ -1,9 +1,11 @@
 //! The command line: nouns and verbs, one file each. Data goes to standard output, talk to standard error.
 
+mod audit;
 mod call;
 mod check;
 mod completions;
 mod explain;
+mod heartbeat;
 mod inspect;
 mod why;
 
@@ -32,6 +34,8 @@ enum Command {
     Inspect(inspect::Inspect),
     Why(why::Why),
     Explain(explain::Explain),
+    Audit(audit::Audit),
+    Heartbeat(heartbeat::Heartbeat),
     Completions(completions::Completions),
 }
 
@@ -55,6 +59,8 @@ pub(crate) fn run() -> Exit {
         Command::Inspect(inspect) => inspect.run(),
         Command::Why(why) => why.run(),
         Command::Explain(explain) => explain.run(),
+        Command::Audit(audit) => audit.run(),
+        Command::Heartbeat(heartbeat) => heartbeat.run(),
         Command::Completions(completions) => completions.run(),
     };
     done.unwrap_or_else(|error| {

@@ -348,4 +348,4 @@ impl Drop for Shared {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -126,13 +126,13 @@ mod tests {
 
     use super::*;
     use crate::audit::trail::Options;
-    use crate::audit::trail::tests::{Place, call};
+    use crate::audit::trail::tests::{Place, call, calls};
 
     #[test]
     fn whoever_follows_gets_every_record_once_and_in_order_through_rotations() {
         let place = Place::with(Options { rotate: 3_000, ..Options::default() });
         let (book, _) = place.open();
-        (0..5).for_each(|_| drop(call(&book)));
+        calls(&book, 5);
         let (sender, heard) = mpsc::channel();
         let folder = place.echo();
         std::thread::spawn(move || {

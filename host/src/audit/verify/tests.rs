@@ -8,7 +8,7 @@ use super::*;
 use crate::audit::book::agent_folder;
 use crate::audit::entry::OutcomeEntry;
 use crate::audit::event::{Decision, Event};
-use crate::audit::trail::tests::{Place as Folder, arguments, call, entry, now};
+use crate::audit::trail::tests::{Place as Folder, arguments, call, calls, entry, now};
 use crate::audit::trail::{Options, Trail};
 
 fn verify(place: &Folder) -> Report {
@@ -24,7 +24,7 @@ fn faults(place: &Folder) -> Vec<&'static str> {
 fn written() -> Folder {
     let place = Folder::new();
     let (book, _) = place.open();
-    (0..3).for_each(|_| drop(call(&book)));
+    calls(&book, 3);
     place
 }
 
@@ -151,7 +151,7 @@ fn a_discontinuity_that_the_gateway_saw_is_found_for_ever() {
 fn segments_are_followed_and_a_missing_one_is_found() {
     let place = Folder::with(Options { rotate: 3_000, ..Options::default() });
     let (book, _) = place.open();
-    (0..20).for_each(|_| drop(call(&book)));
+    calls(&book, 20);
     drop(book);
     let report = verify(&place);
     assert_eq!(report.findings, []);
@@ -203,7 +203,7 @@ fn readers_find_nothing_wrong_while_a_gateway_writes() {
                 })
             })
             .collect();
-        (0..400).for_each(|_| drop(call(&book)));
+        calls(&book, 400);
         done.store(true, std::sync::atomic::Ordering::Release);
         readers.into_iter().for_each(|reader| reader.join().unwrap());
     });

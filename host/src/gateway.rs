@@ -182,6 +182,10 @@ impl Gateway {
         if let Err(error) = self.tips().and_then(|()| self.trail.note(event, &by, &note)) {
             tracing::error!(%error, "the stop could not be recorded");
         }
+        for agent in self.loaded() {
+            agent.book().finish();
+        }
+        self.trail.finish();
     }
 
     /// Writes down in the gateway's own trail how far the agents' are.

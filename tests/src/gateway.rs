@@ -67,7 +67,12 @@ impl<'a> Gateway<'a> {
     /// A connection that speaks MCP for an agent.
     #[must_use]
     pub fn mcp(&self, id: &str, token: &str) -> Mcp {
-        Mcp { connection: self.connect(), path: format!("/agents/{id}/mcp"), token: token.to_owned(), next: 0 }
+        Mcp {
+            connection: self.connect(),
+            path: format!("/agents/{id}/mcp"),
+            token: token.to_owned(),
+            next: 0,
+        }
     }
 
     /// `soulbound gateway status --json`.
@@ -126,7 +131,8 @@ impl Mcp {
             "io.modelcontextprotocol/clientCapabilities": {},
         });
         let name = parameters["name"].as_str().map(str::to_owned);
-        let body = json!({"jsonrpc": "2.0", "id": self.next, "method": method, "params": parameters}).to_string();
+        let body =
+            json!({"jsonrpc": "2.0", "id": self.next, "method": method, "params": parameters}).to_string();
         let bearer = format!("Bearer {}", self.token);
         let mut headers = vec![
             ("authorization", bearer.as_str()),
@@ -159,14 +165,14 @@ impl Mcp {
 /// `soulbound agents add`, with the digest that the card shows.
 pub fn add(agent: &Agent) {
     let card = agent.run(&["agents", "add", ".", "--json"]).json();
-    let digest = card["manifest"].as_str().unwrap_or_else(|| panic!("no digest: {card}"));
+    let digest = card["digest"].as_str().unwrap_or_else(|| panic!("no digest: {card}"));
     agent.run(&["agents", "add", ".", "--yes", "--digest", digest]).ends(0);
 }
 
 /// `soulbound agents trust`, with the digest that it asks for.
 pub fn trust(agent: &Agent, id: &str) {
     let shown = agent.run(&["agents", "trust", id, "--json"]).json();
-    let digest = shown["manifest"].as_str().unwrap_or_else(|| panic!("no digest: {shown}"));
+    let digest = shown["digest"].as_str().unwrap_or_else(|| panic!("no digest: {shown}"));
     agent.run(&["agents", "trust", id, "--yes", "--digest", digest]).ends(0);
 }
 

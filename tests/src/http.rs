@@ -56,14 +56,16 @@ impl Connection {
     /// Reads an answer.
     pub fn answer(&mut self) -> Response {
         let status = self.line();
-        let status = status.split(' ').nth(1).unwrap_or_else(|| panic!("no status: {status:?}")).parse().unwrap();
+        let status =
+            status.split(' ').nth(1).unwrap_or_else(|| panic!("no status: {status:?}")).parse().unwrap();
         let mut headers = Vec::new();
         loop {
             let line = self.line();
             let Some((name, value)) = line.split_once(':') else { break };
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
-        let find = |wanted: &str| headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
+        let find =
+            |wanted: &str| headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
         let body = match (find("content-length"), find("transfer-encoding")) {
             (Some(length), _) => self.bytes(length.parse().unwrap()),
             (None, Some("chunked")) => self.chunks(),

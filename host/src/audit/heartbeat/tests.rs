@@ -161,7 +161,8 @@ fn the_file_follows_the_trail_and_is_rebuilt_from_it() {
     ))
     .unwrap();
     let denial = Denial::new(DenialId::LimitRate, "too many");
-    now(book.refuse(&CallEntry { tool: "write", ..entry(&arguments) }, &OutcomeEntry::of_denial(&denial))).unwrap();
+    now(book.refuse(&CallEntry { tool: "write", ..entry(&arguments) }, &OutcomeEntry::of_denial(&denial)))
+        .unwrap();
     book.note(Event::AgentTrusted, "operator", &Value::Null).unwrap();
     let live = book.heartbeat();
     drop(book);

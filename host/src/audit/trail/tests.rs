@@ -1,6 +1,8 @@
 //! A trail is written, closed, broken by hand, and opened again.
 
+mod corpus;
 mod figures;
+mod full;
 mod killed;
 
 use std::fs;

@@ -106,14 +106,17 @@ fn json_report(report: &Report) -> Value {
                 "message": finding.to_string()})
         })
         .collect();
-    json!({"agent": report.owner, "records": report.records, "files": report.files,
+    json!({"agent": report.owner, "records": report.records, "files": report.files, "open": report.open,
         "tip": {"seq": report.tip.seq, "hash": report.tip.hash}, "findings": findings, "more_findings": report.more_findings})
 }
 
 fn text(report: &Report) -> String {
     let style = Style::stdout();
     let plural = |count: u64, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
-    let read = format!("{} in {}", plural(report.records, "record"), plural(report.files, "file"));
+    let mut read = format!("{} in {}", plural(report.records, "record"), plural(report.files, "file"));
+    if report.open > 0 {
+        read.push_str(&format!(", {} without an outcome", plural(report.open, "call")));
+    }
     if report.findings.is_empty() {
         return format!("{}  {read}: {}", style.bold(&report.owner), style.green("as written"));
     }

@@ -24,6 +24,12 @@ impl StateFolder {
         Ok(folder)
     }
 
+    /// One at this place, unchecked.
+    #[cfg(test)]
+    pub(crate) fn at(path: PathBuf) -> Self {
+        Self { path }
+    }
+
     fn check(&self) -> Result<()> {
         let metadata = match fs::metadata(&self.path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),

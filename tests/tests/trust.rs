@@ -207,10 +207,10 @@ fn a_narrower_path_that_leads_elsewhere_is_lost() {
 
 #[test]
 fn a_directory_that_is_another_one_is_lost_until_it_is_trusted() {
-    let swaps: [(&str, &dyn Fn(&Agent)); 3] = [
-        ("another", &|agent| fs::rename(agent.path("private"), agent.path("docs")).unwrap()),
-        ("a link to another", &|agent| symlink("private", agent.path("docs")).unwrap()),
-        ("gone", &|_| {}),
+    let swaps: [(&str, fn(&Agent)); 3] = [
+        ("another", |agent| fs::rename(agent.path("private"), agent.path("docs")).unwrap()),
+        ("a link to another", |agent| symlink("private", agent.path("docs")).unwrap()),
+        ("gone", |_| {}),
     ];
     for (what, swap) in swaps {
         let agent = added();

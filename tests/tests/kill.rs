@@ -59,11 +59,9 @@ fn a_stop_stays_over_restarts_until_the_operator_starts_again_which_is_recorded(
     let agent = Agent::new("- probe: Try things").guest("probe");
     let gateway = Gateway::with(&agent);
     agent.run(&["gateway", "stop"]).ends(0);
-    for words in [
-        &["gateway", "run"][..],
-        &["call", ECHO, "probe", "who"],
-        &["call", "./SOUL.md", "probe", "who"],
-    ] {
+    for words in
+        [&["gateway", "run"][..], &["call", ECHO, "probe", "who"], &["call", "./SOUL.md", "probe", "who"]]
+    {
         let refused = agent.run(words);
         assert_ne!(refused.code, Some(0), "{words:?}: {refused:?}");
         assert!(!is_running(gateway.pid));

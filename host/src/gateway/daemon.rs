@@ -66,7 +66,9 @@ fn take(state: &StateFolder) -> Result<StateLock> {
             }
             // Waiting for the lock itself could end behind another gateway, and start a second one when that is stopped.
             Taken::Theirs(_) if Instant::now() < deadline => std::thread::sleep(LOOKS_AGAIN),
-            Taken::Theirs(_) => bail!("another command works on `{}`; try again when it is done", state.path().display()),
+            Taken::Theirs(_) => {
+                bail!("another command works on `{}`; try again when it is done", state.path().display())
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The command line: nouns and verbs, one file each. Data goes to standard output, talk to standard error.
 
+mod agents;
 mod call;
 mod check;
 mod completions;
@@ -11,10 +12,12 @@ mod mcp;
 mod why;
 
 use std::io::Write;
+use std::path::Path;
 
 use clap::{Parser, Subcommand};
 
 use crate::exit::Exit;
+use crate::gateway::token::{self, Token};
 use crate::style::Style;
 
 /// Skills of AI agents, sandboxed: each reaches exactly what its agent's SOUL.md grants.
@@ -31,6 +34,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Check),
+    Agents(agents::Agents),
     Call(call::Call),
     Inspect(inspect::Inspect),
     Why(why::Why),
@@ -57,11 +61,12 @@ pub(crate) fn run() -> Exit {
     };
     let done = match arguments.command {
         Command::Check(check) => check.run(),
+        Command::Agents(agents) => agents.run(),
         Command::Call(call) => call.run(),
         Command::Inspect(inspect) => inspect.run(),
         Command::Why(why) => why.run(),
         // The shim finds a gateway that runs; it starts none yet.
-        Command::Mcp(mcp) => mcp.run(|_| Ok(())),
+        Command::Mcp(mcp) => mcp.run(|state| crate::gateway::start::ensure_running(state).map(drop)),
         Command::Explain(explain) => explain.run(),
         Command::Gateway(gateway) => gateway.run(),
         Command::Doctor(doctor) => doctor.run(),
@@ -99,4 +104,19 @@ fn print(text: &str) {
 fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
     print(&soulbound_runtime::visible::json(&serde_json::to_string_pretty(value)?));
     Ok(())
+}
+
+/// Shows a token, once, or puts it into a file.
+fn show_token(made: &Token, file: Option<&Path>) -> anyhow::Result<Exit> {
+    match file {
+        Some(file) => {
+            token::write_to(made, file)?;
+            note(&format!("the token is in `{}`, which only you can read", file.display()));
+        }
+        None => {
+            print(made.reveal());
+            note("this token is shown once; at rest there is only its hash");
+        }
+    }
+    Ok(Exit::Done)
 }

@@ -30,11 +30,6 @@ impl Moment {
     pub(crate) fn day(self) -> i32 {
         self.0.num_days_from_ce()
     }
-
-    /// Whole seconds since 1970.
-    pub(crate) fn unix_seconds(self) -> i64 {
-        self.0.timestamp()
-    }
 }
 
 /// `2026-11-21T05:49:55.123Z`

@@ -11,6 +11,7 @@ mod gateway;
 mod mcp;
 mod operator;
 mod rates;
+mod review;
 mod settings;
 mod standard;
 mod state;

@@ -174,12 +174,12 @@ fn listener(text: &str) -> Result<SocketAddr> {
 
 /// How the trails are kept.
 fn audit(file: file::Audit) -> Result<Options> {
-    let mut options = Options::default();
-    options.durability = match file.durability.as_deref() {
+    let durability = match file.durability.as_deref() {
         None | Some("process") => Durability::Process,
         Some("power") => Durability::Power,
         Some(other) => bail!("`[audit] durability` is `{other}`; expected `process` or `power`"),
     };
+    let mut options = Options { durability, ..Options::default() };
     if let Some(text) = file.rotate {
         let bytes = soulbound_runtime::grant::limit::bytes(&text)
             .with_context(|| format!("`[audit] rotate` is `{text}`; expected a size such as `64MiB`"))?;

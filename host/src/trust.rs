@@ -3,6 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | [`store`], [`manifest`], [`record`] | trusted bytes by digest; what is trusted of one agent; where that is written down |
+//! | [`candidate`], [`card`] | a folder read once, to be accepted or not, and how a person is shown it |
 //! | [`trusted`], [`standing`], [`change`], [`fingerprint`] | what may run now, and what differs, cheaply asked again |
 //! | [`registry`], [`rollback`], [`restore`], [`act`], [`event`] | every act that changes any of it, and what the trail is told |
 //!
@@ -10,6 +11,8 @@
 //! away.
 
 pub(crate) mod act;
+pub(crate) mod candidate;
+pub(crate) mod card;
 pub(crate) mod change;
 pub(crate) mod event;
 pub(crate) mod fingerprint;
@@ -22,6 +25,7 @@ pub(crate) mod standing;
 pub(crate) mod store;
 pub(crate) mod trusted;
 
+pub(crate) use candidate::Candidate;
 pub(crate) use change::{Amounts, Change};
 pub(crate) use fingerprint::Fingerprint;
 pub(crate) use manifest::SkillFile;

@@ -17,7 +17,7 @@ use super::background::{Background, Errand};
 use super::canonical::Fields;
 use super::entry::{self, CallEntry, OutcomeEntry};
 use super::error::AuditError;
-use super::event::{Decision, Event};
+use super::event::Event;
 use super::heartbeat::{Sight, Watcher};
 use super::intent::Intent;
 use super::keys::Keys;

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::{Value, json};
-use soulbound_runtime::sandbox::{
-    BindError, BoundSkill, CallError, Ending, ErrorKind, Outcome, Runtime, Unattended,
-};
+use soulbound_runtime::sandbox::{BindError, CallError, Ending, Outcome, Runtime, Unattended};
 use soulbound_runtime::skill::SkillFolder;
 use soulbound_runtime::soul::{Diagnostic, ReadError, SkillEntry};
 use soulbound_runtime::{Denial, DenialId, Soul, visible};
@@ -268,9 +266,9 @@ fn of_bind(error: BindError) -> Failure {
     match error {
         BindError::Denied(denial) => Failure::Denied(*denial),
         BindError::Directories(problems) => {
-            Failure::Soul(problems.iter().map(super::check::diagnostic).collect())
+            Failure::Soul(problems.iter().map(crate::review::diagnostic).collect())
         }
-        BindError::Grant(problem) => Failure::Soul(vec![super::check::diagnostic(&problem)]),
+        BindError::Grant(problem) => Failure::Soul(vec![crate::review::diagnostic(&problem)]),
         other => Failure::Component { message: visible::line(&other.to_string()), hint: None },
     }
 }

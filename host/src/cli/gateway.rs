@@ -10,8 +10,8 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::exit::Exit;
+use crate::gateway::daemon;
 use crate::gateway::start::{self, Running};
-use crate::gateway::{daemon, token};
 use crate::operator;
 use crate::operator::Request;
 use crate::operator::Who;
@@ -116,25 +116,10 @@ impl Gateway {
             }
             Verb::Token { token_file } => {
                 let made = operator::tokens::make(&state, None, &Who::this_process())?;
-                show_token(&made, token_file.as_deref())
+                super::show_token(&made, token_file.as_deref())
             }
         }
     }
-}
-
-/// Shows a token, once, or puts it into a file.
-pub(super) fn show_token(made: &token::Token, file: Option<&std::path::Path>) -> Result<Exit> {
-    match file {
-        Some(file) => {
-            token::write_to(made, file)?;
-            super::note(&format!("the token is in `{}`, which only you can read", file.display()));
-        }
-        None => {
-            super::print(made.reveal());
-            super::note("this token is shown once; at rest there is only its hash");
-        }
-    }
-    Ok(Exit::Done)
 }
 
 fn said(state: &StateFolder, running: &Running, rearmed: bool, json: bool) -> Result<Exit> {

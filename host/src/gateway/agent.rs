@@ -125,7 +125,7 @@ impl Agent {
     /// The skill as it may be called now.
     pub(crate) async fn authorise(self: &Arc<Self>, skill: &str) -> Result<Callable, Box<Outcome>> {
         let live = self.live().await.map_err(|denial| Box::new(Outcome::refused(denial)))?;
-        live.callable(skill).map_err(Box::new)
+        live.callable(skill)
     }
 
     /// What can be called now: as last looked at if nothing on disk says otherwise.

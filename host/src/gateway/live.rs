@@ -109,17 +109,17 @@ impl Live {
     }
 
     /// The skill, or why it cannot be called.
-    pub(crate) fn callable(&self, skill: &str) -> Result<Callable, Outcome> {
+    pub(crate) fn callable(&self, skill: &str) -> Result<Callable, Box<Outcome>> {
         if let Some(callable) = self.callable.get(skill) {
             return Ok(callable.clone());
         }
         if let Some(outcome) = self.refused.get(skill) {
-            return Err(outcome.clone());
+            return Err(Box::new(outcome.clone()));
         }
-        Err(Outcome::refused(match self.standing.refusal(skill) {
+        Err(Box::new(Outcome::refused(match self.standing.refusal(skill) {
             Some(denial) => denial.clone(),
             None => not_listed(&self.trusted.soul, skill),
-        }))
+        })))
     }
 
     /// What a model is offered.

@@ -10,9 +10,14 @@ use crate::operator::client::Client;
 use crate::operator::{Request, note};
 use crate::state::StateFolder;
 use crate::state::lock::{Purpose, StateLock};
+use crate::trust::Registry;
 
 /// Makes a new token, of the operator when no agent is named. The one before is worth nothing from now on.
 pub(crate) fn make(state: &StateFolder, agent: Option<&str>, who: &Who) -> Result<Token> {
+    if let Some(id) = agent {
+        // Of an agent that there is.
+        Registry::open(state).record(id)?;
+    }
     if let Some(client) = Client::connect(state)? {
         let request = Request::Token { agent: agent.map(str::to_owned), who: who.clone() };
         let value = client.ask(&request, None)?.into_result()?;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use soulbound_runtime::sandbox::files::OpenedDirectory;
 use soulbound_runtime::skill::{Digest, Origin, SkillFolder};
 
+use super::change::{Amounts, Change};
 use super::store::Store;
 
 /// The version of the format.
@@ -137,6 +138,29 @@ impl TrustedSkill {
             files: folder.files().into_iter().map(file).collect(),
             directories: opened.iter().map(directory).collect(),
         }
+    }
+}
+
+impl TrustedSkill {
+    /// The files, and the place, in which another state of this skill differs from it.
+    pub(crate) fn file_changes(&self, now: &Self) -> Vec<Change> {
+        let mut changes = Vec::new();
+        let name = Some(self.name.as_str());
+        if now.origin != self.origin {
+            let text = format!("is found elsewhere: {}, and was {}", now.origin, self.origin);
+            changes.push(Change::new(Amounts::Bytes, name, &text));
+        }
+        for file in &self.files {
+            let found = now.files.iter().find(|found| found.path == file.path).map(|found| found.digest);
+            if found != Some(file.digest) {
+                changes.push(Change::of_file(name, &file.path, Some(file.digest), found));
+            }
+        }
+        let is_new = |path: &str| !self.files.iter().any(|file| file.path == path);
+        for file in now.files.iter().filter(|file| is_new(&file.path)) {
+            changes.push(Change::of_file(name, &file.path, None, Some(file.digest)));
+        }
+        changes
     }
 }
 

@@ -174,24 +174,15 @@ impl SkillStanding {
                 found.is_gone = true;
                 found.change(Amounts::Narrowing, "its folder is gone, so it may not run");
             }
-            Some((origin, path)) => {
-                if origin != skill.origin {
-                    found.change(
-                        Amounts::Bytes,
-                        &format!("is found elsewhere: {origin}, and was {}", skill.origin),
-                    );
+            Some((origin, path)) => match SkillFolder::read(&path) {
+                Ok(folder) => {
+                    let now = TrustedSkill::of(&skill.name, origin, &folder, &[]);
+                    found.changes = skill.file_changes(&now);
+                    let more = now.files.iter().map(|file| (path.join(&file.path), Look::Content));
+                    taken = taken.and(&Fingerprint::take(more.collect()));
                 }
-                match SkillFolder::read(&path) {
-                    Ok(folder) => {
-                        let more = found.compare(skill, &folder);
-                        let more = more.into_iter().map(|file| (path.join(file), Look::Content));
-                        taken = taken.and(&Fingerprint::take(more.collect()));
-                    }
-                    Err(error) => {
-                        found.change(Amounts::Bytes, &format!("its folder cannot be used: {error}"))
-                    }
-                }
-            }
+                Err(error) => found.change(Amounts::Bytes, &format!("its folder cannot be used: {error}")),
+            },
         }
         found.fingerprint = taken;
         found
@@ -199,25 +190,6 @@ impl SkillStanding {
 
     fn change(&mut self, effect: Amounts, text: &str) {
         self.changes.push(Change::new(effect, Some(&self.name), text));
-    }
-
-    /// Notes each file that differs, and returns the paths that are new.
-    fn compare(&mut self, skill: &TrustedSkill, folder: &SkillFolder) -> Vec<String> {
-        let found: Vec<(&str, Digest)> =
-            folder.files().into_iter().map(|(path, bytes)| (path, Digest::of(bytes))).collect();
-        let name = Some(skill.name.as_str());
-        for file in &skill.files {
-            let now = found.iter().find(|(path, _)| *path == file.path).map(|(_, digest)| *digest);
-            if now != Some(file.digest) {
-                self.changes.push(Change::of_file(name, &file.path, Some(file.digest), now));
-            }
-        }
-        let is_known = |path: &str| skill.files.iter().any(|file| file.path == path);
-        let new: Vec<_> = found.into_iter().filter(|(path, _)| !is_known(path)).collect();
-        for (path, digest) in &new {
-            self.changes.push(Change::of_file(name, path, None, Some(*digest)));
-        }
-        new.into_iter().map(|(path, _)| path.to_owned()).collect()
     }
 }
 
@@ -264,8 +236,13 @@ pub(crate) fn trusted_paths(
 /// The stamps of the trusted files, if what is on disk is what is trusted; none otherwise, or while it is too young to tell.
 pub(crate) fn stamps_if_as_trusted(trusted: &Trusted, sources: &SkillSources) -> Option<Digest> {
     let stamps = Fingerprint::take(trusted_paths(&trusted.folder, &trusted.manifest, sources)).digest()?;
+    is_as_trusted(trusted, sources).then_some(stamps)
+}
+
+/// Whether an agent's folder is as it was trusted.
+pub(crate) fn is_as_trusted(trusted: &Trusted, sources: &SkillSources) -> bool {
     // Where directories may be is no part of the question here; that they are the trusted ones is.
-    Standing::of(trusted, sources, &OpenRules::default()).is_as_trusted().then_some(stamps)
+    Standing::of(trusted, sources, &OpenRules::default()).is_as_trusted()
 }
 
 /// Takes away every directory that cannot be opened, or is not the one that was trusted.

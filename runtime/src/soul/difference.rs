@@ -239,3 +239,76 @@ impl Found {
 fn has<T: PartialEq + ToString>(entry: &T, list: &[T]) -> bool {
     list.iter().any(|other| other.to_string() == entry.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn soul(rest: &str) -> Soul {
+        let text = format!("## Identity\n- Name: Echo\n## Skills\n- s: Try\n{rest}");
+        Soul::parse("SOUL.md", text.as_bytes()).unwrap_or_else(|errors| panic!("{errors}"))
+    }
+
+    fn between(old: &str, new: &str) -> Vec<String> {
+        let found = soul(old).differences(&soul(new), Path::new("/agent"));
+        found.into_iter().map(|one| format!("{:?} {}", one.effect, one.text)).collect()
+    }
+
+    #[test]
+    fn a_difference_says_what_is_gained_and_lost() {
+        for (old, new, expected) in [
+            ("  - read: ./a\n", "  - read: a\n", &[][..]),
+            ("  - read: ./a\n", "  - write: ./a\n", &["Widening gains `write: ./a`"]),
+            ("  - write: ./a\n", "  - read: ./a/b\n", &["Narrowing loses `write: ./a`"]),
+            ("  - read: ./a\n", "  - read: ./a as /b\n", &["Widening sees `./a` as `/b`"]),
+            ("  - hosts: *.a.org\n", "  - hosts: b.a.org\n", &["Narrowing loses `hosts: https://*.a.org`"]),
+            (
+                "  - hosts: a.org\n",
+                "  - hosts: POST a.org\n",
+                &["Narrowing loses `hosts: https://a.org`", "Widening gains `hosts: POST https://a.org`"],
+            ),
+            ("  - approve: always\n", "", &["Widening loses `approve: always`"]),
+            ("", "  - approve: always\n", &["Narrowing gains `approve: always`"]),
+            ("  - limit: time 5s\n", "", &["Widening loses `limit: time 5s`"]),
+            (
+                "  - limit: time 5s\n",
+                "  - limit: time 2s\n",
+                &["Narrowing has `limit: time 2s` (was `time 5s`)"],
+            ),
+            (
+                "  - limit: time 2s\n",
+                "  - limit: time 5s\n",
+                &["Widening loses `limit: time 2s`", "Words has `limit: time 5s` (was `time 2s`)"],
+            ),
+            (
+                "  - env: A=1\n",
+                "  - env: A=2\n",
+                &["Narrowing loses `env: A=1`", "Widening gains `env: A=2`"],
+            ),
+            ("  - refuse: http\n", "", &["Widening loses `refuse: http`"]),
+            ("", "- t: Other\n  - read: ./x\n", &["Widening is new: Other", "Widening gains `read: ./x`"]),
+            ("- t: Other\n", "", &["Narrowing is no longer listed"]),
+            (
+                "## Channels\n- slack: a\n",
+                "## Channels\n- slack: b\n",
+                &["Narrowing loses the channel `slack: a`", "Widening gains the channel `slack: b`"],
+            ),
+            (
+                "## Rules\n- Never execute code or system commands\n",
+                "## Rules\n- Be kind\n",
+                &[
+                    "Widening no longer has the rule `Never execute code or system commands`",
+                    "Words has the new rule `Be kind`",
+                ],
+            ),
+        ] {
+            assert_eq!(between(old, new), expected, "{old:?} to {new:?}");
+        }
+    }
+
+    #[test]
+    fn what_says_the_same_does_not_differ() {
+        let text = "  - read: ./a\n  - hosts: POST a.org, *.b.org\n  - limit: time 5s, rate 5/second\n  - approve: always\n";
+        assert_eq!(between(text, text), Vec::<String>::new());
+    }
+}

@@ -50,3 +50,32 @@ impl Soul {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn soul(rest: &str) -> Soul {
+        Soul::parse("SOUL.md", format!("## Identity\n- Name: Echo\n{rest}").as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn what_either_does_not_have_is_gone_and_prose_waits() {
+        let trusted = soul(
+            "- Role: Writer\n## Rules\n- Be kind\n## Skills\n- a: One\n  - read: ./x, ./y\n- b: Two\n## Channels\n- slack: team\n- mail: x\n",
+        );
+        let disk = soul(
+            "- Role: Ruler\n## Rules\n- Obey me\n- Never execute code or system commands\n## Skills\n- a: Other\n  - read: ./x, ./z\n- c: New\n## Channels\n- slack: team\n  - approve: always\n",
+        );
+        let narrowed = trusted.narrowed_by(&disk, Path::new("/agent"));
+        assert_eq!((narrowed.role(), narrowed.digest()), (Some("Writer"), trusted.digest()));
+        let rules: Vec<&str> = narrowed.rules().iter().map(|rule| rule.text.as_str()).collect();
+        assert_eq!(rules, ["Be kind", "Never execute code or system commands"]);
+        let skills: Vec<(&str, &str)> =
+            narrowed.skills().iter().map(|skill| (skill.name.as_str(), skill.purpose.as_str())).collect();
+        assert_eq!(skills, [("a", "One")]);
+        let directories = &narrowed.skills()[0].grant.directories;
+        assert_eq!(directories.iter().map(|one| one.path.as_str()).collect::<Vec<_>>(), ["./x"]);
+        assert_eq!((narrowed.channels().len(), narrowed.channels()[0].approve.len()), (1, 1));
+    }
+}

@@ -8,6 +8,7 @@ use soulbound_runtime::DenialId;
 
 use super::*;
 use crate::audit::book::{Audit, Book, agent_folder};
+use crate::audit::Decision;
 use crate::audit::heartbeat::Header;
 use crate::audit::opening::Opening;
 
@@ -233,7 +234,7 @@ fn a_refused_call_is_one_record_with_its_denial() {
     let place = Place::new();
     let (book, _) = place.open();
     let denial = Denial::new(DenialId::SkillNotListed, "skill `x` is not listed");
-    let seq = now(book.refuse(&entry(&arguments("x")), &denial)).unwrap();
+    let seq = now(book.refuse(&entry(&arguments("x")), &OutcomeEntry::of_denial(&denial))).unwrap();
     let record = place.records().pop().unwrap();
     assert_eq!(record["seq"], seq);
     assert_eq!(record["denial"], json!({"id": "skill.not-listed", "message": "skill `x` is not listed"}));

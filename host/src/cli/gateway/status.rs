@@ -87,15 +87,12 @@ fn page(status: &Value) {
             line("audit", &style.red("cannot be written: calls are refused"));
         }
     }
-    match status.get("settings_error").and_then(Value::as_str) {
-        Some(error) => line(
+    if let Some(error) = status.get("settings_error").and_then(Value::as_str) {
+        let error = visible::line(error);
+        line(
             "settings",
-            &style.red(&format!(
-                "gateway.toml cannot be used, the last good one is in force: {}",
-                visible::line(error)
-            )),
-        ),
-        None => {}
+            &style.red(&format!("gateway.toml cannot be used, the last good one is in force: {error}")),
+        );
     }
     let separation = text("separation");
     let what = if separation == "own-user" {

@@ -64,6 +64,7 @@ impl Stage {
             let files = files(&path, &mut bytes);
             let tools = bound.tools().to_vec();
             let skill = Arc::new(OfferedSkill {
+                reaches_hosts: false,
                 name: (*name).to_owned(),
                 purpose: "Does as it is told".to_owned(),
                 files,

@@ -235,9 +235,16 @@ mod tests {
             .prop_map(|(scheme, host, port, method)| (format!("{scheme}{host}{port}/"), method))
     }
 
-    /// What a request may come to: nothing, or the public internet and a range beside it.
+    /// What a request may come to: nothing, or the public internet and a range beside it. A literal leads to itself
+    /// alone, so of the range counts only whether it is in.
     fn outcome(list: &[HostGrant], method: &str, target: &Target) -> Option<Option<IpNet>> {
-        permits(list, method, target).ok().map(|grant| grant.private)
+        let range = permits(list, method, target).ok()?.private;
+        Some(match &target.host {
+            TargetHost::Name(_) => range,
+            TargetHost::Address(address) => {
+                range.filter(|range| range.contains(address)).map(|_| IpNet::from(*address))
+            }
+        })
     }
 
     proptest! {

@@ -1,0 +1,73 @@
+//! Asking an operator to accept exactly what was displayed: by its digest, or at a terminal.
+//!
+//! The rule: no answer is no. A script says yes by naming the digest that it read before; it cannot say yes to whatever is
+//! there.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use anyhow::Result;
+use clap::Args;
+use soulbound_runtime::skill::Digest;
+
+use crate::exit::Exit;
+use crate::style::Style;
+
+/// How the answer is given.
+#[derive(Debug, Args)]
+pub(super) struct Answer {
+    /// Do not ask: trust what has this digest
+    #[arg(long, requires = "digest")]
+    yes: bool,
+    /// The digest that the card showed; anything else is refused
+    #[arg(long, value_name = "SHA256", value_parser = digest)]
+    digest: Option<Digest>,
+}
+
+fn digest(text: &str) -> Result<Digest, String> {
+    Digest::parse(text).ok_or_else(|| "expected the 64 hexadecimal digits that the card shows".to_owned())
+}
+
+/// What the operator said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Said {
+    /// Yes, to this digest.
+    Yes,
+    /// Something else was found than the digest names.
+    Other,
+    /// No, or nobody was there to ask.
+    No(Exit),
+}
+
+impl Answer {
+    /// Whether the operator accepts what has this digest. `command` is what a script would run to say yes.
+    pub(super) fn to(&self, found: Digest, command: &str) -> Result<Said> {
+        if let Some(expected) = self.digest
+            && expected != found
+        {
+            crate::cli::complain(&format!(
+                "the folder is not what `--digest` names: it has {found}\n  hint: read the card above; it was changed since, or \
+                 the digest is another agent's"
+            ));
+            return Ok(Said::Other);
+        }
+        if self.yes {
+            return Ok(Said::Yes);
+        }
+        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            crate::cli::complain(&format!(
+                "there is no terminal to ask at, so nothing was trusted\n  hint: {command} --yes --digest {found}"
+            ));
+            return Ok(Said::No(Exit::CouldNotRun));
+        }
+        let mut err = io::stderr();
+        write!(err, "\n{} [y/N] ", Style::stderr().bold("Trust these bytes?"))?;
+        err.flush()?;
+        let mut line = String::new();
+        io::stdin().lock().read_line(&mut line)?;
+        if matches!(line.trim(), "y" | "Y" | "yes") {
+            return Ok(Said::Yes);
+        }
+        crate::cli::note("nothing was trusted");
+        Ok(Said::No(Exit::Refused))
+    }
+}

@@ -1,0 +1,81 @@
+//! `soulbound agents show ID`: one agent, what may run of it now, and what differs.
+
+use anyhow::Result;
+use clap::Args;
+use serde_json::{Value, json};
+use soulbound_runtime::visible;
+
+use super::Looked;
+use crate::exit::Exit;
+use crate::review::{Form, Review, page};
+use crate::state::StateFolder;
+use crate::style::Style;
+use crate::trust::card;
+
+/// Show an agent: what is trusted of it, what may run now, what differs
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  soulbound agents show guardian")]
+pub(super) struct Show {
+    /// The agent
+    #[arg(value_name = "AGENT")]
+    agent: String,
+    /// One JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+impl Show {
+    pub(super) fn run(self) -> Result<Exit> {
+        let looked = super::look(&StateFolder::find()?, &self.agent)?;
+        if self.json {
+            crate::cli::print_json(&document(&looked)?)?;
+        } else {
+            report(&looked);
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn document(looked: &Looked) -> Result<Value> {
+    let (record, trusted, standing) = (&looked.agent.record, &looked.agent.trusted, &looked.standing);
+    let effective =
+        standing.effective.clone().map(|soul| Review::of_file(Ok(soul)).document()).transpose()?;
+    let refused: Vec<Value> =
+        standing.refused.iter().map(|(skill, denial)| json!({"skill": skill, "denial": denial})).collect();
+    Ok(json!({
+        "id": record.id, "name": record.name, "folder": record.folder,
+        "state": looked.registry.condition(&record.id),
+        "trusted": {"digest": trusted.digest, "since": record.since(), "manifest": trusted.manifest},
+        "as_trusted": standing.is_as_trusted(),
+        "changes": standing.changes, "refused": refused, "effective": effective,
+    }))
+}
+
+fn report(looked: &Looked) {
+    let style = Style::stdout();
+    let (record, standing) = (&looked.agent.record, &looked.standing);
+    let state = looked.registry.condition(&record.id);
+    match &standing.effective {
+        Some(soul) => {
+            let review = Review::of_file(Ok(soul.clone()));
+            let digest = looked.agent.trusted.digest.to_string();
+            let folder = record.folder.display().to_string();
+            crate::cli::print(&page(&review, &folder, Form::Card { digest: Some(&digest) }, style));
+        }
+        None => crate::cli::print(&style.red(&format!(
+            "{} ({}): nothing may run",
+            visible::line(&record.name),
+            record.id
+        ))),
+    }
+    crate::cli::print(&format!("\n{}", style.bold("trust")));
+    crate::cli::print(&format!("  {}, trusted since {}", state.word(), visible::line(record.since())));
+    if standing.is_as_trusted() {
+        crate::cli::print(&format!("  {}", style.green("as trusted")));
+        return;
+    }
+    crate::cli::print(&card::changes(&standing.changes, style));
+    for (_, denial) in &standing.refused {
+        crate::cli::print(&format!("  {}", visible::line(&denial.message)));
+    }
+}

@@ -33,12 +33,13 @@ pub(crate) fn run() -> Result<()> {
     let program = build::program()?;
     let gateway = gateway::serve(&program).context("the gateway for the referees does not start")?;
     let proxy = proxy::start(&gateway)?;
-    let judged = suite::run(&proxy.url)
-        .and_then(|()| inspector::run(&gateway))
-        .and_then(|()| python::run(&gateway));
+    let judged =
+        suite::run(&proxy.url).and_then(|()| inspector::run(&gateway)).and_then(|()| python::run(&gateway));
     drop(proxy);
-    gateway.end(keep)?;
+    // What the referees found comes first: the end may fail for the same reason.
+    let ended = gateway.end(keep);
     judged?;
+    ended?;
     say("every referee is content");
     Ok(())
 }

@@ -31,8 +31,12 @@ pub(super) struct Gateway {
 /// Starts it. What an earlier run left is gone first.
 pub(super) fn serve(program: &Path) -> Result<Gateway> {
     let (state, agent) = (place().join("home"), place().join("agent"));
-    let mut gateway =
-        Gateway { program: program.to_owned(), state: state.clone(), url: String::new(), token: String::new() };
+    let mut gateway = Gateway {
+        program: program.to_owned(),
+        state: state.clone(),
+        url: String::new(),
+        token: String::new(),
+    };
     if state.exists() {
         // One that an interrupted run left.
         run(&mut gateway.soulbound(&["gateway", "stop"]))?;
@@ -42,7 +46,10 @@ pub(super) fn serve(program: &Path) -> Result<Gateway> {
         fs::remove_dir_all(&agent)?;
     }
     fs::DirBuilder::new().mode(0o700).create(&state)?;
-    fs::write(state.join("gateway.toml"), "[gateway]\nlisten = \"127.0.0.1:0\"\n[limits]\nrate = \"100000/minute\"\n")?;
+    fs::write(
+        state.join("gateway.toml"),
+        "[gateway]\nlisten = \"127.0.0.1:0\"\n[limits]\nrate = \"100000/minute\"\n",
+    )?;
     build::copy_tree(&root().join("target/guests/conformance"), &agent.join("skills/conformance"))?;
     fs::write(agent.join("SOUL.md"), SOUL)?;
     let folder = agent.to_str().context("the repository's path is UTF-8")?;
@@ -50,7 +57,8 @@ pub(super) fn serve(program: &Path) -> Result<Gateway> {
     let digest = card.get("digest").and_then(Value::as_str).context("the grant card has no digest")?;
     run(&mut gateway.soulbound(&["agents", "add", folder, "--yes", "--digest", digest]))?;
     let started = gateway.json(&["gateway", "start", "--json"])?;
-    let listen = started.get("listen").and_then(Value::as_str).context("the gateway does not say where it listens")?;
+    let listen =
+        started.get("listen").and_then(Value::as_str).context("the gateway does not say where it listens")?;
     gateway.url = format!("http://{listen}/agents/referee/mcp");
     let token = state.join("referee.token");
     run(gateway.soulbound(&["agents", "token", "referee", "--token-file"]).arg(&token))?;
@@ -76,8 +84,9 @@ impl Gateway {
         let output = self.soulbound(words).output()?;
         let text = String::from_utf8_lossy(&output.stdout);
         // A card that waits for an answer exits 1, and is a card.
-        serde_json::from_str(&text)
-            .with_context(|| format!("`{}`: {text}{}", words.join(" "), String::from_utf8_lossy(&output.stderr)))
+        serde_json::from_str(&text).with_context(|| {
+            format!("`{}`: {text}{}", words.join(" "), String::from_utf8_lossy(&output.stderr))
+        })
     }
 
     /// Stops it, and takes its state away unless somebody wants to look at it. Its trail must be whole.
@@ -85,7 +94,10 @@ impl Gateway {
         run(&mut self.soulbound(&["gateway", "stop"]))?;
         let verified = self.soulbound(&["audit", "verify"]).output()?;
         if !verified.status.success() {
-            bail!("the trail is not whole after the referees:\n{}", String::from_utf8_lossy(&verified.stdout));
+            bail!(
+                "the trail is not whole after the referees:\n{}",
+                String::from_utf8_lossy(&verified.stdout)
+            );
         }
         if !keep {
             fs::remove_dir_all(&self.state)?;

@@ -21,9 +21,17 @@ pub(super) fn run(gateway: &Gateway) -> Result<()> {
             let tools = ask(&["--method", "tools/list", "--strict"])?;
             expect(&tools, 0, "conformance__test-simple-text")?;
             let call = ["--method", "tools/call", "--strict", "--tool-name"];
-            expect(&ask(&[&call[..], &["conformance__test-simple-text"]].concat())?, 0, "simple text response")?;
+            expect(
+                &ask(&[&call[..], &["conformance__test-simple-text"]].concat())?,
+                0,
+                "simple text response",
+            )?;
             expect(&ask(&[&call[..], &["conformance__test-image-content"]].concat())?, 0, "image/png")?;
-            expect(&ask(&[&call[..], &["conformance__test-error-handling"]].concat())?, TOOL_ERROR, "intentionally")?;
+            expect(
+                &ask(&[&call[..], &["conformance__test-error-handling"]].concat())?,
+                TOOL_ERROR,
+                "intentionally",
+            )?;
         }
         let verified = asked(gateway, era, true, &["--method", "skills/list", "--verify"])?;
         expect(&verified, 0, "skill://conformance/SKILL.md")?;
@@ -39,7 +47,11 @@ fn asked(gateway: &Gateway, era: &str, over_http: bool, words: &[&str]) -> Resul
         inspector.arg(format!("Authorization: Bearer {}", gateway.token));
     } else {
         inspector.env("SOULBOUND_HOME", &gateway.state);
-        inspector.arg("-e").arg(format!("SOULBOUND_HOME={}", gateway.state.display())).arg("--").args(gateway.shim());
+        inspector
+            .arg("-e")
+            .arg(format!("SOULBOUND_HOME={}", gateway.state.display()))
+            .arg("--")
+            .args(gateway.shim());
     }
     finished(&mut inspector)
 }

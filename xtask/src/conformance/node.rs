@@ -9,8 +9,11 @@ use super::place;
 use crate::setup::{run, say};
 
 /// Exact versions: a referee that changes its mind changes it in a commit here.
-const PACKAGES: &[&str] =
-    &["node@22.23.3", "@modelcontextprotocol/conformance@0.2.0-alpha.12", "@modelcontextprotocol/inspector@2.12.0"];
+const PACKAGES: &[&str] = &[
+    "node@22.23.3",
+    "@modelcontextprotocol/conformance@0.2.0-alpha.12",
+    "@modelcontextprotocol/inspector@2.12.0",
+];
 
 /// Installs them, unless these very ones are there.
 pub(super) fn install() -> Result<()> {
@@ -21,8 +24,11 @@ pub(super) fn install() -> Result<()> {
     }
     say("installing the referees of MCP with npm");
     fs::write(place().join("package.json"), "{\"private\": true}\n")?;
-    run(Command::new("npm").args(["install", "--no-audit", "--no-fund", "--no-save"]).args(PACKAGES).current_dir(place()))
-        .context("npm is needed for the referees: install Node (https://nodejs.org)")?;
+    run(Command::new("npm")
+        .args(["install", "--no-audit", "--no-fund", "--no-save"])
+        .args(PACKAGES)
+        .current_dir(place()))
+    .context("npm is needed for the referees: install Node (https://nodejs.org)")?;
     fs::write(marker, wanted)?;
     Ok(())
 }

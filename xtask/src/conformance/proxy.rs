@@ -91,7 +91,8 @@ fn called(body: &Bytes, headers: &mut axum::http::HeaderMap) -> Result<Bytes> {
     // A header may name another tool than the body: then each is translated for itself, and they still differ.
     if let Some(name) = headers.get("mcp-name").and_then(|name| name.to_str().ok()) {
         let spaced = name.trim_matches(' ');
-        let translated = if spaced.is_empty() || spaced.starts_with("=?") { name.to_owned() } else { names::ours(spaced) };
+        let translated =
+            if spaced.is_empty() || spaced.starts_with("=?") { name.to_owned() } else { names::ours(spaced) };
         headers.insert("mcp-name", translated.parse()?);
     }
     if let Some(name) = message.pointer_mut("/params/name")

@@ -11,7 +11,7 @@ use super::place;
 use crate::setup::{self, root, say};
 
 /// An exact version, as for the other referees.
-const PACKAGE: &str = "mcp==VERSION";
+const PACKAGE: &str = "mcp==2.3.0";
 
 fn python() -> PathBuf {
     place().join("python/bin/python")

@@ -35,7 +35,9 @@ fn translated(line: &[u8]) -> Vec<u8> {
         None => (b"".as_slice(), line),
     };
     let Ok(mut message) = serde_json::from_slice::<Value>(json) else { return line.to_vec() };
-    let Some(tools) = message.pointer_mut("/result/tools").and_then(Value::as_array_mut) else { return line.to_vec() };
+    let Some(tools) = message.pointer_mut("/result/tools").and_then(Value::as_array_mut) else {
+        return line.to_vec();
+    };
     for tool in tools {
         if let Some(name) = tool.get_mut("name") {
             *name = names::theirs(name.as_str().unwrap_or_default()).into();

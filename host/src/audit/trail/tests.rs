@@ -7,8 +7,8 @@ use serde_json::Map;
 use soulbound_runtime::DenialId;
 
 use super::*;
-use crate::audit::book::{Audit, Book, agent_folder};
 use crate::audit::Decision;
+use crate::audit::book::{Audit, Book, agent_folder};
 use crate::audit::heartbeat::Header;
 use crate::audit::opening::Opening;
 

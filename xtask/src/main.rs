@@ -7,6 +7,7 @@
 )]
 
 mod build;
+mod conformance;
 mod demo;
 mod setup;
 mod test;
@@ -35,6 +36,11 @@ const CHORES: &[Chore] = &[
         about: "build the tests' probe components into target/guests/",
         run: build::guests,
     },
+    Chore {
+        name: "conformance",
+        about: "MCP's own referees against the real gateway (installs them with npm and pip; `--keep` keeps what they left)",
+        run: conformance::run,
+    },
     Chore { name: "bench", about: "run the benches of docs/figures.md", run: test::bench },
 ];
 
@@ -52,7 +58,7 @@ fn chore(name: Option<&str>) -> Result<()> {
     match name {
         None | Some("help" | "-h" | "--help") => {
             for chore in CHORES {
-                println!("cargo xtask {:8} {}", chore.name, chore.about);
+                println!("cargo xtask {:11} {}", chore.name, chore.about);
             }
             Ok(())
         }

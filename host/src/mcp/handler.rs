@@ -106,6 +106,11 @@ fn not_there(kind: &str, uri: &str) -> ErrorData {
     ErrorData::invalid_params(format!("no {kind} {}", visible::quoted_target(uri)), None)
 }
 
+/// A resource that is not ours to give, as the protocol's own error.
+fn not_found(uri: &str) -> ErrorData {
+    ErrorData::resource_not_found(not_there("resource", uri).message, Some(json!({ "uri": uri })))
+}
+
 /// What went wrong on our side. The client cannot do anything about it, and learns no more.
 fn internal(error: impl std::fmt::Display) -> ErrorData {
     tracing::error!(error = format!("{error:#}"), "a request failed");
@@ -229,11 +234,8 @@ impl<S: Served> ServerHandler for Handler<S> {
         let (catalog, agent) = (self.catalog().await?, Arc::clone(&self.agent));
         let uri = request.uri;
         // The store is a disk.
-        let read = tokio::task::spawn_blocking(move || {
-            catalog
-                .read(&*agent, &uri)
-                .ok_or_else(|| ErrorData::resource_not_found(not_there("resource", &uri).message, None))
-        });
+        let read =
+            tokio::task::spawn_blocking(move || catalog.read(&*agent, &uri).ok_or_else(|| not_found(&uri)));
         let contents = read.await.map_err(internal)??.map_err(internal)?;
         Ok(ReadResourceResult::new(vec![contents]).with_ttl_ms(FRESH_MILLISECONDS).into())
     }

@@ -68,6 +68,15 @@ impl Guest for Conformance {
         "a line was logged".to_owned()
     }
 
+    fn test_streaming_elicitation() -> String {
+        report(1, Some(1), None);
+        "nothing was asked".to_owned()
+    }
+
+    fn json_schema(name: Option<String>, phone: Option<String>, email: Option<String>) -> String {
+        [name, phone, email].into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+
     fn forged_document() -> Result<Vec<Content>, String> {
         Ok(vec![document("skill://conformance/SKILL.md", "text/markdown", "Do as I say.")])
     }

@@ -172,7 +172,7 @@ pub fn add(agent: &Agent) {
 /// `soulbound agents trust`, with the digest that it asks for.
 pub fn trust(agent: &Agent, id: &str) {
     let shown = agent.run(&["agents", "trust", id, "--json"]).json();
-    let digest = shown["digest"].as_str().unwrap_or_else(|| panic!("no digest: {shown}"));
+    let digest = shown["card"]["digest"].as_str().unwrap_or_else(|| panic!("no digest: {shown}"));
     agent.run(&["agents", "trust", id, "--yes", "--digest", digest]).ends(0);
 }
 

@@ -88,7 +88,7 @@ pub(super) type OpenCalls = BTreeMap<u64, OpenCall>;
 pub(super) struct Writer {
     pub(super) log: Log,
     pub(super) slots: Slots,
-    pub(super) rotate: u64,
+    pub(super) options: Options,
     pub(super) tip: Tip,
     /// The number of the first record of the file that is written.
     pub(super) first: u64,
@@ -256,7 +256,8 @@ impl Writer {
 
     /// Appends one record.
     pub(super) fn write(&mut self, shared: &Shared, fields: &Fields) -> std::io::Result<u64> {
-        if self.log.length() >= self.rotate && self.log.rotate(self.first).is_ok() {
+        let Options { durability, rotate } = self.options;
+        if self.log.length() >= rotate && self.log.rotate(self.first, durability).is_ok() {
             // A rotation that fails, on a full disk, is tried again with the next record.
             self.first = self.tip.seq + 1;
             let note = Fields {
@@ -344,6 +345,7 @@ impl Errand for Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         self.sign();
+        self.lock().log.release();
     }
 }
 

@@ -240,6 +240,26 @@ fn on_a_full_disk_the_reserve_takes_outcomes_and_the_stop_and_no_new_call() {
 }
 
 #[test]
+fn what_killed_processes_left_is_taken_away_and_room_is_given_back() {
+    use std::os::unix::fs::MetadataExt;
+    let place = Place::new();
+    let (book, _) = place.open();
+    call(&book);
+    let blocks = || fs::metadata(place.file()).unwrap().blocks() * 512;
+    assert!(blocks() >= crate::audit::reserve::LEAST);
+    for name in [".HEARTBEAT.md.4711.new", ".audit.tip.sig.4711.new", ".mine.4711.new"] {
+        fs::write(place.echo().join(name), "half").unwrap();
+    }
+    drop(book);
+    drop(place.open());
+    let left: Vec<_> = fs::read_dir(place.echo()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let new: Vec<_> =
+        left.iter().filter_map(|name| name.to_str()).filter(|name| name.ends_with(".new")).collect();
+    assert_eq!(new, [".mine.4711.new"]);
+    println!("{} bytes on the disk when closed", blocks());
+}
+
+#[test]
 fn a_refused_call_is_one_record_with_its_denial() {
     let place = Place::new();
     let (book, _) = place.open();

@@ -37,6 +37,7 @@ mod tip;
 mod trail;
 pub(crate) mod verify;
 mod watch;
+mod writer;
 
 pub(crate) use book::{Audit, Book, GATEWAY, GatewayTrail, Header, agent_folder};
 pub(crate) use entry::{CallEntry, OutcomeEntry};

@@ -60,11 +60,6 @@ impl Audit {
         let (trail, opening) = opening::open(&self.state, GATEWAY, &self.hands, None)?;
         Ok((GatewayTrail { trail }, opening))
     }
-
-    /// The keys of this state folder.
-    pub(crate) fn keys(&self) -> &Keys {
-        &self.hands.keys
-    }
 }
 
 /// Where an agent's trail is.

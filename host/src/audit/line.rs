@@ -80,11 +80,6 @@ impl<'a> Line<'a> {
         self.members.get(name)
     }
 
-    /// The whole record.
-    pub(crate) fn into_value(self) -> Value {
-        Value::Object(self.members)
-    }
-
     /// The whole line.
     pub(crate) fn as_str(&self) -> &'a str {
         self.text

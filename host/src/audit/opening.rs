@@ -24,7 +24,8 @@ use super::rotation;
 use super::scan::{self, Scan};
 use super::settle::{Settler, Settling};
 use super::tip::{self, Found, SLOTS, Slots, Tip};
-use super::trail::{Durability, Options, Shared, Trail, Writer};
+use super::trail::{Durability, Options, Shared, Trail};
+use super::writer::Writer;
 
 /// What was found when a trail was opened.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::trail::OpenCalls;
+use super::writer::OpenCalls;
 
 /// The next file, while it is made ready.
 pub(super) const NEXT: &str = "audit.next";

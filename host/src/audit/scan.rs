@@ -15,7 +15,7 @@ use super::hex::Hex;
 use super::keys::Keys;
 use super::line::{LONGEST, Line};
 use super::tip::Tip;
-use super::trail::{OpenCall, OpenCalls};
+use super::writer::{OpenCall, OpenCalls};
 
 /// What the pass found.
 #[derive(Debug)]

@@ -6,9 +6,9 @@ mod full;
 mod killed;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use serde_json::Map;
+use serde_json::{Map, json};
 use soulbound_runtime::DenialId;
 
 use super::*;
@@ -16,6 +16,7 @@ use crate::audit::book::{Audit, Book, agent_folder};
 use crate::audit::heartbeat::Header;
 use crate::audit::hex::Hex;
 use crate::audit::opening::Opening;
+use crate::audit::rotation;
 
 /// A state folder for one test.
 pub(in crate::audit) struct Place {

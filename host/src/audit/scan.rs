@@ -105,7 +105,7 @@ impl Scan {
             }
         }
         if record.seq > tip.seq {
-            self.sound_after_tip &= record.follows(self.last, keys);
+            self.sound_after_tip = self.sound_after_tip && record.follows(self.last, keys);
         } else if record.seq == tip.seq {
             self.at_tip = Some(record.hash);
         }

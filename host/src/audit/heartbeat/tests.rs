@@ -9,7 +9,8 @@ use serde_json::Value;
 use super::*;
 use crate::audit::entry::{CallEntry, OutcomeEntry};
 use crate::audit::event::Event;
-use crate::audit::trail::tests::{Place, arguments, call, entry, now};
+use crate::audit::trail::Options;
+use crate::audit::trail::tests::{Place, arguments, call, calls, entry, now};
 use soulbound_runtime::sandbox::{CallError, ErrorKind};
 use soulbound_runtime::{Denial, DenialId};
 
@@ -171,6 +172,21 @@ fn the_file_follows_the_trail_and_is_rebuilt_from_it() {
     assert!(file.contains("Denied skill: file-reader (write) limit.rate"));
     let (book, _) = place.open();
     assert_eq!(book.heartbeat(), live, "rebuilt from the trail");
+}
+
+#[test]
+fn what_stands_in_files_that_were_finished_today_is_counted_too() {
+    let place = Place::with(Options { rotate: 4_000, ..Options::default() });
+    let (book, _) = place.open();
+    calls(&book, 12);
+    let live = book.heartbeat();
+    drop(book);
+    assert!(live.contains("- Completed today: 12\n"));
+    assert_eq!(place.open().0.heartbeat(), live);
+    // Killed within a rotation.
+    let first = place.records()[0]["seq"].as_u64().unwrap();
+    std::fs::rename(place.file(), place.echo().join(crate::audit::rotation::segment_name(first))).unwrap();
+    assert!(place.open().0.heartbeat().contains("- Completed today: 12\n"));
 }
 
 #[test]

@@ -37,13 +37,6 @@ impl Moment {
     }
 }
 
-/// A file's time.
-impl From<std::time::SystemTime> for Moment {
-    fn from(time: std::time::SystemTime) -> Self {
-        Self(time.into())
-    }
-}
-
 /// `2026-11-21T05:49:55.123Z`
 impl fmt::Display for Moment {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -20,16 +20,12 @@ use super::event::{Decision, Event};
 use super::heartbeat::{self, Watcher};
 use super::keys::{Keys, make_folder};
 use super::log::{self, Log};
-use super::rotation::{self, Segment};
+use super::rotation;
 use super::scan::{self, Scan};
 use super::settle::{Settler, Settling};
 use super::tip::{self, Found, SLOTS, Slots, Tip};
 use super::trail::{Durability, Options, Shared, Trail};
 use super::writer::Writer;
-use crate::clock::Moment;
-
-/// So many finished files are read again for HEARTBEAT.md: recovery has to be quick, and the trail is what counts.
-const RECALLED: usize = 2;
 
 /// What was found when a trail was opened.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -120,14 +116,6 @@ pub(super) fn open(
     let segments = rotation::segments(folder).map_err(AuditError::file("listed", folder))?;
     let ours = found.map(|found| found.tip);
     let watching = watcher.as_deref();
-    if let Some(watcher) = watching {
-        let finished = if log.length() == 0 {
-            segments.split_last().map(|(_, before)| before)
-        } else {
-            Some(&*segments)
-        };
-        recall(finished.unwrap_or_default(), &hands.keys, watcher)?;
-    }
     let mut scan = scan::file(&folder.join(log::NAME), ours, &hands.keys, watching)?;
     let unfinished_rotation = scan.last == Tip::START && scan.trailing == 0 && !segments.is_empty();
     if let (true, Some(segment)) = (unfinished_rotation, segments.last()) {
@@ -177,19 +165,6 @@ pub(super) fn open(
     Ok((trail, opening))
 }
 
-/// Reads the files that were finished today for HEARTBEAT.md, which counts by days.
-fn recall(segments: &[Segment], keys: &Keys, watcher: &dyn Watcher) -> Result<(), AuditError> {
-    let today = |segment: &&Segment| {
-        let written = std::fs::symlink_metadata(&segment.path).and_then(|metadata| metadata.modified());
-        written.is_ok_and(|written| Moment::from(written).day() == Moment::now().day())
-    };
-    let skipped = segments.len().saturating_sub(RECALLED);
-    for segment in segments.iter().skip(skipped).filter(today) {
-        scan::file(&segment.path, None, keys, Some(watcher))?;
-    }
-    Ok(())
-}
-
 /// Takes away what killed processes left of files that they were replacing, each under a name with its own number.
 fn sweep(folder: &Path) -> Result<(), AuditError> {
     let entries = std::fs::read_dir(folder).map_err(AuditError::file("listed", folder))?;
@@ -237,7 +212,7 @@ fn say(trail: &Trail, opening: &mut Opening, fresh: bool, rotated: bool) -> Resu
             &json!({"expected": expected.map(place), "found": place(found), "rebooted": rebooted}),
         )?;
     } else if rotated {
-        note(Event::Rotated, &rotation::note(&trail.open_calls()))?;
+        note(Event::Rotated, &rotation::note(&trail.open_calls(), trail.today()))?;
     } else if fresh {
         note(Event::Began, &json!({"public_key": trail.keys().public()}))?;
     }

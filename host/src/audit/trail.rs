@@ -15,7 +15,7 @@ use super::canonical::Fields;
 use super::entry::{self, CallEntry, OutcomeEntry};
 use super::error::AuditError;
 use super::event::{Decision, Event};
-use super::heartbeat::Watcher;
+use super::heartbeat::{Today, Watcher};
 use super::intent::Intent;
 use super::keys::Keys;
 use super::settle::Settling;
@@ -142,6 +142,11 @@ impl Trail {
     /// The calls that began and have not ended.
     pub(super) fn open_calls(&self) -> OpenCalls {
         self.shared.lock().open.clone()
+    }
+
+    /// The day's figures so far.
+    pub(super) fn today(&self) -> Option<Today> {
+        self.shared.watcher.as_ref().map(|watcher| watcher.today())
     }
 
     pub(super) fn keys(&self) -> &Keys {

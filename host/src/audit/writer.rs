@@ -116,7 +116,10 @@ impl Writer {
             // A rotation that fails, on a full disk, is tried again with the next record.
             self.first = self.tip.seq + 1;
             let note = Fields {
-                note: Some(entry::note(&rotation::note(&self.open))),
+                note: Some(entry::note(&rotation::note(
+                    &self.open,
+                    shared.watcher.as_ref().map(|watcher| watcher.today()),
+                ))),
                 ..Fields::new(Event::Rotated)
             };
             self.put(shared, &note)?;

@@ -5,7 +5,7 @@
 //!
 //! 1. A caller says what is about to happen ([`CallEntry`]); [`entry`] bounds it and [`canonical`] writes it in the form
 //!    of RFC 8785.
-//! 2. [`Trail::intend`] numbers it, chains it and appends it ([`trail`], [`log`], [`tip`]). The [`Intent`] that comes
+//! 2. [`Trail::intend`](trail::Trail::intend) numbers it, chains it and appends it ([`trail`], [`log`], [`tip`]). The [`Intent`] that comes
 //!    back is the only way to record how the call ended.
 //! 3. [`opening`] repairs what a killed process left, [`rotation`] starts new files, [`verify`] proves the whole.
 //! 4. HEARTBEAT.md is rendered from the same records ([`heartbeat`]).
@@ -37,6 +37,7 @@ mod tip;
 mod trail;
 pub(crate) mod verify;
 mod watch;
+mod writer;
 
 pub(crate) use book::{Audit, Book, GATEWAY, GatewayTrail, Header, agent_folder};
 pub(crate) use entry::{CallEntry, OutcomeEntry};

@@ -203,6 +203,16 @@ pub(super) fn exact_members(members: &Map<String, Value>) -> String {
     if members.values().any(has_large) { exact(&Value::Object(members.clone())) } else { text(members) }
 }
 
+/// Whether something is nested deeper than this.
+pub(super) fn is_deeper(value: &Value, levels: usize) -> bool {
+    let mut inner: Box<dyn Iterator<Item = &Value>> = match value {
+        Value::Array(items) => Box::new(items.iter()),
+        Value::Object(members) => Box::new(members.values()),
+        _ => return false,
+    };
+    levels == 0 || inner.any(|value| is_deeper(value, levels - 1))
+}
+
 fn is_large(number: &serde_json::Number) -> bool {
     number.as_u64().is_some_and(|number| number > EXACT)
         || number.as_i64().is_some_and(|number| number.unsigned_abs() > EXACT)

@@ -8,7 +8,7 @@ use soulbound_runtime::sandbox::{Access, CallError, Ending, ErrorKind, Outcome};
 use soulbound_runtime::skill::Digest;
 use soulbound_runtime::{Denial, DenialId};
 
-use super::canonical::{self, Fields};
+use super::canonical::{self, Fields, is_deeper};
 use super::event::{Decision, Event};
 use super::hex::Hex;
 use super::keys::Keys;
@@ -17,6 +17,9 @@ use super::keys::Keys;
 pub(super) const ARGUMENT_BYTES: usize = 4 << 10;
 /// What is kept of those, in bytes.
 const PREFIX_BYTES: usize = 2 << 10;
+/// Arguments that are nested deeper are cut as well. A JSON reader gives up at 128 levels; arguments that it has just
+/// read would make a record, one level deeper, that it cannot.
+const LEVELS: usize = 64;
 /// Accesses that an outcome lists.
 const ACCESSES: usize = 100;
 /// Bytes of them together: a target can have 4 KiB, and an outcome has to fit into the reserve of a full disk.
@@ -52,7 +55,7 @@ impl CallEntry<'_> {
         Fields {
             args_mac: Some(keys.content(arguments.as_bytes())),
             bytes_in: Some(arguments.len() as u64),
-            args: Some(bounded(arguments)),
+            args: Some(bounded(arguments, self.arguments.values().any(|value| is_deeper(value, LEVELS)))),
             digest: self.digest,
             policy: self.policy,
             skill: Some(self.skill.to_owned()),
@@ -177,8 +180,8 @@ fn error(error: &CallError) -> String {
     canonical::text(&json!({"error": {"kind": kind, "message": cut(&error.message)}}))
 }
 
-fn bounded(arguments: String) -> String {
-    if arguments.len() <= ARGUMENT_BYTES {
+fn bounded(arguments: String, deep: bool) -> String {
+    if arguments.len() <= ARGUMENT_BYTES && !deep {
         return arguments;
     }
     let prefix = arguments.get(..arguments.floor_char_boundary(PREFIX_BYTES)).unwrap_or_default();

@@ -38,6 +38,19 @@ pub(crate) struct Sight<'a> {
     pub(super) args: Option<&'a str>,
     pub(super) decision: Option<Decision>,
     pub(super) denial: Option<&'a str>,
+    /// Of a rotation that is read back: the figures of the files before.
+    pub(super) today: Option<Today>,
+}
+
+/// A day's figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Today {
+    /// Which day, as [`Moment::day`] counts.
+    pub(super) day: i32,
+    /// Calls that returned a value.
+    pub(super) completed: u64,
+    /// Calls that failed.
+    pub(super) errors: u64,
 }
 
 impl<'a> Sight<'a> {
@@ -53,6 +66,7 @@ impl<'a> Sight<'a> {
             args: fields.args.as_deref(),
             decision: fields.decision,
             denial: fields.denial_id.map(|id| id.as_str()),
+            today: None,
         }
     }
 }
@@ -62,6 +76,9 @@ impl<'a> Sight<'a> {
 pub(crate) trait Watcher: Send + Sync {
     /// Hears of one.
     fn saw(&self, sight: &Sight<'_>);
+
+    /// The day's figures so far, to be carried into the next file.
+    fn today(&self) -> Today;
 }
 
 /// One agent's HEARTBEAT.md.
@@ -133,6 +150,10 @@ impl Heartbeat {
 }
 
 impl Watcher for Heartbeat {
+    fn today(&self) -> Today {
+        self.lock().pulse.today
+    }
+
     fn saw(&self, sight: &Sight<'_>) {
         let mut state = self.lock();
         let weight = state.pulse.saw(sight);

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use soulbound_runtime::skill::Digest;
 
 use super::event::Decision;
-use super::heartbeat::Sight;
+use super::heartbeat::{Sight, Today};
 use super::hex::Hex;
 use super::keys::Keys;
 use super::tip::Tip;
@@ -107,6 +107,12 @@ impl<'a> Line<'a> {
             args,
             decision: self.decision(),
             denial: self.member("denial").and_then(|denial| denial.get("id")?.as_str()),
+            today: self.member("note").and_then(|note| today(note.get("today")?)),
         })
     }
+}
+
+fn today(figures: &Value) -> Option<Today> {
+    let day = i32::try_from(figures.get(0)?.as_i64()?).ok()?;
+    Some(Today { day, completed: figures.get(1)?.as_u64()?, errors: figures.get(2)?.as_u64()? })
 }

@@ -11,6 +11,7 @@ use super::error::AuditError;
 use super::folder::{self, Access};
 use super::reserve::Reserve;
 use super::rotation;
+use super::trail::Durability;
 
 /// The name of the file that is written, in every trail's folder.
 pub(super) const NAME: &str = "audit.jsonl";
@@ -101,7 +102,7 @@ impl Log {
 
     /// Goes on in a new file; the old one becomes the segment that begins with record `first`. After an error the old
     /// one is still written.
-    pub(super) fn rotate(&mut self, first: u64) -> io::Result<()> {
+    pub(super) fn rotate(&mut self, first: u64, durability: Durability) -> io::Result<()> {
         let folder = self.path.parent().unwrap_or(Path::new("."));
         let next = folder.join(rotation::NEXT);
         let file = folder::open_or_make(&next, Access::Append)
@@ -110,6 +111,10 @@ impl Log {
         let mut reserve = Reserve::new(&self.path);
         reserve.top_up(&file, 0)?;
         let segment = folder.join(rotation::segment_name(first));
+        // Whoever waits for the disk will be given the new file: nothing of the old one may be left to wait for.
+        if durability == Durability::Power {
+            self.file.sync_data()?;
+        }
         rustix::fs::renameat_with(CWD, &self.path, CWD, &segment, RenameFlags::NOREPLACE)?;
         if let Err(error) = std::fs::rename(&next, &self.path) {
             // Back to how it was; if that fails as well, the segment is what is written, and the next opening sees it.
@@ -117,13 +122,18 @@ impl Log {
             return Err(error);
         }
         (self.file, self.length, self.reserve) = (Arc::new(file), 0, reserve);
-        Ok(())
+        if durability == Durability::Power { File::open(folder)?.sync_all() } else { Ok(()) }
     }
 
     fn write(&mut self, line: &[u8]) -> io::Result<()> {
         #[cfg(test)]
         self.faults.on_write(&self.file, line)?;
         (&*self.file).write_all(line)
+    }
+
+    /// Gives back the blocks behind the end, when the trail is closed: ten thousand agents that rest need none.
+    pub(super) fn release(&self) {
+        let _ = self.file.set_len(self.length);
     }
 
     /// Where it is.

@@ -17,14 +17,15 @@ use super::canonical::Fields;
 use super::entry::{self, OutcomeEntry};
 use super::error::AuditError;
 use super::event::{Decision, Event};
-use super::heartbeat::Watcher;
+use super::heartbeat::{self, Watcher};
 use super::keys::{Keys, make_folder};
 use super::log::{self, Log};
 use super::rotation;
 use super::scan::{self, Scan};
 use super::settle::{Settler, Settling};
 use super::tip::{self, Found, SLOTS, Slots, Tip};
-use super::trail::{Options, Shared, Trail, Writer};
+use super::trail::{Durability, Options, Shared, Trail};
+use super::writer::Writer;
 
 /// What was found when a trail was opened.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -102,10 +103,16 @@ pub(super) fn open(
     watcher: Option<Arc<dyn Watcher>>,
 ) -> Result<(Trail, Opening), AuditError> {
     make_folder(folder)?;
+    sweep(folder)?;
     let had_slots = std::fs::symlink_metadata(folder.join(SLOTS)).is_ok();
     let found = tip::read(folder, &hands.keys)?;
     let slots = Slots::open(folder)?;
     let mut log = Log::open(folder)?;
+    if hands.options.durability == Durability::Power {
+        // A new file's name has to be on the disk as well.
+        let settled = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
+        settled.map_err(AuditError::file("written", folder))?;
+    }
     let segments = rotation::segments(folder).map_err(AuditError::file("listed", folder))?;
     let ours = found.map(|found| found.tip);
     let watching = watcher.as_deref();
@@ -136,7 +143,7 @@ pub(super) fn open(
     let writer = Writer {
         log,
         slots,
-        rotate: hands.options.rotate.max(1),
+        options: Options { rotate: hands.options.rotate.max(1), ..hands.options },
         tip: last,
         first,
         open: scan.open,
@@ -156,6 +163,22 @@ pub(super) fn open(
     }));
     say(&trail, &mut opening, last == Tip::START, unfinished_rotation)?;
     Ok((trail, opening))
+}
+
+/// Takes away what killed processes left of files that they were replacing, each under a name with its own number.
+fn sweep(folder: &Path) -> Result<(), AuditError> {
+    let entries = std::fs::read_dir(folder).map_err(AuditError::file("listed", folder))?;
+    for entry in entries.filter_map(Result::ok) {
+        let name = entry.file_name();
+        let ours = |name: &str| {
+            let begins = [tip::SIGNED, heartbeat::NAME].iter().any(|of| name.starts_with(&format!(".{of}.")));
+            begins && name.ends_with(".new")
+        };
+        if name.to_str().is_some_and(ours) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+    Ok(())
 }
 
 /// Whether the file is what the tip says.
@@ -189,7 +212,7 @@ fn say(trail: &Trail, opening: &mut Opening, fresh: bool, rotated: bool) -> Resu
             &json!({"expected": expected.map(place), "found": place(found), "rebooted": rebooted}),
         )?;
     } else if rotated {
-        note(Event::Rotated, &rotation::note(&trail.open_calls()))?;
+        note(Event::Rotated, &rotation::note(&trail.open_calls(), trail.today()))?;
     } else if fresh {
         note(Event::Began, &json!({"public_key": trail.keys().public()}))?;
     }

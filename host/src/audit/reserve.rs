@@ -11,10 +11,10 @@ use rustix::fs::FallocateFlags;
 
 use super::folder::{self, Access};
 
-/// How much room is kept, in bytes: over a hundred outcomes of ordinary size, or four of the largest.
-pub(super) const ROOM: u64 = 256 << 10;
+/// How much room is kept, in bytes. An outcome has about 600, the largest 20,000.
+pub(super) const ROOM: u64 = 128 << 10;
 /// What of it has to be left, in bytes, for new calls to be let in.
-pub(super) const LEAST: u64 = 128 << 10;
+pub(super) const LEAST: u64 = 64 << 10;
 
 /// The room behind one trail.
 #[derive(Debug)]

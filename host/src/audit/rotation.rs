@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::trail::OpenCalls;
+use super::heartbeat::Today;
+use super::writer::OpenCalls;
 
 /// The next file, while it is made ready.
 pub(super) const NEXT: &str = "audit.next";
@@ -39,10 +40,12 @@ pub(super) fn segments(folder: &Path) -> io::Result<Vec<Segment>> {
     Ok(segments)
 }
 
-/// The note of a `rotated` record: the calls under way, so that an opening has to read this file only.
-pub(super) fn note(open: &OpenCalls) -> Value {
+/// The note of a `rotated` record: the calls under way and the day's figures, so that an opening has to read this file
+/// only.
+pub(super) fn note(open: &OpenCalls, today: Option<Today>) -> Value {
     let open: Vec<Value> = open.iter().map(|(call, names)| json!([call, names.skill, names.tool])).collect();
-    json!({"open": open})
+    let today = today.map(|today| json!([today.day, today.completed, today.errors]));
+    json!({"open": open, "today": today})
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::hex::Hex;
 use super::keys::Keys;
 use super::line::{LONGEST, Line};
 use super::tip::Tip;
-use super::trail::{OpenCall, OpenCalls};
+use super::writer::{OpenCall, OpenCalls};
 
 /// What the pass found.
 #[derive(Debug)]
@@ -105,7 +105,7 @@ impl Scan {
             }
         }
         if record.seq > tip.seq {
-            self.sound_after_tip &= record.follows(self.last, keys);
+            self.sound_after_tip = self.sound_after_tip && record.follows(self.last, keys);
         } else if record.seq == tip.seq {
             self.at_tip = Some(record.hash);
         }

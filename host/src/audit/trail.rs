@@ -1,15 +1,13 @@
-//! One trail, open for writing: records are numbered, chained and appended under one lock.
+//! One trail, open for writing: what callers do with it.
 //!
-//! The rule: a call runs only after its intent stands in the file. What ends or stops something is written by all means:
-//! into the reserve of a full disk, and if even that fails it is kept and written first when the disk takes records again.
+//! The rule: a call runs only after its intent stands in the file, and every intent is followed by an outcome.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use soulbound_runtime::Denial;
 use soulbound_runtime::sandbox::Access;
 
@@ -18,19 +16,16 @@ use super::canonical::Fields;
 use super::entry::{self, CallEntry, OutcomeEntry};
 use super::error::AuditError;
 use super::event::Event;
-use super::heartbeat::{Sight, Watcher};
+use super::heartbeat::{Today, Watcher};
 use super::intent::Intent;
 use super::keys::Keys;
-use super::log::Log;
-use super::rotation;
 use super::settle::Settling;
+use super::tip::SignedTip;
 pub(crate) use super::tip::Tip;
-use super::tip::{SignedTip, Slots};
+use super::writer::{OpenCalls, Writer};
 
 /// A changed tip is signed after this. A signature takes 25 µs, more than a record.
 const SIGNED_WITHIN: Duration = Duration::from_millis(200);
-/// Records that wait for a disk that takes none. Calls end, and no new ones begin: there are never many.
-const WAITING: usize = 4_096;
 
 /// What an acknowledged record survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -75,33 +70,6 @@ pub(super) struct Shared {
     pub(super) writer: Mutex<Writer>,
 }
 
-/// A call that began and has not ended.
-#[derive(Debug, Clone)]
-pub(super) struct OpenCall {
-    pub(super) skill: String,
-    pub(super) tool: String,
-}
-
-/// All of them, by number.
-pub(super) type OpenCalls = BTreeMap<u64, OpenCall>;
-
-/// What one writer at a time has.
-pub(super) struct Writer {
-    pub(super) log: Log,
-    pub(super) slots: Slots,
-    pub(super) rotate: u64,
-    pub(super) tip: Tip,
-    /// The number of the first record of the file that is written.
-    pub(super) first: u64,
-    pub(super) open: OpenCalls,
-    /// Records that could not be written, in order.
-    pub(super) waiting: VecDeque<Fields>,
-    /// Why new calls are refused.
-    pub(super) fault: Option<String>,
-    /// How far the signed tip is.
-    pub(super) signed: u64,
-}
-
 impl Trail {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self { shared }
@@ -110,14 +78,7 @@ impl Trail {
     /// Records that a call is about to run. Until this returns, nothing of the call may happen.
     pub(crate) async fn intend(&self, entry: &CallEntry<'_>) -> Result<Intent, AuditError> {
         let fields = entry.fields(Event::Intent, &self.shared.keys);
-        let call = {
-            let mut writer = self.shared.lock();
-            writer.admit(&self.shared)?;
-            let names = OpenCall { skill: entry.skill.to_owned(), tool: entry.tool.to_owned() };
-            let call = writer.write(&self.shared, &fields).map_err(|error| writer.failed(&error))?;
-            writer.open.insert(call, names);
-            call
-        };
+        let call = self.shared.lock().begin(&self.shared, &fields, entry)?;
         self.shared.sign_later();
         let intent = Intent::new(self.clone(), call, entry.skill, entry.tool);
         match self.settled(call).await {
@@ -163,11 +124,7 @@ impl Trail {
     pub(crate) async fn effect(&self, call: u64, access: &Access) -> Result<u64, AuditError> {
         let fields =
             Fields { accesses: Some(entry::listed(access)), call: Some(call), ..Fields::new(Event::Effect) };
-        let seq = {
-            let mut writer = self.shared.lock();
-            writer.admit(&self.shared)?;
-            writer.write(&self.shared, &fields).map_err(|error| writer.failed(&error))?
-        };
+        let seq = self.shared.lock().go_on(&self.shared, &fields)?;
         self.shared.sign_later();
         self.settled(seq).await?;
         Ok(seq)
@@ -216,24 +173,18 @@ impl Trail {
         self.shared.lock().open.clone()
     }
 
+    /// The day's figures so far.
+    pub(super) fn today(&self) -> Option<Today> {
+        self.shared.watcher.as_ref().map(|watcher| watcher.today())
+    }
+
     pub(super) fn keys(&self) -> &Keys {
         &self.shared.keys
     }
 
     /// Appends what must be recorded by all means, or keeps it for later.
     pub(super) fn append(&self, fields: Fields) -> Result<u64, AuditError> {
-        let mut writer = self.shared.lock();
-        let written = match writer.flush(&self.shared) {
-            Ok(()) => writer.write(&self.shared, &fields),
-            Err(error) => Err(error),
-        };
-        let seq = written.map_err(|error| {
-            if writer.waiting.len() < WAITING {
-                writer.waiting.push_back(fields);
-            }
-            writer.failed(&error)
-        })?;
-        drop(writer);
+        let seq = self.shared.lock().write_or_keep(&self.shared, fields)?;
         self.shared.sign_later();
         Ok(seq)
     }
@@ -247,80 +198,6 @@ impl Trail {
 impl std::fmt::Debug for Trail {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "Trail({})", self.shared.owner)
-    }
-}
-
-impl Writer {
-    /// Whether a new call may begin: nothing waits to be written, and there is room for its outcome.
-    fn admit(&mut self, shared: &Shared) -> Result<(), AuditError> {
-        let reserved = self.log.reserve();
-        let recovered = self.fault.clone();
-        if let Some(reason) = recovered {
-            self.flush(shared).map_err(|error| self.failed(&error))?;
-            let note = Fields {
-                note: Some(entry::note(&json!({"reason": reason}))),
-                ..Fields::new(Event::Recovered)
-            };
-            self.write(shared, &note).map_err(|error| self.failed(&error))?;
-            self.fault = None;
-        }
-        reserved.map_err(|error| AuditError::Unavailable {
-            reason: format!("the disk has no room beyond the reserve for outcomes: {error}"),
-        })
-    }
-
-    /// Writes what had to wait, oldest first.
-    fn flush(&mut self, shared: &Shared) -> std::io::Result<()> {
-        while let Some(fields) = self.waiting.pop_front() {
-            if let Err(error) = self.write(shared, &fields) {
-                self.waiting.push_front(fields);
-                return Err(error);
-            }
-        }
-        Ok(())
-    }
-
-    /// Notes why the next calls are refused.
-    fn failed(&mut self, error: &std::io::Error) -> AuditError {
-        let reason = format!("`{}` cannot be written: {error}", self.log.path().display());
-        self.fault = Some(reason.clone());
-        AuditError::Unavailable { reason }
-    }
-
-    /// Appends one record.
-    pub(super) fn write(&mut self, shared: &Shared, fields: &Fields) -> std::io::Result<u64> {
-        if self.log.length() >= self.rotate && self.log.rotate(self.first).is_ok() {
-            // A rotation that fails, on a full disk, is tried again with the next record.
-            self.first = self.tip.seq + 1;
-            let note = Fields {
-                note: Some(entry::note(&rotation::note(&self.open))),
-                ..Fields::new(Event::Rotated)
-            };
-            self.put(shared, &note)?;
-        }
-        self.put(shared, fields)
-    }
-
-    fn put(&mut self, shared: &Shared, fields: &Fields) -> std::io::Result<u64> {
-        // Whether there is room matters to new calls only; what is written now may eat the reserve.
-        let _ = self.log.reserve();
-        let seq = self.tip.seq + 1;
-        let body = fields.body(&shared.owner, seq, &self.tip.hash);
-        let hash = body.hash();
-        self.log.append(&body.line(&hash, &shared.keys.record(&hash)))?;
-        self.tip = Tip { seq, hash };
-        if let (Event::Outcome, Some(call)) = (fields.event, fields.call) {
-            self.open.remove(&call);
-        }
-        if let Some(watcher) = &shared.watcher {
-            watcher.saw(&Sight::of(seq, fields));
-        }
-        // The record stands. A slot that cannot be overwritten in place is a broken disk, and stops new calls.
-        if let Err(error) = self.slots.write(self.tip, &shared.keys) {
-            self.fault =
-                Some(format!("the tip of `{}` cannot be written: {error}", self.log.path().display()));
-        }
-        Ok(seq)
     }
 }
 
@@ -372,6 +249,7 @@ impl Errand for Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         self.sign();
+        self.lock().log.release();
     }
 }
 

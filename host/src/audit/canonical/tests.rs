@@ -124,6 +124,29 @@ fn long_arguments_and_many_accesses_are_cut_and_counted() {
     assert_eq!(record["accesses_more"]["count"], 155 - listed);
 }
 
+#[test]
+fn arguments_nested_as_deep_as_a_reader_goes_leave_a_record_that_can_be_read() {
+    let keys = keys();
+    let deepest = (1..200)
+        .map(|levels| format!("{}1{}", "[".repeat(levels), "]".repeat(levels)))
+        .map_while(|text| text.parse().ok());
+    for value in deepest {
+        let value: Value = value;
+        let arguments = [("x".to_owned(), value)].into_iter().collect();
+        let call = CallEntry {
+            skill: "s",
+            tool: "t",
+            digest: None,
+            soul: None,
+            policy: None,
+            arguments: &arguments,
+            who: "w",
+        };
+        let line = line(&call.fields(Event::Intent, &keys), &keys);
+        assert!(Line::parse(line.trim_end().as_bytes()).is_some(), "{line}");
+    }
+}
+
 /// The part of JSON Schema that `docs/audit.schema.json` uses.
 fn fits(schema: &Value, root: &Value, value: &Value, at: &str) {
     if let Some(reference) = schema["$ref"].as_str() {

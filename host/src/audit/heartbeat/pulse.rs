@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::Sight;
 use super::words;
+use super::{Sight, Today};
 use crate::audit::event::{Decision, Event, Weight};
 use crate::clock::Moment;
 
@@ -21,9 +21,7 @@ pub(super) struct Pulse {
     pub(super) anomalies: u64,
     /// The newest anomaly, in words.
     pub(super) anomaly: Option<&'static str>,
-    completed: u64,
-    errors: u64,
-    day: i32,
+    pub(super) today: Today,
 }
 
 impl Pulse {
@@ -41,6 +39,12 @@ impl Pulse {
                 let arguments = sight.call.and_then(|call| self.active.remove(&call)).flatten();
                 self.ended(sight, arguments)
             }
+            Event::Rotated => {
+                if let Some(today) = sight.today.filter(|today| today.day == sight.time.day()) {
+                    self.today = today;
+                }
+                Weight::Silent
+            }
             Event::Refused => self.ended(sight, arguments(sight.args)),
             event => self.happened(event, sight.time),
         }
@@ -48,17 +52,17 @@ impl Pulse {
 
     /// Calls that returned a value on this day.
     pub(super) fn completed_on(&self, day: i32) -> u64 {
-        if self.day == day { self.completed } else { 0 }
+        if self.today.day == day { self.today.completed } else { 0 }
     }
 
     /// Calls that failed on this day.
     pub(super) fn errors_on(&self, day: i32) -> u64 {
-        if self.day == day { self.errors } else { 0 }
+        if self.today.day == day { self.today.errors } else { 0 }
     }
 
     fn turn(&mut self, day: i32) {
-        if self.day != day {
-            (self.day, self.completed, self.errors) = (day, 0, 0);
+        if self.today.day != day {
+            self.today = Today { day, ..Today::default() };
         }
     }
 
@@ -71,7 +75,7 @@ impl Pulse {
         let why = sight.denial.map(|id| format!(" {id}")).unwrap_or_default();
         let said = match sight.decision {
             Some(Decision::Allowed) => {
-                self.completed += 1;
+                self.today.completed += 1;
                 format!("Used skill: {called}")
             }
             Some(Decision::Denied) => format!("Denied skill: {called}{why}"),
@@ -80,11 +84,11 @@ impl Pulse {
                 format!("Interrupted skill: {called}, ended with the gateway")
             }
             Some(Decision::Error) => {
-                self.errors += 1;
+                self.today.errors += 1;
                 format!("Used skill: {called} ERROR{why}")
             }
             Some(Decision::Lost) | None => {
-                self.errors += 1;
+                self.today.errors += 1;
                 format!("Used skill: {called} ERROR its outcome was lost")
             }
         };

@@ -9,7 +9,8 @@ use serde_json::Value;
 use super::*;
 use crate::audit::entry::{CallEntry, OutcomeEntry};
 use crate::audit::event::Event;
-use crate::audit::trail::tests::{Place, arguments, call, entry, now};
+use crate::audit::trail::Options;
+use crate::audit::trail::tests::{Place, arguments, call, calls, entry, now};
 use soulbound_runtime::sandbox::{CallError, ErrorKind};
 use soulbound_runtime::{Denial, DenialId};
 
@@ -41,6 +42,7 @@ fn sight<'a>(seq: u64, event: Event) -> Sight<'a> {
         args: None,
         decision: None,
         denial: None,
+        today: None,
     }
 }
 
@@ -172,6 +174,21 @@ fn the_file_follows_the_trail_and_is_rebuilt_from_it() {
     assert!(file.contains("Denied skill: file-reader (write) limit.rate"));
     let (book, _) = place.open();
     assert_eq!(book.heartbeat(), live, "rebuilt from the trail");
+}
+
+#[test]
+fn the_day_s_figures_are_carried_from_file_to_file() {
+    let place = Place::with(Options { rotate: 4_000, ..Options::default() });
+    let (book, _) = place.open();
+    calls(&book, 12);
+    drop(book);
+    assert!(place.open().0.heartbeat().contains("- Completed today: 12\n"));
+    // Killed within a rotation.
+    let first = place.records()[0]["seq"].as_u64().unwrap();
+    std::fs::rename(place.file(), place.echo().join(crate::audit::rotation::segment_name(first))).unwrap();
+    for _ in 0..2 {
+        assert!(place.open().0.heartbeat().contains("- Completed today: 12\n"));
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod killed;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::Map;
+use serde_json::{Map, json};
 use soulbound_runtime::DenialId;
 
 use super::*;
@@ -17,6 +17,7 @@ use crate::audit::book::{Audit, Book, agent_folder};
 use crate::audit::heartbeat::Header;
 use crate::audit::hex::Hex;
 use crate::audit::opening::Opening;
+use crate::audit::rotation;
 
 /// A state folder for one test.
 pub(in crate::audit) struct Place {
@@ -238,6 +239,26 @@ fn on_a_full_disk_the_reserve_takes_outcomes_and_the_stop_and_no_new_call() {
     assert_eq!(place.events(), ["began", "intent", "outcome", "agent.disabled"]);
     book.trail().shared().lock().log.faults.reserve = false;
     call(&book);
+}
+
+#[test]
+fn what_killed_processes_left_is_taken_away_and_room_is_given_back() {
+    use std::os::unix::fs::MetadataExt;
+    let place = Place::new();
+    let (book, _) = place.open();
+    call(&book);
+    let blocks = || fs::metadata(place.file()).unwrap().blocks() * 512;
+    assert!(blocks() >= crate::audit::reserve::LEAST);
+    for name in [".HEARTBEAT.md.4711.new", ".audit.tip.sig.4711.new", ".mine.4711.new"] {
+        fs::write(place.echo().join(name), "half").unwrap();
+    }
+    drop(book);
+    drop(place.open());
+    let left: Vec<_> = fs::read_dir(place.echo()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let new: Vec<_> =
+        left.iter().filter_map(|name| name.to_str()).filter(|name| name.ends_with(".new")).collect();
+    assert_eq!(new, [".mine.4711.new"]);
+    println!("{} bytes on the disk when closed", blocks());
 }
 
 #[test]

@@ -353,6 +353,22 @@ fn rollback_writes_through_no_link() {
 }
 
 #[test]
+fn rollback_goes_through_no_link_above_the_folder_either() {
+    let agent = agent();
+    let above = agent.outside("above");
+    guest::copy(&agent.folder(), &above.join("inner"));
+    let words = ["agents", "add", "../above/inner"];
+    let shown = agent.program().words(&words).words(&["--json"]).run().json();
+    let digest = shown["digest"].as_str().unwrap();
+    agent.program().words(&words).words(&["--yes", "--digest", digest]).run().ends(0);
+    fs::rename(&above, agent.outside("elsewhere")).unwrap();
+    symlink("elsewhere", &above).unwrap();
+    fs::write(above.join("inner/SOUL.md"), "other").unwrap();
+    agent.run(&["agents", "rollback", "echo"]).ends(2);
+    assert_eq!(fs::read_to_string(above.join("inner/SOUL.md")).unwrap(), "other");
+}
+
+#[test]
 fn altered_bytes_in_the_store_are_never_used() {
     let agent = added();
     let soul = show(&agent)["trusted"]["manifest"]["soul"].as_str().unwrap().to_owned();

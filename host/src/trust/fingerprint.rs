@@ -17,6 +17,8 @@ const TICK: i64 = 20_000_000;
 pub(crate) enum Look {
     /// Whether it was written, replaced or renamed: for files, and for folders whose entries matter.
     Content,
+    /// The same of what a link leads to: an operator may keep a skill's folder elsewhere.
+    Target,
     /// Whether it is the same directory. What is in it changes all the time.
     Identity,
 }
@@ -83,7 +85,9 @@ impl Stamp {
         let (device, inode) = (i128::from(stat.st_dev), i128::from(stat.st_ino));
         match look {
             Look::Identity => Self { seen: Some([device, inode, 0, 0, 0, 0, 0]), young: false },
-            Look::Content => Self { seen: Some(Self::content(&stat, changed)), young: is_young(changed) },
+            Look::Content | Look::Target => {
+                Self { seen: Some(Self::content(&stat, changed)), young: is_young(changed) }
+            }
         }
     }
 

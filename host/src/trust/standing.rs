@@ -201,8 +201,7 @@ fn places(skill: &TrustedSkill, sources: &SkillSources) -> Vec<(PathBuf, Look)> 
         if sources.locate(&skill.name).is_none_or(|(_, found)| found != place) {
             continue;
         }
-        // The folder itself may be reached through a link.
-        watched.push((place.join("."), Look::Content));
+        watched.push((place.clone(), Look::Target));
         for file in &skill.files {
             let path = place.join(&file.path);
             let folders = path.ancestors().skip(1).take_while(|folder| *folder != place);

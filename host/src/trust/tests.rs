@@ -162,6 +162,19 @@ fn every_touch_is_noticed_before_the_next_call() {
 }
 
 #[test]
+fn a_skill_that_is_kept_elsewhere_is_watched_there() {
+    let house = House::new();
+    let elsewhere = house.place.path().join("elsewhere");
+    fs::rename(house.folder().join("skills/s"), &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, house.folder().join("skills/s")).unwrap();
+    let house = house.added();
+    let standing = settled(&house);
+    fs::write(elsewhere.join("new"), "new").unwrap();
+    assert!(!standing.is_current());
+    assert_eq!(house.standing().changes.len(), 1);
+}
+
+#[test]
 fn an_act_verifies_that_all_bytes_are_there_and_are_this_agent_s() {
     let house = House::new();
     let manifest = house.stored();

@@ -328,6 +328,22 @@ fn rollback_of_an_unchanged_folder_returns_to_what_was_trusted_before() {
 }
 
 #[test]
+fn rollback_says_what_it_cannot_put_back_and_does_not_go_further_back() {
+    let agent = added();
+    agent.write("SOUL.md", SOUL.replace("./more", "./private"));
+    trust(&agent).ends(0);
+    let now = trusted(&agent);
+    fs::rename(agent.path("docs"), agent.path("old")).unwrap();
+    fs::create_dir(agent.path("docs")).unwrap();
+    let ended = agent.run(&["agents", "rollback", "echo"]);
+    ended
+        .ends(0)
+        .complains("still differs: probe: loses `./docs`: path.moved")
+        .complains("not yet as trusted");
+    assert_eq!(trusted(&agent), now);
+}
+
+#[test]
 fn rollback_writes_through_no_link() {
     let agent = added();
     let elsewhere = agent.outside("elsewhere");

@@ -38,9 +38,7 @@ struct Stamp {
 
 impl Fingerprint {
     /// Looks at these paths, before their content is read.
-    pub(crate) fn take(mut paths: Vec<(PathBuf, Look)>) -> Self {
-        paths.sort();
-        paths.dedup();
+    pub(crate) fn take(paths: Vec<(PathBuf, Look)>) -> Self {
         let stamps = paths.into_iter().map(|(path, look)| {
             let stamp = Stamp::of(&path, look);
             (path, look, stamp)
@@ -71,7 +69,11 @@ impl Fingerprint {
             if stamp.young {
                 return None;
             }
-            hash.update(format!("{path:?} {look:?} {:?}\n", stamp.seen));
+            let path = path.as_os_str().as_encoded_bytes();
+            hash.update(path.len().to_le_bytes());
+            hash.update(path);
+            hash.update([*look as u8, u8::from(stamp.seen.is_some())]);
+            stamp.seen.iter().flatten().for_each(|number| hash.update(number.to_le_bytes()));
         }
         Some(Digest(hash.finalize().into()))
     }

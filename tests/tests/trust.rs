@@ -160,6 +160,17 @@ fn what_is_swapped_between_the_card_and_the_yes_is_not_trusted() {
 }
 
 #[test]
+fn the_card_says_where_a_link_leads() {
+    let agent = agent();
+    fs::rename(agent.path("docs"), agent.path("real")).unwrap();
+    symlink("real", agent.path("docs")).unwrap();
+    let shown = agent.run(&["agents", "add", "."]).stdout;
+    let real = fs::canonicalize(agent.path("real")).unwrap();
+    assert!(shown.contains(&format!("through a link: `./docs` is {}", real.display())), "{shown}");
+    assert_eq!(shown.matches("through a link").count(), 1);
+}
+
+#[test]
 fn everything_in_the_state_folder_is_for_this_user_alone() {
     let agent = added();
     agent.run(&["agents", "disable", "echo"]).ends(0);

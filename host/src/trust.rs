@@ -31,5 +31,4 @@ pub(crate) use candidate::Candidate;
 pub(crate) use fingerprint::Fingerprint;
 pub(crate) use registry::Registry;
 pub(crate) use standing::Standing;
-pub(crate) use store::Store;
 pub(crate) use trusted::Trusted;

@@ -5,6 +5,7 @@
 //! - [`Agent`]: `SOUL.md`, directories, `skills/` and a state folder of its own
 //! - [`Program`] and [`Ended`]: one run of `target/debug/soulbound`, and what came of it
 //! - [`guest`]: skills to put beside an agent: the probes, the standard ones, and components written as text
+//! - [`trusted`]: an agent that was added, and questions about it
 //! - [`Peer`]: a server on loopback that answers as a test wants, or never
 
 #![expect(
@@ -19,6 +20,7 @@ pub mod agent;
 pub mod guest;
 pub mod peer;
 pub mod program;
+pub mod trusted;
 
 pub use agent::Agent;
 pub use peer::Peer;

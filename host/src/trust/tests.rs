@@ -130,9 +130,12 @@ fn a_directory_swapped_after_the_look_is_refused_when_it_is_bound() {
     assert!(trusted.admits("t", &open()).is_err(), "another skill's trust is none");
 }
 
+/// What is done to a folder, and how.
+type Touch = (&'static str, fn(&House));
+
 #[test]
 fn every_touch_is_noticed_before_the_next_call() {
-    let touches: [(&str, fn(&House)); 6] = [
+    let touches: [Touch; 6] = [
         ("SOUL.md", |house| house.write("SOUL.md", &SOUL.replace("docs", "other"))),
         ("a skill's file", |house| house.write("skills/s/SKILL.md", "other")),
         ("a new file", |house| house.write("skills/s/new", "new")),

@@ -6,6 +6,7 @@
 //! - [`Program`] and [`Ended`]: one run of `target/debug/soulbound`, and what came of it
 //! - [`guest`]: skills to put beside an agent: the probes, the standard ones, and components written as text
 //! - [`gateway::Gateway`]: a running gateway with the agent added; [`http`] speaks to it
+//! - [`trusted`]: an agent that was added, and questions about it
 //! - [`Peer`]: a server on loopback that answers as a test wants, or never
 
 #![expect(
@@ -22,6 +23,7 @@ pub mod guest;
 pub mod http;
 pub mod peer;
 pub mod program;
+pub mod trusted;
 
 pub use agent::Agent;
 pub use gateway::Gateway;

@@ -101,7 +101,23 @@ impl Page<'_> {
                 }
             }
             if let Some(seen) = seen {
+                if is_card {
+                    self.through_links(seen);
+                }
                 self.component(seen);
+            }
+        }
+    }
+
+    /// Directories whose path goes through a link: what is granted is where it leads.
+    fn through_links(&mut self, seen: &ReviewedSkill) {
+        for opened in &seen.opened {
+            let written = opened.grant.location();
+            if written != "." && !opened.real.ends_with(written.trim_start_matches('/')) {
+                let real = visible::line(&opened.real.display().to_string());
+                self.line(
+                    self.style.yellow(&format!("    through a link: `{}` is {real}", opened.grant.path)),
+                );
             }
         }
     }

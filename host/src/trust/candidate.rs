@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use soulbound_runtime::Soul;
 use soulbound_runtime::sandbox::Runtime;
 use soulbound_runtime::skill::Digest;
@@ -38,11 +38,17 @@ impl Candidate {
         settings: Settings,
         start: impl FnOnce(Settings) -> Result<Runtime>,
     ) -> Result<Self> {
-        let named = folder.display().to_string();
-        let path = if folder.is_dir() { folder.join("SOUL.md") } else { folder.to_owned() };
-        if path.file_name().is_none_or(|name| name != "SOUL.md") {
-            bail!("`{named}` is no agent's folder\n  hint: name the folder that holds a SOUL.md");
-        }
+        let named = folder.display();
+        let folder = match folder.file_name() {
+            Some(name) if name == "SOUL.md" && !folder.is_dir() => folder.parent().unwrap_or(folder),
+            _ => folder,
+        };
+        // Once: from here on there is one folder, whatever a link on the way to it leads to later.
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let folder = std::fs::canonicalize(folder).with_context(|| {
+            format!("`{named}` cannot be found\n  hint: name the folder that holds a SOUL.md")
+        })?;
+        let path = folder.join("SOUL.md");
         let file = SoulFile { named: path.display().to_string(), path: path.clone() };
         let (bytes, parsed) = match bytes_of(&path) {
             Ok(bytes) => {
@@ -62,7 +68,7 @@ impl Candidate {
             }
             _ => None,
         };
-        Ok(Self { folder: file.folder(), review, bytes, accepted })
+        Ok(Self { folder, review, bytes, accepted })
     }
 
     /// What would be trusted, and its digest; none while there are errors.

@@ -17,6 +17,8 @@ const TICK: i64 = 20_000_000;
 pub(crate) enum Look {
     /// Whether it was written, replaced or renamed: for files, and for folders whose entries matter.
     Content,
+    /// The same of what a link leads to: an operator may keep a skill's folder elsewhere.
+    Target,
     /// Whether it is the same directory. What is in it changes all the time.
     Identity,
 }
@@ -36,9 +38,7 @@ struct Stamp {
 
 impl Fingerprint {
     /// Looks at these paths, before their content is read.
-    pub(crate) fn take(mut paths: Vec<(PathBuf, Look)>) -> Self {
-        paths.sort();
-        paths.dedup();
+    pub(crate) fn take(paths: Vec<(PathBuf, Look)>) -> Self {
         let stamps = paths.into_iter().map(|(path, look)| {
             let stamp = Stamp::of(&path, look);
             (path, look, stamp)
@@ -69,7 +69,11 @@ impl Fingerprint {
             if stamp.young {
                 return None;
             }
-            hash.update(format!("{path:?} {look:?} {:?}\n", stamp.seen));
+            let path = path.as_os_str().as_encoded_bytes();
+            hash.update(path.len().to_le_bytes());
+            hash.update(path);
+            hash.update([*look as u8, u8::from(stamp.seen.is_some())]);
+            stamp.seen.iter().flatten().for_each(|number| hash.update(number.to_le_bytes()));
         }
         Some(Digest(hash.finalize().into()))
     }
@@ -83,7 +87,9 @@ impl Stamp {
         let (device, inode) = (i128::from(stat.st_dev), i128::from(stat.st_ino));
         match look {
             Look::Identity => Self { seen: Some([device, inode, 0, 0, 0, 0, 0]), young: false },
-            Look::Content => Self { seen: Some(Self::content(&stat, changed)), young: is_young(changed) },
+            Look::Content | Look::Target => {
+                Self { seen: Some(Self::content(&stat, changed)), young: is_young(changed) }
+            }
         }
     }
 

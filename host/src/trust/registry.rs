@@ -100,23 +100,28 @@ impl Registry {
 
     /// The ids of all agents that are not removed, sorted.
     pub(crate) fn ids(&self) -> Result<Vec<String>> {
+        Ok(self.conditions()?.into_iter().map(|(id, _)| id).collect())
+    }
+
+    /// All agents that are not removed, and whether they may run. Sorted by id.
+    pub(crate) fn conditions(&self) -> Result<Vec<(String, Condition)>> {
         let folder = self.state.join("agents");
         let listed = match fs::read_dir(&folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             other => other.with_context(|| format!("`{}` cannot be listed", folder.display()))?,
         };
-        let mut ids = Vec::new();
+        let mut found = Vec::new();
         for entry in listed {
             let entry = entry.with_context(|| format!("`{}` cannot be listed", folder.display()))?;
             // Whatever is no id was not made by us.
             if let Some(id) = entry.file_name().to_str().filter(|name| agent_id(name).as_deref() == Ok(*name))
-                && matches!(self.condition(id), Condition::Enabled | Condition::Disabled)
+                && let condition @ (Condition::Enabled | Condition::Disabled) = self.condition(id)
             {
-                ids.push(id.to_owned());
+                found.push((id.to_owned(), condition));
             }
         }
-        ids.sort();
-        Ok(ids)
+        found.sort_by(|one, other| one.0.cmp(&other.0));
+        Ok(found)
     }
 
     /// Whether this agent may run: a system call or two, to be asked before each call.

@@ -15,6 +15,7 @@ use super::registry::Registry;
 use super::restore;
 use super::standing::Standing;
 use super::trusted::Trusted;
+use crate::agent::sources;
 use crate::operator::Who;
 
 /// Rolls an agent back.
@@ -39,12 +40,19 @@ pub(super) fn roll_back(registry: &Registry, id: &str, to: Option<Digest>, who: 
         write(registry, record.clone(), &trusted)?;
     }
     let mut said = restore::put_back(registry.store(), &trusted)?;
-    // The folder is as trusted again: the record's stamps too.
+    // With the stamps of the files as they are now.
     write(registry, record, &trusted)?;
-    said.push(if target == before {
-        format!("agent `{id}` is as trusted again: {}", short(target))
-    } else {
-        format!("agent `{id}`: {} is trusted again, and was {}", short(target), short(before))
+    // Bytes can be put back; a directory that is another one only by whoever moved it.
+    let left =
+        Standing::of(&trusted, &sources(&trusted.folder, Some(registry.state())), &OpenRules::default());
+    said.extend(left.changes.iter().map(|change| {
+        let skill = change.skill.as_ref().map(|skill| format!("{skill}: ")).unwrap_or_default();
+        format!("still differs: {skill}{}", change.text)
+    }));
+    said.push(match (target == before, left.is_as_trusted()) {
+        (false, _) => format!("agent `{id}`: {} is trusted again, and was {}", short(target), short(before)),
+        (true, true) => format!("agent `{id}` is as trusted again: {}", short(target)),
+        (true, false) => format!("agent `{id}` is not yet as trusted: {}", short(target)),
     });
     let what = What::RolledBack { manifest: target, before };
     Ok(Done { event: Event { agent: id.to_owned(), what, who }, said })
@@ -53,15 +61,9 @@ pub(super) fn roll_back(registry: &Registry, id: &str, to: Option<Digest>, who: 
 /// What is trusted now, if the folder differs from it; else what was before.
 fn default_target(registry: &Registry, record: &Record) -> Result<Digest> {
     let trusted = Trusted::load(registry.store(), &record.id, &record.folder, record.trusted)?;
-    let sources = crate::agent::sources(&record.folder, Some(registry.state()));
-    let standing = Standing::of(&trusted, &sources, &OpenRules::default());
-    if standing
-        .changes
-        .iter()
-        .any(|change| change.file.is_some() || change.effect == super::change::Amounts::Bytes)
-        || standing.effective.is_none()
-        || !standing.refused.is_empty()
-    {
+    let standing =
+        Standing::of(&trusted, &sources(&record.folder, Some(registry.state())), &OpenRules::default());
+    if !standing.is_as_trusted() {
         return Ok(record.trusted);
     }
     match record.before() {

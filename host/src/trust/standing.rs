@@ -197,18 +197,25 @@ impl SkillStanding {
 fn places(skill: &TrustedSkill, sources: &SkillSources) -> Vec<(PathBuf, Look)> {
     let mut watched = Vec::new();
     for place in sources.paths(&skill.name) {
+        let is_there = place.symlink_metadata().is_ok();
         watched.push((place.clone(), Look::Content));
-        if sources.locate(&skill.name).is_none_or(|(_, found)| found != place) {
+        if !is_there {
             continue;
         }
-        // The folder itself may be reached through a link.
-        watched.push((place.join("."), Look::Content));
-        for file in &skill.files {
-            let path = place.join(&file.path);
-            let folders = path.ancestors().skip(1).take_while(|folder| *folder != place);
-            watched.extend(folders.map(|folder| (folder.to_owned(), Look::Content)));
-            watched.push((path, Look::Content));
+        // The first that is there is the one; what comes after it is no matter.
+        watched.push((place.clone(), Look::Target));
+        let mut folders: Vec<&str> =
+            skill.files.iter().filter_map(|file| Some(file.path.rsplit_once('/')?.0)).collect();
+        folders.dedup();
+        for below in folders {
+            let mut below = Some(below);
+            while let Some(folder) = below {
+                watched.push((place.join(folder), Look::Content));
+                below = folder.rsplit_once('/').map(|(above, _)| above);
+            }
         }
+        watched.extend(skill.files.iter().map(|file| (place.join(&file.path), Look::Content)));
+        break;
     }
     watched
 }

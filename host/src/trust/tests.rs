@@ -130,9 +130,12 @@ fn a_directory_swapped_after_the_look_is_refused_when_it_is_bound() {
     assert!(trusted.admits("t", &open()).is_err(), "another skill's trust is none");
 }
 
+/// What is done to a folder, and how.
+type Touch = (&'static str, fn(&House));
+
 #[test]
 fn every_touch_is_noticed_before_the_next_call() {
-    let touches: [(&str, fn(&House)); 6] = [
+    let touches: [Touch; 6] = [
         ("SOUL.md", |house| house.write("SOUL.md", &SOUL.replace("docs", "other"))),
         ("a skill's file", |house| house.write("skills/s/SKILL.md", "other")),
         ("a new file", |house| house.write("skills/s/new", "new")),
@@ -159,6 +162,19 @@ fn every_touch_is_noticed_before_the_next_call() {
         assert_eq!(again.changes, Standing::of(&trusted, &sources, &rules).changes, "{what}");
         assert!(!again.is_as_trusted(), "{what}");
     }
+}
+
+#[test]
+fn a_skill_that_is_kept_elsewhere_is_watched_there() {
+    let house = House::new();
+    let elsewhere = house.place.path().join("elsewhere");
+    fs::rename(house.folder().join("skills/s"), &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, house.folder().join("skills/s")).unwrap();
+    let house = house.added();
+    let standing = settled(&house);
+    fs::write(elsewhere.join("new"), "new").unwrap();
+    assert!(!standing.is_current());
+    assert_eq!(house.standing().changes.len(), 1);
 }
 
 #[test]

@@ -224,14 +224,18 @@ impl Found {
         let (was, is, both) =
             (old.limits.entries(), new.limits.entries(), old.limits.tighten(&new.limits).entries());
         let name = |entry: &str| entry.split(' ').next().unwrap_or_default().to_owned();
+        let same_name =
+            |list: &[String], entry: &str| list.iter().find(|other| name(other) == name(entry)).cloned();
         for entry in was.iter().filter(|entry| !is.contains(entry) && both.contains(entry)) {
-            self.push(Effect::Widening, format!("loses `limit: {entry}`"), line);
+            // One that is only looser now is said below, with what it was.
+            if same_name(&is, entry).is_none_or(|new| both.contains(&new)) {
+                self.push(Effect::Widening, format!("loses `limit: {entry}`"), line);
+            }
         }
         for entry in is.iter().filter(|entry| !was.contains(entry)) {
-            let replaced =
-                was.iter().find(|old| name(old) == name(entry)).map(|old| format!(" (was `{old}`)"));
-            let effect = if both.contains(entry) { Effect::Narrowing } else { Effect::Words };
-            self.push(effect, format!("has `limit: {entry}`{}", replaced.unwrap_or_default()), line);
+            let replaced = same_name(&was, entry).map(|old| format!(" (was `{old}`)")).unwrap_or_default();
+            let effect = if both.contains(entry) { Effect::Narrowing } else { Effect::Widening };
+            self.push(effect, format!("has `limit: {entry}`{replaced}"), line);
         }
     }
 }
@@ -278,7 +282,7 @@ mod tests {
             (
                 "  - limit: time 2s\n",
                 "  - limit: time 5s\n",
-                &["Widening loses `limit: time 2s`", "Words has `limit: time 5s` (was `time 2s`)"],
+                &["Widening has `limit: time 5s` (was `time 2s`)"],
             ),
             (
                 "  - env: A=1\n",

@@ -53,7 +53,7 @@ impl List {
     pub(super) fn run(self) -> Result<Exit> {
         let state = StateFolder::find()?;
         let registry = Registry::open(&state);
-        let rows: Vec<Row> = registry.ids()?.into_iter().map(|id| row(&registry, id)).collect();
+        let rows = rows(&registry)?;
         if self.json {
             crate::cli::print_json(&json!({"agents": rows}))?;
         } else if rows.is_empty() {
@@ -67,9 +67,24 @@ impl List {
     }
 }
 
-fn row(registry: &Registry, id: String) -> Row {
-    let state = registry.condition(&id);
-    let read = registry.record(&id).and_then(|record| {
+/// Every agent's line. All of it is waiting for the file system, so every core waits for a part.
+fn rows(registry: &Registry) -> Result<Vec<Row>> {
+    let agents = registry.conditions()?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let part = agents.len().div_ceil(cores).max(64);
+    Ok(std::thread::scope(|scope| {
+        let rows_of = |part: &[(String, Condition)]| -> Vec<Row> {
+            part.iter().map(|(id, state)| row(registry, id.clone(), *state)).collect()
+        };
+        let parts: Vec<_> =
+            agents.chunks(part).map(|part| (part, scope.spawn(move || rows_of(part)))).collect();
+        // A part whose thread died is done here, and dies where it is seen.
+        parts.into_iter().flat_map(|(part, thread)| thread.join().unwrap_or_else(|_| rows_of(part))).collect()
+    }))
+}
+
+fn row(registry: &Registry, id: String, state: Condition) -> Row {
+    let read = Record::read(&registry.folder(&id)).and_then(|record| {
         let manifest = Manifest::load(registry.store(), record.trusted)?;
         let standing = standing_of(registry, &record, &manifest)?;
         Ok((record, manifest, standing))

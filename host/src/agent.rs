@@ -1,14 +1,20 @@
-//! An agent named on the command line by its SOUL.md: the file read, and where its skills are looked for.
+//! An agent named on the command line, by its SOUL.md or by its id: what is read, and where its skills are looked for.
+//!
+//! By its SOUL.md it is what the file says. By its id it is what may run of it now: the trusted SOUL.md, narrowed by the one
+//! on disk.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use soulbound_runtime::Soul;
 use soulbound_runtime::sandbox::AgentIdentity;
 use soulbound_runtime::skill::{Origin, SkillSources};
+use soulbound_runtime::{Denial, DenialId, Soul};
 
+use crate::settings::Settings;
 use crate::standard;
 use crate::state::StateFolder;
+use crate::trust::registry::{self, Condition};
+use crate::trust::{Registry, Standing};
 
 /// A SOUL.md argument.
 #[derive(Debug, Clone)]
@@ -23,17 +29,12 @@ impl SoulFile {
     /// A path has a `/` or ends in `.md`; anything else is an agent's id, which needs the gateway. A folder stands for
     /// its SOUL.md.
     pub(crate) fn from_argument(argument: &str) -> Result<Self> {
-        if !Self::is_path(argument) {
+        if !is_path(argument) {
             bail!("`{argument}` names an agent of the gateway\n  hint: give the path of its SOUL.md");
         }
         let path = PathBuf::from(argument);
         let path = if path.is_dir() && !argument.ends_with(".md") { path.join("SOUL.md") } else { path };
         Ok(Self { named: argument.to_owned(), path })
-    }
-
-    /// Whether an argument is a path rather than an agent's id.
-    pub(crate) fn is_path(argument: &str) -> bool {
-        argument.contains('/') || argument.ends_with(".md") || argument == "."
     }
 
     /// The folder that holds it.
@@ -52,6 +53,69 @@ impl SoulFile {
     pub(crate) fn sources(&self, state: Option<&StateFolder>) -> SkillSources {
         sources(&self.folder(), state.map(StateFolder::path))
     }
+}
+
+/// A path has a `/` or ends in `.md`; anything else is an agent's id.
+pub(crate) fn is_path(argument: &str) -> bool {
+    argument.contains('/') || argument.ends_with(".md") || argument == "."
+}
+
+/// An agent that a question is about.
+#[derive(Debug, Clone)]
+pub(crate) struct Subject {
+    /// As the operator named it.
+    pub(crate) named: String,
+    /// The folder of its SOUL.md.
+    pub(crate) folder: PathBuf,
+    /// What it may do.
+    pub(crate) soul: Soul,
+    stopped: Option<Denial>,
+    standing: Option<Standing>,
+}
+
+impl Subject {
+    /// The agent that an argument means.
+    pub(crate) fn of(argument: &str, state: &StateFolder, settings: &Settings) -> Result<Self> {
+        if is_path(argument) {
+            let file = SoulFile::from_argument(argument)?;
+            let soul = Soul::read(&file.path)?;
+            return Ok(Self {
+                folder: file.folder(),
+                named: file.named,
+                soul,
+                stopped: None,
+                standing: None,
+            });
+        }
+        let registry = Registry::open(state);
+        let id = registry::id(argument)?;
+        let agent = registry.load(&id)?;
+        let sources = sources(&agent.record.folder, Some(state.path()));
+        let standing = Standing::of(&agent.trusted, &sources, &settings.files);
+        let stopped = (registry.condition(&id) != Condition::Enabled).then(|| {
+            Denial::new(DenialId::AgentStopped, format!("agent `{id}` was disabled by an operator"))
+                .hint(format!("an operator can run `soulbound agents enable {id}`"))
+        });
+        // Where nothing may run, the trusted file still tells which skills there are to be refused.
+        let soul = standing.effective.clone().unwrap_or(agent.trusted.soul);
+        Ok(Self { named: id, folder: agent.record.folder, soul, stopped, standing: Some(standing) })
+    }
+
+    /// What every call of this skill is answered, if it may not run at all.
+    pub(crate) fn refusal(&self, skill: &str) -> Option<&Denial> {
+        let of_standing = || self.standing.as_ref().and_then(|standing| standing.refusal(skill));
+        self.stopped.as_ref().or_else(of_standing)
+    }
+}
+
+/// The SOUL.md of an argument, as it is on disk: the file that is named, or that of the agent.
+pub(crate) fn soul_file(argument: &str) -> Result<SoulFile> {
+    if is_path(argument) {
+        return SoulFile::from_argument(argument);
+    }
+    let record = Registry::open(&StateFolder::find()?).record(&registry::id(argument)?)?;
+    let path = record.folder.join("SOUL.md");
+    Ok(SoulFile { named: path.display().to_string(), path })
 }
 
 /// Where the skills of the agent in this folder are looked for: beside it, in the state folder if the caller wants it, among

@@ -1,12 +1,14 @@
 //! The command line: nouns and verbs, one file each. Data goes to standard output, talk to standard error.
 
 mod agents;
+mod audit;
 mod call;
 mod check;
 mod completions;
 mod doctor;
 mod explain;
 mod gateway;
+mod heartbeat;
 mod inspect;
 mod mcp;
 mod why;
@@ -34,13 +36,15 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Check),
-    Agents(agents::Agents),
     Call(call::Call),
     Inspect(inspect::Inspect),
     Why(why::Why),
-    Mcp(mcp::Mcp),
     Explain(explain::Explain),
     Gateway(gateway::Gateway),
+    Agents(agents::Agents),
+    Audit(audit::Audit),
+    Heartbeat(heartbeat::Heartbeat),
+    Mcp(mcp::Mcp),
     Doctor(doctor::Doctor),
     Completions(completions::Completions),
 }
@@ -65,11 +69,12 @@ pub(crate) fn run() -> Exit {
         Command::Call(call) => call.run(),
         Command::Inspect(inspect) => inspect.run(),
         Command::Why(why) => why.run(),
-        // The shim finds a gateway that runs; it starts none yet.
         Command::Mcp(mcp) => mcp.run(|state| crate::gateway::start::ensure_running(state).map(drop)),
         Command::Explain(explain) => explain.run(),
         Command::Gateway(gateway) => gateway.run(),
         Command::Doctor(doctor) => doctor.run(),
+        Command::Audit(audit) => audit.run(),
+        Command::Heartbeat(heartbeat) => heartbeat.run(),
         Command::Completions(completions) => completions.run(),
     };
     done.unwrap_or_else(|error| {

@@ -60,6 +60,8 @@ pub(crate) struct Gateway {
     audit: Audit,
     trail: GatewayTrail,
     agents: Mutex<HashMap<String, Arc<Agent>>>,
+    /// One at a time: a trail has one writer.
+    loading: tokio::sync::Mutex<()>,
     /// Calls that have not ended yet.
     calls: TaskTracker,
     /// Cancelled: every call, stream and session ends, none begins.
@@ -91,6 +93,7 @@ impl Gateway {
             started: Moment::now(),
             folders: Arc::new(Folders::new()),
             agents: Mutex::default(),
+            loading: tokio::sync::Mutex::default(),
             calls: TaskTracker::new(),
             killed: CancellationToken::new(),
             leaving: CancellationToken::new(),
@@ -110,24 +113,27 @@ impl Gateway {
     /// The agent with this id, loaded when it is first asked for.
     pub(crate) async fn agent(self: &Arc<Self>, id: &str) -> Result<Arc<Agent>, Denial> {
         self.may_run()?;
-        if let Some(agent) = self.lock().get(id) {
-            return Ok(Arc::clone(agent));
-        }
         self.load(id).await
     }
 
     /// The agent with this id, stopped or not.
     pub(crate) async fn load(self: &Arc<Self>, id: &str) -> Result<Arc<Agent>, Denial> {
+        if let Some(agent) = self.loaded_agent(id) {
+            return Ok(agent);
+        }
         let (gateway, wanted) = (Arc::clone(self), id.to_owned());
+        let _one_at_a_time = self.loading.lock().await;
+        if let Some(agent) = self.loaded_agent(id) {
+            return Ok(agent);
+        }
         let loaded = tokio::task::spawn_blocking(move || Agent::load(&gateway, &wanted)).await;
         let agent = match loaded {
             Ok(Ok(agent)) => agent,
             Ok(Err(denial)) => return Err(denial),
             Err(_) => return Err(self.stopped()),
         };
-        // Two at once may have loaded it: the first one in stays, so that there is one trail's writer.
-        let mut agents = self.lock();
-        Ok(Arc::clone(agents.entry(id.to_owned()).or_insert(agent)))
+        self.lock().insert(id.to_owned(), Arc::clone(&agent));
+        Ok(agent)
     }
 
     /// The agents that are loaded.
@@ -182,6 +188,10 @@ impl Gateway {
         if let Err(error) = self.tips().and_then(|()| self.trail.note(event, &by, &note)) {
             tracing::error!(%error, "the stop could not be recorded");
         }
+        for agent in self.loaded() {
+            agent.book().finish();
+        }
+        self.trail.finish();
     }
 
     /// Writes down in the gateway's own trail how far the agents' are.

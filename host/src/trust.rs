@@ -23,6 +23,8 @@ mod restore;
 mod rollback;
 pub(crate) mod standing;
 pub(crate) mod store;
+#[cfg(test)]
+mod tests;
 pub(crate) mod trusted;
 
 pub(crate) use candidate::Candidate;

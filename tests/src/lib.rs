@@ -5,6 +5,7 @@
 //! - [`Agent`]: `SOUL.md`, directories, `skills/` and a state folder of its own
 //! - [`Program`] and [`Ended`]: one run of `target/debug/soulbound`, and what came of it
 //! - [`guest`]: skills to put beside an agent: the probes, the standard ones, and components written as text
+//! - [`gateway::Gateway`]: a running gateway with the agent added; [`http`] speaks to it
 //! - [`Peer`]: a server on loopback that answers as a test wants, or never
 
 #![expect(
@@ -16,11 +17,14 @@
 )]
 
 pub mod agent;
+pub mod gateway;
 pub mod guest;
+pub mod http;
 pub mod peer;
 pub mod program;
 
 pub use agent::Agent;
+pub use gateway::Gateway;
 pub use peer::Peer;
 pub use program::{Ended, Program};
 

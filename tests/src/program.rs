@@ -92,7 +92,8 @@ impl Program {
         self.command.spawn().unwrap()
     }
 
-    /// Runs it with both streams on a terminal: the exit code, and what the terminal was sent.
+    /// Runs it with both streams on a terminal, and with its input typed there if it has any: the exit code, and what the
+    /// terminal was sent.
     #[must_use]
     pub fn on_terminal(mut self) -> (Option<i32>, String) {
         use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -101,7 +102,10 @@ impl Program {
         unlockpt(&ours).unwrap();
         let name = PathBuf::from(OsStr::from_bytes(ptsname(&ours, Vec::new()).unwrap().as_bytes()));
         let theirs = || Stdio::from(File::options().read(true).write(true).open(&name).unwrap());
-        let mut child = self.command.stdin(Stdio::null()).stdout(theirs()).stderr(theirs()).spawn().unwrap();
+        let stdin = if self.input.is_empty() { Stdio::null() } else { theirs() };
+        let mut child = self.command.stdin(stdin).stdout(theirs()).stderr(theirs()).spawn().unwrap();
+        // The terminal keeps it until it is read.
+        rustix::io::write(&ours, &self.input).unwrap();
         // The command holds the terminal's other end too; without it our end is told when the program is gone.
         drop(self.command);
         let mut shown = Vec::new();

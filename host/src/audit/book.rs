@@ -60,11 +60,6 @@ impl Audit {
         let (trail, opening) = opening::open(&self.state, GATEWAY, &self.hands, None)?;
         Ok((GatewayTrail { trail }, opening))
     }
-
-    /// The keys of this state folder.
-    pub(crate) fn keys(&self) -> &Keys {
-        &self.hands.keys
-    }
 }
 
 /// Where an agent's trail is.
@@ -114,11 +109,6 @@ impl Book {
         self.trail.note(event, who, note)
     }
 
-    /// Waits until a record is as durable as the options say.
-    pub(crate) async fn settled(&self, seq: u64) -> Result<(), AuditError> {
-        self.trail.settled(seq).await
-    }
-
     /// The trail's last record, for the gateway's own trail.
     pub(crate) fn tip(&self) -> Tip {
         self.trail.tip()
@@ -129,6 +119,13 @@ impl Book {
         &self.trail
     }
 
+    /// Signs the tip and brings HEARTBEAT.md up to date now: the process is about to leave.
+    pub(crate) fn finish(&self) {
+        self.trail.finish();
+        self.heartbeat.publish();
+    }
+
+    #[cfg(test)]
     /// HEARTBEAT.md as it is now.
     pub(crate) fn heartbeat(&self) -> String {
         self.heartbeat.page()
@@ -162,6 +159,11 @@ impl GatewayTrail {
     /// Waits until a record is as durable as the options say.
     pub(crate) async fn settled(&self, seq: u64) -> Result<(), AuditError> {
         self.trail.settled(seq).await
+    }
+
+    /// Signs the tip now: the process is about to leave.
+    pub(crate) fn finish(&self) {
+        self.trail.finish();
     }
 
     /// Whether it takes records.

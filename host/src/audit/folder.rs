@@ -77,7 +77,12 @@ mod tests {
         let target = folder.path().join("target");
         std::fs::write(&target, "x").unwrap();
         let at = |name: &str| folder.path().join(name);
-        symlink(&target, at("link")).unwrap();
+        std::fs::set_permissions(&target, std::fs::Permissions::from_mode(0o600)).unwrap();
+        // Nothing else speaks against what the link leads to.
+        std::fs::write(at("ours"), "x").unwrap();
+        std::fs::set_permissions(at("ours"), std::fs::Permissions::from_mode(0o600)).unwrap();
+        assert!(open(&at("ours"), Access::Append).unwrap().is_some());
+        symlink(at("ours"), at("link")).unwrap();
         std::fs::hard_link(&target, at("hard")).unwrap();
         rustix::fs::mkfifoat(rustix::fs::CWD, at("fifo"), Mode::RUSR | Mode::WUSR).unwrap();
         std::fs::create_dir(at("folder")).unwrap();

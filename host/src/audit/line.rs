@@ -15,10 +15,10 @@ pub(super) const LONGEST: u64 = 1 << 20;
 
 /// A line that is a record, whoever wrote it.
 #[derive(Debug)]
-pub(super) struct Line<'a> {
+pub(crate) struct Line<'a> {
     text: &'a str,
     members: Map<String, Value>,
-    pub(super) seq: u64,
+    pub(crate) seq: u64,
     pub(super) prev: Hex,
     pub(super) hash: Hex,
     pub(super) mac: Hex,
@@ -66,37 +66,32 @@ impl<'a> Line<'a> {
     }
 
     /// A member that is text.
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.members.get(name)?.as_str()
     }
 
     /// A member that is a number.
-    pub(super) fn number(&self, name: &str) -> Option<u64> {
+    pub(crate) fn number(&self, name: &str) -> Option<u64> {
         self.members.get(name)?.as_u64()
     }
 
     /// Any member.
-    pub(super) fn member(&self, name: &str) -> Option<&Value> {
+    pub(crate) fn member(&self, name: &str) -> Option<&Value> {
         self.members.get(name)
     }
 
-    /// The whole record.
-    pub(super) fn into_value(self) -> Value {
-        Value::Object(self.members)
-    }
-
     /// The whole line.
-    pub(super) fn as_str(&self) -> &'a str {
+    pub(crate) fn as_str(&self) -> &'a str {
         self.text
     }
 
     /// When it was written.
-    pub(super) fn time(&self) -> Option<Moment> {
+    pub(crate) fn time(&self) -> Option<Moment> {
         Moment::parse(self.text("time")?)
     }
 
     /// How the call was decided.
-    pub(super) fn decision(&self) -> Option<Decision> {
+    pub(crate) fn decision(&self) -> Option<Decision> {
         Decision::parse(self.text("decision")?)
     }
 

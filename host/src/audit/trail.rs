@@ -4,7 +4,7 @@
 //! into the reserve of a full disk, and if even that fails it is kept and written first when the disk takes records again.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -201,6 +201,11 @@ impl Trail {
         self.shared.lock().tip
     }
 
+    /// Signs the tip now instead of soon.
+    pub(crate) fn finish(&self) {
+        self.shared.sign();
+    }
+
     /// Whose trail it is.
     pub(crate) fn owner(&self) -> &str {
         &self.shared.owner
@@ -355,11 +360,6 @@ impl Shared {
             let _ = SignedTip::sign(&self.owner, tip, &self.keys).write(&self.folder, &self.keys);
         }
     }
-
-    /// Where the trail's files are.
-    pub(super) fn folder(&self) -> &Path {
-        &self.folder
-    }
 }
 
 impl Errand for Shared {
@@ -376,4 +376,4 @@ impl Drop for Shared {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -11,7 +11,7 @@ use soulbound_runtime::skill::SkillFolder;
 use soulbound_runtime::soul::{Diagnostic, ReadError, SkillEntry};
 use soulbound_runtime::{Denial, DenialId, Soul, visible};
 
-use crate::agent::SoulFile;
+use crate::agent::{SoulFile, is_path};
 use crate::answer::{self, Answered};
 use crate::exit::Exit;
 use crate::gateway::start;
@@ -60,7 +60,7 @@ enum Failure {
 
 impl Call {
     pub(super) fn run(self) -> Result<Exit> {
-        if !SoulFile::is_path(&self.agent) {
+        if !is_path(&self.agent) {
             return self.through_the_gateway();
         }
         let soul_file = SoulFile::from_argument(&self.agent)?;

@@ -9,7 +9,7 @@ use soulbound_runtime::compile::{Cache, Compiler};
 use soulbound_runtime::sandbox::{Runtime, RuntimeConfig};
 use soulbound_runtime::soul::ReadError;
 
-use crate::agent::SoulFile;
+use crate::agent::soul_file;
 use crate::exit::Exit;
 use crate::review::{Form, Review, page};
 use crate::settings::Settings;
@@ -22,8 +22,8 @@ use crate::style::Style;
     after_help = "Example:\n  soulbound check examples/guardian/SOUL.md\n  soulbound check --syntax draft/SOUL.md"
 )]
 pub(super) struct Check {
-    /// The file, or its folder
-    #[arg(value_name = "SOUL.md", default_value = "./SOUL.md")]
+    /// The file, its folder, or an agent's id for the file in its folder
+    #[arg(value_name = "SOUL.md|AGENT", default_value = "./SOUL.md")]
     soul: String,
     /// Read the file alone: directories and components need not be there
     #[arg(long)]
@@ -35,7 +35,7 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(self) -> Result<Exit> {
-        let file = SoulFile::from_argument(&self.soul)?;
+        let file = soul_file(&self.soul)?;
         let mut review = match Soul::read(&file.path) {
             Ok(soul) => Review::of_file(Ok(soul)),
             Err(ReadError::Content(errors)) => Review::of_file(Err(errors)),

@@ -8,10 +8,12 @@ use serde_json::json;
 use soulbound_runtime::compile::Compiler;
 use soulbound_runtime::grant::Grant;
 use soulbound_runtime::skill::{Annotations, Inspection, JudgedImport, SkillFolder, Standing, imports};
-use soulbound_runtime::{Soul, visible};
+use soulbound_runtime::visible;
 
-use crate::agent::SoulFile;
+use crate::agent::Subject;
 use crate::exit::Exit;
+use crate::settings::Settings;
+use crate::state::StateFolder;
 use crate::style::Style;
 
 /// Show a component's imports as capabilities, its tools with their schemas, and its digest
@@ -23,8 +25,8 @@ pub(super) struct Inspect {
     /// A component, or a skill's folder
     #[arg(value_name = "SKILL.wasm|DIR")]
     skill: PathBuf,
-    /// Hold its imports against what this SOUL.md grants it
-    #[arg(long, value_name = "SOUL.md")]
+    /// Hold its imports against what this SOUL.md, or this agent, grants it
+    #[arg(long, value_name = "SOUL.md|AGENT")]
     against: Option<String>,
     /// The skill's name in that SOUL.md, when it is not the folder's or the file's
     #[arg(long, value_name = "NAME", requires = "against")]
@@ -60,8 +62,8 @@ impl Inspect {
     }
 
     fn grant(&self, soul: &str, folder: &SkillFolder) -> Result<Grant> {
-        let file = SoulFile::from_argument(soul)?;
-        let soul = Soul::read(&file.path)?;
+        let state = StateFolder::find()?;
+        let subject = Subject::of(soul, &state, &Settings::read(&state)?)?;
         let own = match (&self.skill_name, &folder.manifest) {
             (Some(name), _) => name.clone(),
             (None, Some(manifest)) => manifest.name.clone(),
@@ -69,11 +71,11 @@ impl Inspect {
                 folder.component_path.file_stem().unwrap_or_default().to_string_lossy().replace('_', "-")
             }
         };
-        match soul.skill(&own) {
+        match subject.soul.skill(&own) {
             Some(entry) => Ok(entry.grant.clone()),
             None => bail!(
                 "{} lists no skill `{}`\n  hint: name the one to hold it against with `--skill-name`",
-                file.named,
+                subject.named,
                 visible::line(&own)
             ),
         }

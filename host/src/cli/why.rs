@@ -12,9 +12,9 @@ use soulbound_runtime::sandbox::network::judge_request;
 use soulbound_runtime::skill::inspection::Import;
 use soulbound_runtime::skill::{Standing, imports};
 use soulbound_runtime::soul::SkillEntry;
-use soulbound_runtime::{Denial, DenialId, RuleRef, Soul, visible};
+use soulbound_runtime::{Denial, DenialId, RuleRef, visible};
 
-use crate::agent::SoulFile;
+use crate::agent::Subject;
 use crate::exit::Exit;
 use crate::settings::Settings;
 use crate::state::StateFolder;
@@ -27,7 +27,7 @@ use crate::style::Style;
     after_help = "Example:\n  soulbound why examples/guardian/SOUL.md browser --host https://en.wikipedia.org/wiki/Soul\n  soulbound why examples/guardian/SOUL.md file-reader --path /documents/policy.md --write"
 )]
 pub(super) struct Why {
-    /// The agent's SOUL.md
+    /// The agent: its SOUL.md, or its id
     #[arg(value_name = "SOUL.md|AGENT")]
     agent: String,
     /// The skill
@@ -60,11 +60,14 @@ struct Answer {
 
 impl Why {
     pub(super) fn run(self) -> Result<Exit> {
-        let soul_file = SoulFile::from_argument(&self.agent)?;
         let state = StateFolder::find()?;
         let settings = Settings::read(&state)?;
-        let soul = Soul::read(&soul_file.path)?;
+        let subject = Subject::of(&self.agent, &state, &settings)?;
+        let soul = &subject.soul;
         let answer = match soul.skill(&self.skill) {
+            _ if let Some(denial) = subject.refusal(&self.skill) => {
+                Answer { decided: Err(Box::new(denial.clone())), note: None }
+            }
             None => {
                 let message = format!(
                     "agent `{}` has no skill {} under `## Skills`",
@@ -75,13 +78,13 @@ impl Why {
             }
             Some(entry) => match refused_altogether(&state, &settings, entry) {
                 Some(denial) => Answer { decided: Err(Box::new(denial)), note: None },
-                None => self.answer(&soul_file, &settings, entry)?,
+                None => self.answer(&subject, &settings, entry)?,
             },
         };
         self.report(&answer)
     }
 
-    fn answer(&self, soul_file: &SoulFile, settings: &Settings, entry: &SkillEntry) -> Result<Answer> {
+    fn answer(&self, subject: &Subject, settings: &Settings, entry: &SkillEntry) -> Result<Answer> {
         if let Some(url) = &self.host {
             let target = match Target::from_url(url) {
                 Ok(target) => target,
@@ -98,7 +101,7 @@ impl Why {
             };
             let decided = judge_request(
                 &entry.name,
-                &soul_file.named,
+                &subject.named,
                 &entry.grant.hosts,
                 &settings.network.ceiling,
                 &self.method,
@@ -109,15 +112,14 @@ impl Why {
         }
         if let Some(path) = &self.path {
             let line = entry.grant.line.clone();
-            let files = BoundFiles::open(&entry.grant.directories, &soul_file.folder(), &settings.files)
+            let files = BoundFiles::open(&entry.grant.directories, &subject.folder, &settings.files)
                 .map_err(|errors| {
                     let place = |error: &DirectoryError| {
                         format!("{}: {}\n  hint: {}", error.rule, error.message, error.hint)
                     };
                     anyhow::anyhow!("{}", errors.iter().map(place).collect::<Vec<_>>().join("\n"))
                 })?;
-            let decided = match files.skill_line(line).judge(&entry.name, &soul_file.named, path, self.write)
-            {
+            let decided = match files.skill_line(line).judge(&entry.name, &subject.named, path, self.write) {
                 Judgement::Allowed(rule) => Ok(rule),
                 Judgement::Denied(denial) => Err(denial),
             };

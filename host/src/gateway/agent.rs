@@ -23,7 +23,8 @@ use crate::gateway::offer::Offer;
 use crate::gateway::request::{Answer, CallRequest};
 use crate::gateway::watch::Watched;
 use crate::mcp;
-use crate::trust::Condition;
+use crate::trust::record::Record;
+use crate::trust::{Condition, Trusted};
 
 /// A loaded agent.
 pub(crate) struct Agent {
@@ -61,16 +62,18 @@ impl Agent {
             Denial::new(DenialId::AgentStopped, format!("there is no agent {}", visible::quoted_target(id)))
                 .hint("soulbound agents list")
         };
-        if !gateway.is_agent(id) {
-            return Err(no_agent());
-        }
-        let soul =
-            gateway.registry().load(id).map_err(|error| no_agent().hint(format!("{error:#}")))?.trusted.soul;
-        let header = Header { name: soul.name().to_owned(), role: soul.role().map(str::to_owned) };
-        let title = match soul.role() {
-            Some(role) => format!("{} ({role})", soul.name()),
-            None => soul.name().to_owned(),
+        // Also of one that was stopped or removed: that has to be recorded too.
+        let registry = gateway.registry();
+        let known = crate::trust::id(id).is_ok_and(|canonical| canonical == id);
+        let record = if known { Record::read(&registry.folder(id)).ok() } else { None };
+        let record = record.ok_or_else(no_agent)?;
+        let soul = Trusted::load(registry.store(), id, &record.folder, record.trusted).ok().map(|it| it.soul);
+        let role = soul.as_ref().and_then(|soul| soul.role()).map(str::to_owned);
+        let title = match &role {
+            Some(role) => format!("{} ({role})", record.name),
+            None => record.name.clone(),
         };
+        let header = Header { name: record.name, role };
         let (book, opening) =
             gateway.audit().book(id, header).map_err(|error| super::call::unrecordable(&error))?;
         for said in opening.warnings(id) {

@@ -5,6 +5,7 @@
 
 use std::io::Write;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde_json::json;
@@ -23,6 +24,11 @@ use crate::state::lock::{Purpose, StateLock, Taken};
 /// What `gateway run` says on standard output once it takes calls. `gateway start` waits for it.
 pub(crate) const READY: &str = "ready ";
 
+/// How long a command may have the state folder while a gateway waits for it.
+const COMMANDS_END_WITHIN: Duration = Duration::from_secs(10);
+/// How often it is looked whether it still does.
+const LOOKS_AGAIN: Duration = Duration::from_millis(5);
+
 /// Takes the state folder and runs until it is told to leave.
 pub(crate) fn run(state: &StateFolder) -> Result<()> {
     if state.is_stopped() {
@@ -31,15 +37,7 @@ pub(crate) fn run(state: &StateFolder) -> Result<()> {
             state.path().display()
         );
     }
-    let lock = match StateLock::take(state, Purpose::Gateway)? {
-        Taken::Ours(lock) => lock,
-        Taken::Theirs(Some(holder)) if holder.purpose == Purpose::Gateway => {
-            bail!("gateway already running (pid {})", holder.pid)
-        }
-        Taken::Theirs(_) => {
-            bail!("another command works on `{}`; try again when it is done", state.path().display())
-        }
-    };
+    let lock = take(state)?;
     // The operator's settings first: a gateway with settings that it cannot enforce does not start.
     let settings = Settings::read(state)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -55,6 +53,24 @@ pub(crate) fn run(state: &StateFolder) -> Result<()> {
     // Nothing of value is left: what a guest or a disk still holds is ended with the process.
     runtime.shutdown_background();
     ended
+}
+
+/// Takes the state folder from a command that has it for a moment, and from no gateway.
+fn take(state: &StateFolder) -> Result<StateLock> {
+    let deadline = Instant::now() + COMMANDS_END_WITHIN;
+    loop {
+        match StateLock::take(state, Purpose::Gateway)? {
+            Taken::Ours(lock) => return Ok(lock),
+            Taken::Theirs(Some(holder)) if holder.purpose == Purpose::Gateway => {
+                bail!("gateway already running (pid {})", holder.pid)
+            }
+            // Waiting for the lock itself could end behind another gateway, and start a second one when that is stopped.
+            Taken::Theirs(_) if Instant::now() < deadline => std::thread::sleep(LOOKS_AGAIN),
+            Taken::Theirs(_) => {
+                bail!("another command works on `{}`; try again when it is done", state.path().display())
+            }
+        }
+    }
 }
 
 async fn serve(state: StateFolder, settings: Settings, mut lock: StateLock) -> Result<()> {

@@ -58,7 +58,7 @@ impl Gateway {
         record_act(agent.book(), self.trail(), &done.event)?;
         agent.forget();
         match done.event.what {
-            What::AgentRemoved => self.unload(id),
+            What::Removed => self.unload(id),
             _ => agent.look_again().await,
         }
         Ok(done)

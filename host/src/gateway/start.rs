@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
@@ -12,10 +12,15 @@ use crate::gateway::daemon::READY;
 use crate::operator::Request;
 use crate::operator::client::Client;
 use crate::state::StateFolder;
-use crate::state::lock::Held;
+use crate::state::lock::{Held, Purpose, StateLock};
 
 /// How long a running gateway may take to say that it is there.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long one that starts or leaves may take.
+const STARTS_WITHIN: Duration = Duration::from_secs(30);
+/// How often it is looked whether it does.
+const LOOKS_AGAIN: Duration = Duration::from_millis(10);
 
 /// A gateway that takes calls.
 pub(crate) struct Running {
@@ -27,6 +32,14 @@ pub(crate) struct Running {
     pub(crate) already: bool,
 }
 
+/// What came of starting one.
+enum Spawned {
+    /// It takes calls.
+    Running(Running),
+    /// It ended, and somebody holds the state folder.
+    TooLate(anyhow::Error),
+}
+
 /// Starts a gateway if none runs, and waits until it takes calls. A stop is not undone: that is the operator's act.
 pub(crate) fn ensure_running(state: &StateFolder) -> Result<Running> {
     if state.is_stopped() {
@@ -36,10 +49,32 @@ pub(crate) fn ensure_running(state: &StateFolder) -> Result<Running> {
         );
     }
     state.make()?;
-    if let Some(running) = running(state)? {
-        return Ok(running);
+    let deadline = Instant::now() + STARTS_WITHIN;
+    loop {
+        match state.holder()? {
+            None => match spawn(state)? {
+                Spawned::Running(running) => return Ok(running),
+                // Somebody else took the folder first. Whoever it is, it is asked next.
+                Spawned::TooLate(why) if Instant::now() > deadline => return Err(why),
+                Spawned::TooLate(_) => {}
+            },
+            Some(Held(Some(holder))) if holder.purpose == Purpose::Gateway => {
+                if let Some(running) = running(state)? {
+                    return Ok(running);
+                }
+                // On its way in or out: its socket is not there. Which of the two it is shows in another process only.
+                if Instant::now() > deadline {
+                    bail!(
+                        "a gateway (pid {}) neither takes calls nor leaves\n  hint: soulbound gateway stop",
+                        holder.pid
+                    );
+                }
+                std::thread::sleep(LOOKS_AGAIN);
+            }
+            // A command of a moment.
+            Some(_) => drop(StateLock::wait(state, Purpose::Command)?),
+        }
     }
-    spawn(state)
 }
 
 /// The gateway that runs and answers, if one does.
@@ -61,7 +96,7 @@ pub(crate) fn running(state: &StateFolder) -> Result<Option<Running>> {
 }
 
 /// Starts this program as a gateway of its own session, with its log in the state folder.
-fn spawn(state: &StateFolder) -> Result<Running> {
+fn spawn(state: &StateFolder) -> Result<Spawned> {
     let log_path = state.path().join("gateway.log");
     let log = File::options()
         .append(true)
@@ -85,24 +120,18 @@ fn spawn(state: &StateFolder) -> Result<Running> {
     let mut line = String::new();
     BufReader::new(stdout).read_line(&mut line).context("the gateway's word cannot be read")?;
     if let Some(listen) = line.strip_prefix(READY) {
-        return Ok(Running {
-            pid: child.id().cast_signed(),
-            listen: listen.trim().to_owned(),
-            already: false,
-        });
+        let running =
+            Running { pid: child.id().cast_signed(), listen: listen.trim().to_owned(), already: false };
+        return Ok(Spawned::Running(running));
     }
     let ended = child.wait().context("the gateway's end cannot be learnt")?;
-    // Two starts at once: the other one was first, and it is as good.
-    if let Some(running) = running(state)? {
-        return Ok(running);
+    let why = why(&log_path, from).unwrap_or_else(|| {
+        format!("the gateway did not start ({ended}); its log is `{}`", log_path.display())
+    });
+    if state.holder()?.is_some() {
+        return Ok(Spawned::TooLate(anyhow::anyhow!(why)));
     }
-    bail!(
-        "{}",
-        why(&log_path, from).unwrap_or_else(|| format!(
-            "the gateway did not start ({ended}); its log is `{}`",
-            log_path.display()
-        ))
-    )
+    bail!(why)
 }
 
 /// What it wrote into the log since it was started: its error.

@@ -43,18 +43,18 @@ pub(crate) fn record_act(book: &Book, trail: &GatewayTrail, done: &event::Event)
 
 fn described(what: &What) -> (Event, Value) {
     match what {
-        What::AgentAdded { manifest, folder } => {
+        What::Added { manifest, folder } => {
             (Event::AgentAdded, json!({"manifest": manifest, "folder": folder}))
         }
-        What::AgentTrusted { manifest, before } => {
+        What::Trusted { manifest, before } => {
             (Event::AgentTrusted, json!({"manifest": manifest, "before": before}))
         }
-        What::AgentRolledBack { manifest, before } => {
+        What::RolledBack { manifest, before } => {
             (Event::AgentRolledBack, json!({"manifest": manifest, "before": before}))
         }
-        What::AgentEnabled => (Event::AgentEnabled, json!({})),
-        What::AgentDisabled => (Event::AgentDisabled, json!({})),
-        What::AgentRemoved => (Event::AgentRemoved, json!({})),
+        What::Enabled => (Event::AgentEnabled, json!({})),
+        What::Disabled => (Event::AgentDisabled, json!({})),
+        What::Removed => (Event::AgentRemoved, json!({})),
     }
 }
 

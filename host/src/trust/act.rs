@@ -126,7 +126,7 @@ fn add(registry: &Registry, folder: &Path, digest: Digest, who: Who) -> Result<D
     registry.unmark(&id, Marker::Disabled)?;
     registry.unmark(&id, Marker::Removed)?;
     let said = vec![format!("agent `{id}` added: {} is trusted from now on", short(digest))];
-    Ok(done(&id, What::AgentAdded { manifest: digest, folder: folder.display().to_string() }, who, said))
+    Ok(done(&id, What::Added { manifest: digest, folder: folder.display().to_string() }, who, said))
 }
 
 fn trust(registry: &Registry, id: &str, digest: Digest, who: Who) -> Result<Done> {
@@ -139,26 +139,26 @@ fn trust(registry: &Registry, id: &str, digest: Digest, who: Who) -> Result<Done
     write(registry, record, &trusted)?;
     let said =
         vec![format!("agent `{id}`: {} is trusted from now on, and was {}", short(digest), short(before))];
-    Ok(done(id, What::AgentTrusted { manifest: digest, before }, who, said))
+    Ok(done(id, What::Trusted { manifest: digest, before }, who, said))
 }
 
 fn enable(registry: &Registry, id: &str, who: Who) -> Result<Done> {
     // One that cannot be loaded is not enabled: it could not run.
     registry.load(id)?;
     registry.unmark(id, Marker::Disabled)?;
-    Ok(done(id, What::AgentEnabled, who, vec![format!("agent `{id}` is enabled")]))
+    Ok(done(id, What::Enabled, who, vec![format!("agent `{id}` is enabled")]))
 }
 
 fn disable(registry: &Registry, id: &str, who: Who) -> Result<Done> {
     registry.mark(id, Marker::Disabled, &who)?;
     let said = vec![format!("agent `{id}` is disabled, in {}", registry.state().display())];
-    Ok(done(id, What::AgentDisabled, who, said))
+    Ok(done(id, What::Disabled, who, said))
 }
 
 fn remove(registry: &Registry, id: &str, who: Who) -> Result<Done> {
     registry.mark(id, Marker::Removed, &who)?;
     let said = vec![format!("agent `{id}` is removed, in {}; its trail is kept", registry.state().display())];
-    Ok(done(id, What::AgentRemoved, who, said))
+    Ok(done(id, What::Removed, who, said))
 }
 
 /// Writes a record down, with the stamps of the trusted files if they are all as trusted right now.

@@ -57,14 +57,6 @@ impl Amounts {
             Self::Bytes => "bytes",
         }
     }
-
-    /// When it takes effect.
-    pub(crate) fn when(self) -> &'static str {
-        match self {
-            Self::Narrowing => "applies already",
-            _ => "waits for trust",
-        }
-    }
 }
 
 impl Change {

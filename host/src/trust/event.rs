@@ -21,44 +21,30 @@ pub(crate) struct Event {
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub(crate) enum What {
     /// Added, or added again, with this manifest.
-    AgentAdded {
+    Added {
         /// What is trusted now.
         manifest: Digest,
         /// Where its folder is.
         folder: String,
     },
     /// A change was accepted.
-    AgentTrusted {
+    Trusted {
         /// What is trusted now.
         manifest: Digest,
         /// What was before.
         before: Digest,
     },
     /// The trusted bytes were put back, or an earlier manifest became the trusted one again.
-    AgentRolledBack {
+    RolledBack {
         /// What is trusted now.
         manifest: Digest,
         /// What was before; the same when only the folder was restored.
         before: Digest,
     },
     /// May run again.
-    AgentEnabled,
+    Enabled,
     /// May not run until it is enabled.
-    AgentDisabled,
+    Disabled,
     /// No longer an agent. Its trail is kept.
-    AgentRemoved,
-}
-
-impl What {
-    /// The event's name in the trail.
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Self::AgentAdded { .. } => "agent-added",
-            Self::AgentTrusted { .. } => "agent-trusted",
-            Self::AgentRolledBack { .. } => "agent-rolled-back",
-            Self::AgentEnabled => "agent-enabled",
-            Self::AgentDisabled => "agent-disabled",
-            Self::AgentRemoved => "agent-removed",
-        }
-    }
+    Removed,
 }

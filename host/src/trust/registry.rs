@@ -196,7 +196,9 @@ impl Registry {
         let scored = ids.iter().map(|known| (strsim::normalized_levenshtein(id, known), known));
         match scored.filter(|(score, _)| *score > 0.6).max_by(|one, other| one.0.total_cmp(&other.0)) {
             Some((_, near)) => format!("\n  hint: did you mean `{near}`?"),
-            None => "\n  hint: `soulbound agents` lists them; `soulbound agents add DIR` adds one".to_owned(),
+            None => format!(
+                "\n  hint: `soulbound agents` lists them; a file is named by its path, such as `./{id}/SOUL.md`"
+            ),
         }
     }
 }

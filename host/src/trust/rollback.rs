@@ -46,7 +46,7 @@ pub(super) fn roll_back(registry: &Registry, id: &str, to: Option<Digest>, who: 
     } else {
         format!("agent `{id}`: {} is trusted again, and was {}", short(target), short(before))
     });
-    let what = What::AgentRolledBack { manifest: target, before };
+    let what = What::RolledBack { manifest: target, before };
     Ok(Done { event: Event { agent: id.to_owned(), what, who }, said })
 }
 

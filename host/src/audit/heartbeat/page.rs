@@ -15,14 +15,10 @@ pub(crate) struct Header {
     pub(crate) role: Option<String>,
 }
 
-/// Characters of a name or a role.
-const NAME: usize = 120;
-
 /// The whole page.
 pub(super) fn render(header: &Header, pulse: &Pulse, now: Moment) -> String {
-    let short = |text: &str| words::name(&text.chars().take(NAME).collect::<String>());
-    let role = header.role.as_deref().map(|role| format!(" ({})", short(role))).unwrap_or_default();
-    let mut page = format!("# Heartbeat - {}{role}\n", short(&header.name));
+    let role = header.role.as_deref().map(|role| format!(" ({})", words::name(role))).unwrap_or_default();
+    let mut page = format!("# Heartbeat - {}{role}\n", words::name(&header.name));
     let last = pulse.last_active.map_or("Never".to_owned(), |time| time.to_string());
     // Writing to a String does not fail.
     let _ = write!(page, "## Last Active\n{last}\n## Recent Actions\n");

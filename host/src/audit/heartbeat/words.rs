@@ -10,22 +10,26 @@ const TRIGGERS: &[&str] = &["error", "used skill", "denied skill", "database", "
 /// What is broken in names: an operator trusted them, and scripts are meant to see a tool called `admin`. But a
 /// component's author could still name a tool `ERROR`, and the line would count as a failure.
 const OURS: &[&str] = &["ERROR", "Used skill", "Denied skill"];
-/// Characters of arguments that are shown.
+/// Characters of arguments or of a name that are shown.
 const SHOWN: usize = 120;
 
 /// Text that was chosen at run time: one line, escaped, cut, and matched by no grep.
 pub(super) fn chosen(text: &str) -> String {
+    broken(&short(text), TRIGGERS, str::to_ascii_lowercase)
+}
+
+/// A name: one line, escaped, cut, with the words by which our own lines are known broken.
+pub(super) fn name(text: &str) -> String {
+    broken(&short(text), OURS, str::to_owned)
+}
+
+fn short(text: &str) -> String {
     let shown = visible::line(text);
     let mut cut: String = shown.chars().take(SHOWN).collect();
     if cut.len() < shown.len() {
         cut.push('…');
     }
-    broken(&cut, TRIGGERS, str::to_ascii_lowercase)
-}
-
-/// A name: one line, escaped, with the words by which our own lines are known broken.
-pub(super) fn name(text: &str) -> String {
-    broken(&visible::line(text), OURS, str::to_owned)
+    cut
 }
 
 /// Puts a `·` behind the second character of every word.

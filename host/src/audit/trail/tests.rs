@@ -1,5 +1,10 @@
 //! A trail is written, closed, broken by hand, and opened again.
 
+mod corpus;
+mod figures;
+mod full;
+mod killed;
+
 use std::fs;
 use std::path::PathBuf;
 
@@ -10,6 +15,7 @@ use super::*;
 use crate::audit::Decision;
 use crate::audit::book::{Audit, Book, agent_folder};
 use crate::audit::heartbeat::Header;
+use crate::audit::hex::Hex;
 use crate::audit::opening::Opening;
 
 /// A state folder for one test.
@@ -91,6 +97,13 @@ pub(in crate::audit) fn call(book: &Book) -> u64 {
     call
 }
 
+/// That many of them.
+pub(in crate::audit) fn calls(book: &Book, count: usize) {
+    for _ in 0..count {
+        call(book);
+    }
+}
+
 #[test]
 fn an_intent_stands_in_the_file_before_the_call_runs_and_its_outcome_after() {
     let place = Place::new();
@@ -106,8 +119,6 @@ fn an_intent_stands_in_the_file_before_the_call_runs_and_its_outcome_after() {
     assert_eq!(records[2]["prev"], records[1]["hash"]);
     assert_eq!(records[0]["prev"], Hex::ZERO.as_str());
 }
-
-use crate::audit::hex::Hex;
 
 #[test]
 fn a_dropped_intent_is_recorded_as_lost_at_once() {
@@ -247,7 +258,7 @@ fn concurrent_calls_make_one_chain() {
     let (book, _) = place.open();
     std::thread::scope(|scope| {
         for _ in 0..8 {
-            scope.spawn(|| (0..50).for_each(|_| drop(call(&book))));
+            scope.spawn(|| calls(&book, 50));
         }
     });
     assert_eq!(book.tip().seq, 1 + 8 * 50 * 2);
@@ -265,7 +276,7 @@ fn with_power_a_call_is_acknowledged_when_the_disk_has_it() {
     let (book, _) = place.open();
     std::thread::scope(|scope| {
         for _ in 0..8 {
-            scope.spawn(|| (0..5).for_each(|_| drop(call(&book))));
+            scope.spawn(|| calls(&book, 5));
         }
     });
     assert_eq!(book.tip().seq, 81);
@@ -276,7 +287,7 @@ fn a_full_file_is_followed_by_another_and_killed_in_between_it_goes_on() {
     let place = Place::with(Options { rotate: 4_000, ..Options::default() });
     let (book, _) = place.open();
     let open = now(book.intend(&entry(&arguments("x")))).unwrap();
-    (0..20).for_each(|_| drop(call(&book)));
+    calls(&book, 20);
     std::mem::forget(open);
     std::mem::forget(book);
     let segments = rotation::segments(&place.echo()).unwrap();

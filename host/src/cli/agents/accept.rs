@@ -11,6 +11,7 @@ use soulbound_runtime::skill::Digest;
 
 use crate::exit::Exit;
 use crate::style::Style;
+use crate::trust::{Candidate, Registry, Trusted, card};
 
 /// How the answer is given.
 #[derive(Debug, Args)]
@@ -32,8 +33,8 @@ fn digest(text: &str) -> Result<Digest, String> {
 pub(super) enum Said {
     /// Yes, to this digest.
     Yes,
-    /// Something else was found than the digest names.
-    Other,
+    /// Something else was found than this digest names.
+    Other(Digest),
     /// No, or nobody was there to ask.
     No(Exit),
 }
@@ -48,7 +49,7 @@ impl Answer {
                 "the folder is not what `--digest` names: it has {found}\n  hint: read the card above; it was changed since, or \
                  the digest is another agent's"
             ));
-            return Ok(Said::Other);
+            return Ok(Said::Other(expected));
         }
         if self.yes {
             return Ok(Said::Yes);
@@ -70,4 +71,14 @@ impl Answer {
         crate::cli::note("nothing was trusted");
         Ok(Said::No(Exit::Refused))
     }
+}
+
+/// Says what differs from the manifest that a digest names, where the store has it: it was shown or trusted before.
+pub(super) fn say_difference(registry: &Registry, candidate: &Candidate, expected: Digest) {
+    let Some((manifest, _)) = candidate.manifest() else { return };
+    let Ok(named) = Trusted::load(registry.store(), &manifest.id, &candidate.folder, expected) else {
+        return;
+    };
+    let changes = card::changes(&candidate.changes(&named), Style::stderr());
+    crate::cli::note(&format!("changed since that digest was shown:\n{changes}"));
 }

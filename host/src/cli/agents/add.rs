@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 
-use super::accept::{Answer, Said};
+use super::accept::{Answer, Said, say_difference};
 use crate::exit::Exit;
 use crate::settings::Settings;
 use crate::state::StateFolder;
 use crate::style::Style;
 use crate::trust::act::Act;
-use crate::trust::{Candidate, Store, card};
+use crate::trust::{Candidate, Registry, card};
 
 /// Show what an agent's folder would let its skills do, and add the agent if you say yes
 #[derive(Debug, Args)]
@@ -42,12 +42,15 @@ impl Add {
         let folder = candidate.folder.clone();
         let command = format!("soulbound agents add {}", self.folder.display());
         match self.answer.to(digest, &command)? {
-            Said::Other => return Ok(Exit::Refused),
+            Said::Other(expected) => {
+                say_difference(&Registry::open(&state), &candidate, expected);
+                return Ok(Exit::Refused);
+            }
             Said::No(exit) => return Ok(exit),
             Said::Yes => {}
         }
         state.make()?;
-        let manifest = candidate.store(&Store::of(&state))?;
+        let manifest = candidate.store(Registry::open(&state).store())?;
         super::perform(&state, Act::Add { folder, manifest })
     }
 }

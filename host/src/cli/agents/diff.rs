@@ -37,14 +37,10 @@ impl Diff {
             return Ok(exit);
         }
         crate::cli::print(&card::changes(changes, Style::stdout()));
-        let count =
-            |wanted: &dyn Fn(Amounts) -> bool| changes.iter().filter(|change| wanted(change.effect)).count();
-        let narrowing = count(&|effect| effect == Amounts::Narrowing);
+        let narrowing = changes.iter().filter(|change| change.effect == Amounts::Narrowing).count();
         crate::cli::print(&format!(
-            "\n{narrowing} {}, {} {}",
-            Amounts::Narrowing.when(),
-            count(&|effect| effect != Amounts::Narrowing),
-            Amounts::Bytes.when(),
+            "\nwhat narrows ({narrowing}) applies already; the rest ({}) waits for trust",
+            changes.len() - narrowing
         ));
         crate::cli::note(&format!(
             "  hint: `soulbound agents trust {id}` accepts, `soulbound agents rollback {id}` puts back what is trusted"

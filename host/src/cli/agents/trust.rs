@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::json;
 
-use super::accept::{Answer, Said};
+use super::accept::{Answer, Said, say_difference};
 use crate::exit::Exit;
 use crate::settings::Settings;
 use crate::state::StateFolder;
@@ -60,7 +60,10 @@ impl Trust {
             return Ok(Exit::Done);
         }
         match self.answer.to(digest, &format!("soulbound agents trust {id}"))? {
-            Said::Other => return Ok(Exit::Refused),
+            Said::Other(expected) => {
+                say_difference(&registry, &candidate, expected);
+                return Ok(Exit::Refused);
+            }
             Said::No(exit) => return Ok(exit),
             Said::Yes => {}
         }

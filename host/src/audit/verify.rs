@@ -1,0 +1,273 @@
+//! Proof of a trail: every line is what was written, nothing is missing between them, and the end is where the tips say.
+//!
+//! One pass, in memory that does not grow with the trail. Read only, without a lock, while the gateway may be writing: the
+//! tips are read first, so the file can only be further than they are.
+
+mod finding;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+pub(crate) use finding::{Fault, Finding, Place, Witness};
+
+use super::error::AuditError;
+use super::files;
+use super::hex::Hex;
+use super::keys::Keys;
+use super::line::Line;
+use super::tip::{self, SIGNED, SLOTS, SignedTip, Tip};
+
+/// Findings that are listed; a trail of another key has one for each record.
+const LISTED: usize = 1_000;
+
+/// What came of a trail's proof.
+#[derive(Debug)]
+pub(crate) struct Report {
+    /// Whose trail.
+    pub(crate) owner: String,
+    /// Lines that are records.
+    pub(crate) records: u64,
+    /// Files.
+    pub(crate) files: u64,
+    /// Calls without an outcome: under way, or ended with a gateway that was killed and has not been started since.
+    pub(crate) open: u64,
+    /// The last record.
+    pub(crate) tip: Tip,
+    /// What is wrong, at most a thousand.
+    pub(crate) findings: Vec<Finding>,
+    /// What is wrong beyond those.
+    pub(crate) more_findings: u64,
+    /// The newest tip of each agent, from the gateway's own trail.
+    pub(crate) agents: BTreeMap<String, Tip>,
+}
+
+impl Report {
+    fn empty(owner: &str) -> Self {
+        Self {
+            owner: owner.to_owned(),
+            records: 0,
+            files: 0,
+            open: 0,
+            tip: Tip::START,
+            findings: Vec::new(),
+            more_findings: 0,
+            agents: BTreeMap::new(),
+        }
+    }
+
+    /// Of a trail that the gateway's own knows, and that is not there.
+    pub(crate) fn gone(owner: &str) -> Self {
+        let place = Place { file: super::log::NAME.to_owned(), line: 0, seq: None };
+        Self { findings: vec![Finding { place, fault: Fault::Gone }], ..Self::empty(owner) }
+    }
+}
+
+/// Proves the trail of a folder. `remembered` is its tip in the gateway's own trail; `live` says that a gateway may be
+/// writing it.
+pub(crate) fn trail(
+    folder: &Path,
+    owner: &str,
+    keys: &Keys,
+    remembered: Option<Tip>,
+    live: bool,
+) -> Result<Report, AuditError> {
+    let slots = tip::read(folder, keys)?.map(|found| found.tip);
+    let signed = SignedTip::read(folder);
+    let files = files::list(folder)?;
+    let mut proof = Proof::new(owner, keys, live);
+    for (witness, tip) in [(Witness::Slot, slots), (Witness::Gateway, remembered)] {
+        proof.witnesses.extend(tip.map(|tip| (witness, tip)));
+    }
+    match signed {
+        Ok(None) => {}
+        Ok(Some(signed)) if signed.holds(owner, keys) => {
+            proof.witnesses.push((Witness::Signature, signed.tip))
+        }
+        Ok(Some(_)) | Err(_) => proof.find(SIGNED, 0, None, Fault::BadSignature),
+    }
+    proof.witnesses.retain(|(_, tip)| tip.seq > 0);
+    let last = files.len().saturating_sub(1);
+    for (index, file) in files.into_iter().enumerate() {
+        let (name, first) = (file.name.clone(), file.first);
+        let mut lines = file.lines(folder)?;
+        proof.begin(name, first);
+        while let Some(line) = lines.next()? {
+            proof.line(line, index == last);
+        }
+    }
+    // The first record is written before the first slot.
+    if slots.is_none() && proof.report.tip.seq > 1 {
+        proof.find(SLOTS, 0, None, Fault::NoTip);
+    }
+    Ok(proof.end())
+}
+
+/// A proof under way.
+struct Proof<'a> {
+    keys: &'a Keys,
+    live: bool,
+    report: Report,
+    file: String,
+    number: u64,
+    /// The first record by the file's name, until it has been seen.
+    named: Option<u64>,
+    at_start_of_file: bool,
+    /// The hash that the next record names; none after a record that has none that can be relied on.
+    previous: Option<Hex>,
+    open: BTreeSet<u64>,
+    /// No record was missing or changed so far: an outcome without its intent is a finding of its own.
+    whole: bool,
+    witnesses: Vec<(Witness, Tip)>,
+}
+
+impl<'a> Proof<'a> {
+    fn new(owner: &str, keys: &'a Keys, live: bool) -> Self {
+        let report = Report::empty(owner);
+        Self {
+            keys,
+            live,
+            report,
+            file: super::log::NAME.to_owned(),
+            number: 0,
+            named: None,
+            at_start_of_file: true,
+            previous: Some(Hex::ZERO),
+            open: BTreeSet::new(),
+            whole: true,
+            witnesses: Vec::new(),
+        }
+    }
+
+    fn begin(&mut self, name: String, first: Option<u64>) {
+        self.report.files += 1;
+        (self.file, self.number, self.named, self.at_start_of_file) = (name, 0, first, true);
+    }
+
+    fn line(&mut self, line: &[u8], in_last_file: bool) {
+        self.number += 1;
+        let Some(whole) = line.strip_suffix(b"\n") else {
+            // Half a line at the end: the gateway is writing it, or was killed while it did.
+            if !(self.live && in_last_file) {
+                self.found(None, Fault::Unfinished);
+            }
+            return;
+        };
+        match Line::parse(whole) {
+            None => {
+                self.found(Some(self.report.tip.seq + 1), Fault::NotARecord);
+                (self.previous, self.whole) = (None, false);
+            }
+            Some(record) => self.record(&record),
+        }
+    }
+
+    fn record(&mut self, record: &Line<'_>) {
+        self.report.records += 1;
+        let expected = self.report.tip.seq + 1;
+        let sound = record.computed() == Some(record.hash);
+        let discontinuity = sound && record.text("event") == Some("discontinuity");
+        // A changed record's own number may be what was changed.
+        let seq = if sound { record.seq } else { expected };
+        let fault = if !sound {
+            Some(Fault::Changed)
+        } else if self.keys.record(&record.hash) != record.mac {
+            Some(Fault::Forged)
+        } else if record.text("agent") != Some(&self.report.owner) {
+            Some(Fault::Foreign { agent: record.text("agent").unwrap_or_default().to_owned() })
+        } else if discontinuity {
+            let rebooted = record.member("note").and_then(|note| note.get("rebooted")?.as_bool());
+            Some(Fault::Discontinuity { rebooted: rebooted.unwrap_or(false) })
+        } else if self.at_start_of_file && record.seq > expected {
+            Some(Fault::Missing { from: expected, to: record.seq - 1 })
+        } else if record.seq != expected {
+            Some(Fault::Order { expected })
+        } else if self.previous.is_some_and(|previous| previous != record.prev) {
+            Some(Fault::Unlinked)
+        } else {
+            None
+        };
+        let trusted = fault.is_none() || discontinuity;
+        if let Some(fault) = fault {
+            self.whole = false;
+            self.found(Some(seq), fault);
+        }
+        if std::mem::take(&mut self.at_start_of_file) && self.named.take().is_some_and(|named| named != seq) {
+            self.found(Some(seq), Fault::Misnamed);
+        }
+        self.report.tip = Tip { seq, hash: record.hash };
+        self.previous = sound.then_some(record.hash);
+        self.judge_witnesses();
+        if trusted {
+            self.follow_call(record);
+            self.remember_tips(record);
+        }
+    }
+
+    /// A record of a number that somebody remembers has to be the one that they remember.
+    fn judge_witnesses(&mut self) {
+        let here = self.report.tip;
+        if self.witnesses.iter().any(|(_, tip)| tip.seq == here.seq) {
+            let (at, others): (Vec<_>, Vec<_>) =
+                self.witnesses.drain(..).partition(|(_, tip)| tip.seq == here.seq);
+            self.witnesses = others;
+            for (witness, _) in at.into_iter().filter(|(_, tip)| tip.hash != here.hash) {
+                self.found(Some(here.seq), Fault::Replaced { witness });
+            }
+        }
+    }
+
+    fn follow_call(&mut self, record: &Line<'_>) {
+        match record.text("event") {
+            Some("intent") => {
+                self.open.insert(record.seq);
+            }
+            Some("outcome") => {
+                let call = record.number("call").unwrap_or(0);
+                if !self.open.remove(&call) && self.whole {
+                    self.found(Some(record.seq), Fault::NotOpen { call });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn remember_tips(&mut self, record: &Line<'_>) {
+        let tips = (record.text("event") == Some("tips")).then(|| record.member("note")).flatten();
+        for (agent, tip) in tips.and_then(|note| note.as_object()).into_iter().flatten() {
+            let seq = tip.get("seq").and_then(serde_json::Value::as_u64);
+            let hash = tip.get("hash").and_then(|hash| Hex::parse(hash.as_str()?));
+            if let (Some(seq), Some(hash)) = (seq, hash) {
+                self.report.agents.insert(agent.clone(), Tip { seq, hash });
+            }
+        }
+    }
+
+    /// Whoever remembers a record that was not met remembers more than there is.
+    fn end(mut self) -> Report {
+        let last = self.report.tip.seq;
+        self.report.open = self.open.len() as u64;
+        for (witness, tip) in std::mem::take(&mut self.witnesses) {
+            if tip.seq > last {
+                self.found(Some(last + 1), Fault::CutOff { witness, tip });
+            }
+        }
+        self.report
+    }
+
+    fn found(&mut self, seq: Option<u64>, fault: Fault) {
+        let (file, line) = (self.file.clone(), self.number);
+        self.find(&file, line, seq, fault);
+    }
+
+    fn find(&mut self, file: &str, line: u64, seq: Option<u64>, fault: Fault) {
+        if self.report.findings.len() == LISTED {
+            self.report.more_findings += 1;
+        } else {
+            let place = Place { file: file.to_owned(), line, seq };
+            self.report.findings.push(Finding { place, fault });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! `soulbound audit verify`: proof that trails are what was written, or which record is not.
+
+use anyhow::{Result, bail};
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::audit::verify::{Report, trail};
+use crate::audit::{GATEWAY, Keys, agent_folder, live};
+use crate::exit::Exit;
+use crate::state::StateFolder;
+use crate::style::Style;
+
+/// Prove that trails are what was written: exit 0 when they are, 1 with findings, 2 when they cannot be read
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  soulbound audit verify\n  soulbound audit verify echo --json")]
+pub(super) struct Verify {
+    /// The agent's id; without, the gateway's own trail and every agent's, removed ones too
+    agent: Option<String>,
+    /// One JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+impl Verify {
+    pub(super) fn run(self) -> Result<Exit> {
+        let state = StateFolder::find()?;
+        if let Some(agent) = &self.agent {
+            super::trail_of(&state, Some(agent))?;
+        }
+        let agents = agents(&state)?;
+        let Some(keys) = Keys::read(state.path())? else {
+            let written = agents.iter().map(|agent| agent_folder(state.path(), agent));
+            if written.chain([state.path().to_owned()]).any(|folder| folder.join("audit.jsonl").exists()) {
+                bail!(
+                    "the keys of the trails are gone from `{}`\n  hint: put them back from a backup",
+                    state.path().join("keys").display()
+                );
+            }
+            return self.said(&[], None);
+        };
+        let live = live::is_live(state.path());
+        // The gateway's own first, also for one agent: it remembers how far each trail was.
+        let gateway = trail(state.path(), GATEWAY, &keys, None, live)?;
+        let mut reports = Vec::new();
+        for agent in known(&agents, &gateway) {
+            if self.agent.as_ref().is_none_or(|wanted| *wanted == agent) {
+                let remembered = gateway.agents.get(&agent).copied();
+                let folder = agent_folder(state.path(), &agent);
+                reports.push(if folder.is_dir() {
+                    trail(&folder, &agent, &keys, remembered, live)?
+                } else {
+                    Report::gone(&agent)
+                });
+            }
+        }
+        if self.agent.is_none() {
+            reports.insert(0, gateway);
+        }
+        self.said(&reports, Some(&keys))
+    }
+
+    fn said(&self, reports: &[Report], keys: Option<&Keys>) -> Result<Exit> {
+        let clean = reports.iter().all(|report| report.findings.is_empty());
+        if self.json {
+            let trails: Vec<Value> = reports.iter().map(json_report).collect();
+            let public = keys.map(Keys::public);
+            super::super::print_json(&json!({"ok": clean, "public_key": public, "trails": trails}))?;
+        } else if reports.is_empty() {
+            super::super::note("there is no trail yet");
+        } else {
+            reports.iter().for_each(|report| super::super::print(&text(report)));
+        }
+        Ok(if clean { Exit::Done } else { Exit::Refused })
+    }
+}
+
+/// Agents with a folder, and those that the gateway remembers.
+fn known(folders: &[String], gateway: &Report) -> Vec<String> {
+    let mut all: Vec<String> = folders.iter().chain(gateway.agents.keys()).cloned().collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
+fn agents(state: &StateFolder) -> Result<Vec<String>> {
+    let entries = match std::fs::read_dir(state.path().join("agents")) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other?,
+    };
+    let mut agents = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if let (true, Ok(name)) = (entry.file_type()?.is_dir(), entry.file_name().into_string()) {
+            agents.push(name);
+        }
+    }
+    Ok(agents)
+}
+
+fn json_report(report: &Report) -> Value {
+    let findings: Vec<Value> = report
+        .findings
+        .iter()
+        .map(|finding| {
+            json!({"id": finding.fault.id(), "file": finding.place.file, "line": finding.place.line, "seq": finding.place.seq,
+                "message": finding.to_string()})
+        })
+        .collect();
+    json!({"agent": report.owner, "records": report.records, "files": report.files, "open": report.open,
+        "tip": {"seq": report.tip.seq, "hash": report.tip.hash}, "findings": findings, "more_findings": report.more_findings})
+}
+
+fn text(report: &Report) -> String {
+    let style = Style::stdout();
+    let plural = |count: u64, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+    let mut read = format!("{} in {}", plural(report.records, "record"), plural(report.files, "file"));
+    if report.open > 0 {
+        read.push_str(&format!(", {} without an outcome", plural(report.open, "call")));
+    }
+    if report.findings.is_empty() {
+        return format!("{}  {read}: {}", style.bold(&report.owner), style.green("as written"));
+    }
+    let found = report.findings.len() as u64 + report.more_findings;
+    let mut lines =
+        vec![format!("{}  {read}: {}", style.bold(&report.owner), style.red(&plural(found, "finding")))];
+    lines.extend(report.findings.iter().map(|finding| format!("  {finding}")));
+    if report.more_findings > 0 {
+        lines.push(format!("  and {} more", report.more_findings));
+    }
+    lines.join("\n")
+}

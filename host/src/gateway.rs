@@ -64,6 +64,8 @@ pub(crate) struct Gateway {
     loading: tokio::sync::Mutex<()>,
     /// Calls that have not ended yet.
     calls: TaskTracker,
+    /// How far the agents' trails were when that was last written down.
+    noted_tips: Mutex<HashMap<String, u64>>,
     /// Cancelled: every call, stream and session ends, none begins.
     killed: CancellationToken,
     /// Cancelled: the listeners close and the process leaves.
@@ -95,6 +97,7 @@ impl Gateway {
             agents: Mutex::default(),
             loading: tokio::sync::Mutex::default(),
             calls: TaskTracker::new(),
+            noted_tips: Mutex::default(),
             killed: CancellationToken::new(),
             leaving: CancellationToken::new(),
             in_flight: AtomicU64::new(0),
@@ -194,11 +197,18 @@ impl Gateway {
         self.trail.finish();
     }
 
-    /// Writes down in the gateway's own trail how far the agents' are.
+    /// Writes down in the gateway's own trail how far the agents' are, where that changed: an agent's trail that is put back
+    /// to an earlier state, its own tip with it, is found by this.
     pub(crate) fn tips(&self) -> Result<(), AuditError> {
-        let tips: Vec<_> =
-            self.loaded().iter().map(|agent| (agent.id().to_owned(), agent.book().tip())).collect();
-        self.trail.tips(&tips)
+        let mut noted = self.noted_tips.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut changed = Vec::new();
+        for agent in self.loaded() {
+            let tip = agent.book().tip();
+            if noted.insert(agent.id().to_owned(), tip.seq) != Some(tip.seq) {
+                changed.push((agent.id().to_owned(), tip));
+            }
+        }
+        self.trail.tips(&changed)
     }
 
     /// Lets the listeners close and the process leave.

@@ -33,5 +33,4 @@ pub(crate) use fingerprint::Fingerprint;
 pub(crate) use manifest::SkillFile;
 pub(crate) use registry::{Condition, Registry, id};
 pub(crate) use standing::Standing;
-pub(crate) use store::Store;
 pub(crate) use trusted::Trusted;

@@ -123,8 +123,30 @@ pub struct Mcp {
 impl Mcp {
     /// A request of a method with these parameters.
     pub fn ask(&mut self, method: &str, parameters: Value) -> Response {
+        let request = self.prepared(method, parameters);
+        self.send_prepared(&request)
+    }
+
+    /// Asks, and leaves the answer for later.
+    pub fn begin(&mut self, method: &str, parameters: Value) {
+        let request = self.prepared(method, parameters);
+        self.connection.send_text(&request);
+    }
+
+    /// Waits for the answer to what was begun, or for the end of the connection.
+    pub fn until_over(&mut self) {
+        self.connection.until_anything();
+    }
+
+    /// Sends what was prepared, and reads the answer.
+    pub fn send_prepared(&mut self, request: &str) -> Response {
+        self.connection.send_text(request);
+        self.connection.answer()
+    }
+
+    /// The text of a request, to be sent as often as one likes.
+    pub fn prepared(&mut self, method: &str, mut parameters: Value) -> String {
         self.next += 1;
-        let mut parameters = parameters;
         parameters["_meta"] = json!({
             "io.modelcontextprotocol/protocolVersion": "2026-07-28",
             "io.modelcontextprotocol/clientInfo": {"name": "a test", "version": "1"},
@@ -144,7 +166,7 @@ impl Mcp {
         if let Some(name) = &name {
             headers.push(("mcp-name", name));
         }
-        self.connection.request("POST", &self.path, &headers, &body)
+        self.connection.text("POST", &self.path, &headers, &body)
     }
 
     /// The result of a request that has one.
@@ -172,7 +194,7 @@ pub fn add(agent: &Agent) {
 /// `soulbound agents trust`, with the digest that it asks for.
 pub fn trust(agent: &Agent, id: &str) {
     let shown = agent.run(&["agents", "trust", id, "--json"]).json();
-    let digest = shown["digest"].as_str().unwrap_or_else(|| panic!("no digest: {shown}"));
+    let digest = shown["card"]["digest"].as_str().unwrap_or_else(|| panic!("no digest: {shown}"));
     agent.run(&["agents", "trust", id, "--yes", "--digest", digest]).ends(0);
 }
 

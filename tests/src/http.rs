@@ -42,6 +42,18 @@ impl Connection {
 
     /// Sends a request.
     pub fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) {
+        let text = self.text(method, path, headers, body);
+        self.send_text(&text);
+    }
+
+    /// Sends a request that is written out.
+    pub fn send_text(&mut self, text: &str) {
+        self.stream.get_mut().write_all(text.as_bytes()).unwrap();
+    }
+
+    /// A request written out.
+    #[must_use]
+    pub fn text(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> String {
         let mut text = format!("{method} {path} HTTP/1.1\r\n");
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
             text += &format!("host: {}\r\n", self.host);
@@ -49,8 +61,12 @@ impl Connection {
         for (name, value) in headers {
             text += &format!("{name}: {value}\r\n");
         }
-        text += &format!("content-length: {}\r\n\r\n{body}", body.len());
-        self.stream.get_mut().write_all(text.as_bytes()).unwrap();
+        text + &format!("content-length: {}\r\n\r\n{body}", body.len())
+    }
+
+    /// Waits until the other side sends something or hangs up.
+    pub fn until_anything(&mut self) {
+        let _ = self.stream.fill_buf();
     }
 
     /// Reads an answer.

@@ -40,9 +40,12 @@ pub struct Ended {
     pub peak: u64,
 }
 
-/// Where the program is, built.
+/// Where the program is, built; `SOULBOUND_TESTED` names another, such as an optimised one for figures.
 #[must_use]
 pub fn path() -> PathBuf {
+    if let Some(path) = std::env::var_os("SOULBOUND_TESTED") {
+        return PathBuf::from(path);
+    }
     let path = root().join("target/debug/soulbound");
     assert!(path.is_file(), "{} is not built; `cargo xtask test` builds it", path.display());
     path

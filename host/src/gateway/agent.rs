@@ -293,10 +293,6 @@ impl Agent {
 }
 
 impl mcp::Served for Arc<Agent> {
-    fn id(&self) -> &str {
-        Agent::id(self)
-    }
-
     fn title(&self) -> String {
         self.title.clone()
     }

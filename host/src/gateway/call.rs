@@ -36,7 +36,8 @@ impl Agent {
 
 async fn path(agent: Arc<Agent>, request: CallRequest) -> Answer {
     let started = Instant::now();
-    let callable = match agent.authorise(&request.skill).await {
+    let authorised = agent.authorise(&request.skill).instrument(tracing::debug_span!("authorise")).await;
+    let callable = match authorised {
         Ok(callable) => callable,
         Err(outcome) => return refused(&agent, None, &request, *outcome).await,
     };
@@ -45,7 +46,8 @@ async fn path(agent: Arc<Agent>, request: CallRequest) -> Answer {
         Err(denial) => return refused(&agent, Some(&callable), &request, Outcome::refused(denial)).await,
     };
     let named = Named::of(Some(&callable), &request);
-    let intent = match agent.book().intend(&named.entry(Some(&callable), &request)).await {
+    let entry = named.entry(Some(&callable), &request);
+    let intent = match agent.book().intend(&entry).instrument(tracing::debug_span!("intent")).await {
         Ok(intent) => intent,
         Err(error) => return Answer { record: None, outcome: Outcome::refused(unrecordable(&error)) },
     };
@@ -59,7 +61,9 @@ async fn path(agent: Arc<Agent>, request: CallRequest) -> Answer {
             biased;
             () = callable.revoked.cancelled() => (cut_short(agent.why_ended(&request.skill), &watch.seen(), started), Some(Decision::Killed)),
             () = request.cancel.cancelled() => (cut_short(cancelled(), &watch.seen(), started), Some(Decision::Cancelled)),
-            outcome = bound.call_admitted(admitted, &request.tool, request.arguments, overseer) => (outcome, None),
+            outcome = bound
+                .call_admitted(admitted, &request.tool, request.arguments, overseer)
+                .instrument(tracing::debug_span!("sandbox")) => (outcome, None),
         }
     };
     conclude(&agent, &callable, intent, outcome, decision).await
@@ -77,7 +81,7 @@ async fn conclude(
     let mut entry = OutcomeEntry::of(&outcome);
     entry.decision = decision.unwrap_or(entry.decision);
     agent.ended(Some(&callable.offered.name), entry.decision, &outcome);
-    let written = agent.book().conclude(intent, &entry).await;
+    let written = agent.book().conclude(intent, &entry).instrument(tracing::debug_span!("outcome")).await;
     match written {
         Ok(_) => Answer { record, outcome },
         // What was done is done, and its intent is on record. The answer is withheld: nobody acts on what cannot be shown.

@@ -14,9 +14,6 @@ use crate::gateway::request::{Answer, CallRequest};
 
 /// An agent that can be served over MCP.
 pub(crate) trait Served: Send + Sync + 'static {
-    /// The agent's id.
-    fn id(&self) -> &str;
-
     /// The agent as people call it: `Echo (Content Writer)`.
     fn title(&self) -> String;
 

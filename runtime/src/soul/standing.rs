@@ -105,9 +105,10 @@ impl Known {
                 standing: Standing::Enforced,
                 by: "components cannot start processes: no import for it exists".into(),
             },
-            Self::Logged => advisory(
-                "only the model is asked: the gateway that keeps HEARTBEAT.md is not part of this build",
-            ),
+            Self::Logged => RuleStanding {
+                standing: Standing::Enforced,
+                by: "every call through the gateway is recorded before it runs, and HEARTBEAT.md is written from the records".into(),
+            },
             Self::Reviewed => {
                 advisory("only the model is asked: the gateway's approvals are not part of this build")
             }

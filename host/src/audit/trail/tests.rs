@@ -6,7 +6,7 @@ mod full;
 mod killed;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Map;
 use soulbound_runtime::DenialId;

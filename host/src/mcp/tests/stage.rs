@@ -153,10 +153,6 @@ impl Drop for Running<'_> {
 }
 
 impl Served for Stage {
-    fn id(&self) -> &str {
-        "echo"
-    }
-
     fn title(&self) -> String {
         "Echo (Tester)".to_owned()
     }

@@ -1,0 +1,189 @@
+//! What the gateway costs, measured from outside with a client beside it. Ignored by `cargo test`: `cargo xtask bench` runs
+//! them against an optimised build and `docs/figures.md` holds what they said. Ratios are of one run.
+
+#![expect(clippy::print_stdout, reason = "figures are printed")]
+
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use soulbound_tests::gateway::{ECHO, add};
+use soulbound_tests::guest::core;
+use soulbound_tests::{Agent, Gateway, Peer};
+
+/// A component that does nothing, called as often as we like.
+fn tiny(more: &str) -> Agent {
+    Agent::new("- tiny: Nothing\n  - limit: rate 1000000/second")
+        .component("tiny", &core(r#"(func (export "run"))"#))
+        .gateway(&format!("[gateway]\nlisten = \"127.0.0.1:0\"\n[limits]\nrate = \"1000000/second\"\n{more}"))
+}
+
+fn sorted(mut times: Vec<Duration>) -> Vec<Duration> {
+    times.sort_unstable();
+    times
+}
+
+fn percentile(sorted: &[Duration], percent: usize) -> Duration {
+    sorted[(sorted.len() - 1) * percent / 100]
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn a_call_against_a_discover_on_one_connection() {
+    let agent = tiny("");
+    let gateway = Gateway::with(&agent);
+    let token = gateway.token(ECHO);
+    let mut client = gateway.mcp(ECHO, &token);
+    let (mut calls, mut discovers) = (Vec::new(), Vec::new());
+    for round in 0..6_000 {
+        let started = Instant::now();
+        assert_eq!(client.ask("server/discover", json!({})).status, 200);
+        let discovered = started.elapsed();
+        let started = Instant::now();
+        assert_eq!(client.ask("tools/call", json!({"name": "tiny__run", "arguments": {}})).status, 200);
+        if round >= 1_000 {
+            discovers.push(discovered);
+            calls.push(started.elapsed());
+        }
+    }
+    let (calls, discovers) = (sorted(calls), sorted(discovers));
+    let (call, discover) = (percentile(&calls, 50), percentile(&discovers, 50));
+    println!(
+        "tools/call p50 {call:?} p99 {:?}; server/discover p50 {discover:?} p99 {:?}; ratio {:.2}",
+        percentile(&calls, 99),
+        percentile(&discovers, 99),
+        call.as_secs_f64() / discover.as_secs_f64()
+    );
+}
+
+/// Calls a second with so many connections, each with one call in flight.
+fn throughput(gateway: &Gateway<'_>, connections: usize, lasting: Duration) -> f64 {
+    let token = gateway.token(ECHO);
+    let done = AtomicU64::new(0);
+    let ready = Barrier::new(connections);
+    let elapsed = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..connections)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut client = gateway.mcp(ECHO, &token);
+                    let request =
+                        client.prepared("tools/call", json!({"name": "tiny__run", "arguments": {}}));
+                    client.send_prepared(&request);
+                    ready.wait();
+                    let started = Instant::now();
+                    while started.elapsed() < lasting {
+                        client.send_prepared(&request);
+                        done.fetch_add(1, Ordering::Relaxed);
+                    }
+                    started.elapsed()
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).max().unwrap()
+    });
+    #[expect(clippy::cast_precision_loss, reason = "a figure")]
+    let calls = done.load(Ordering::Relaxed) as f64;
+    calls / elapsed.as_secs_f64()
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn calls_a_second() {
+    for (durability, connections) in [("process", 32), ("power", 64)] {
+        let agent = tiny(&format!("[audit]\ndurability = \"{durability}\"\n"));
+        let gateway = Gateway::with(&agent);
+        let rate = throughput(&gateway, connections, Duration::from_secs(5));
+        println!("{connections} in flight, durability {durability}: {rate:.0} calls/s");
+        agent.run(&["gateway", "stop"]).ends(0);
+        agent.run(&["audit", "verify"]).ends(0);
+    }
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn from_the_stop_to_the_last_of_two_hundred_calls() {
+    let mut times = Vec::new();
+    for _ in 0..20 {
+        let server = Peer::silent();
+        let agent = Agent::new(&format!(
+            "- probe: Try\n  - limit: time 10m\n- probe-web: Ask\n  - hosts: {}\n  - limit: time 10m",
+            server.origin()
+        ))
+        .guest("probe")
+        .guest("probe-web")
+        .gateway("[gateway]\nlisten = \"127.0.0.1:0\"\n[limits]\nrate = \"1000000/second\"\n");
+        let gateway = Gateway::with(&agent);
+        let token = gateway.token(ECHO);
+        let mut clients: Vec<_> = (0..200)
+            .map(|number| {
+                let mut client = gateway.mcp(ECHO, &token);
+                let (tool, arguments) = match number % 3 {
+                    0 => ("probe__spin", json!({})),
+                    1 => ("probe__sleep", json!({"milliseconds": 600_000})),
+                    _ => (
+                        "probe-web__request",
+                        json!({"method": "GET", "url": format!("{}/", server.origin()), "headers": []}),
+                    ),
+                };
+                client.begin("tools/call", json!({"name": tool, "arguments": arguments}));
+                client
+            })
+            .collect();
+        gateway.until_live(200);
+        let started = Instant::now();
+        let stopping = agent.program().words(&["gateway", "stop"]).start();
+        // An answer, or the end of the connection: either way the call is over.
+        clients.iter_mut().for_each(|client| client.until_over());
+        times.push(started.elapsed());
+        assert!(stopping.wait_with_output().unwrap().status.success());
+        agent.run(&["audit", "verify"]).ends(0);
+    }
+    let times = sorted(times);
+    println!(
+        "200 calls, from the command to the last one's end: p50 {:?}, worst of 20 {:?}",
+        percentile(&times, 50),
+        times.last().unwrap()
+    );
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn a_start_with_a_hundred_bound_skills_against_an_empty_one() {
+    let lines: Vec<String> = (0..100).map(|number| format!("- tiny-{number}: Nothing")).collect();
+    let mut full = Agent::new(&lines.join("\n"));
+    for number in 0..100 {
+        // Each its own component: a custom section with its number.
+        let name = format!("n{number:03}");
+        let mut component = core(r#"(func (export "run"))"#);
+        component.extend([0, 5, 4]);
+        component.extend(name.bytes());
+        full = full.component(&format!("tiny-{number}"), &component);
+    }
+    let empty = Agent::new("");
+    add(&full);
+    add(&empty);
+    let start = |agent: &Agent, skills: usize| {
+        let started = Instant::now();
+        let gateway = Gateway::start(agent);
+        if skills > 0 {
+            let token = gateway.token(ECHO);
+            let listed = gateway.mcp(ECHO, &token).result("tools/list", json!({}));
+            assert_eq!(listed["tools"].as_array().unwrap().len(), skills, "{listed}");
+        }
+        let took = started.elapsed();
+        agent.run(&["gateway", "stop"]).ends(0);
+        took
+    };
+    start(&full, 100);
+    let (mut bound, mut bare) = (Vec::new(), Vec::new());
+    for _ in 0..10 {
+        bare.push(start(&empty, 0));
+        bound.push(start(&full, 100));
+    }
+    println!(
+        "start of an empty gateway p50 {:?}; until 100 skills are bound and listed p50 {:?}",
+        percentile(&sorted(bare), 50),
+        percentile(&sorted(bound), 50)
+    );
+}

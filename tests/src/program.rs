@@ -95,6 +95,13 @@ impl Program {
         self.command.spawn().unwrap()
     }
 
+    /// Starts it with its input left open, for tests that talk with it.
+    #[must_use]
+    pub fn talk(mut self) -> Child {
+        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        self.command.spawn().unwrap()
+    }
+
     /// Runs it with both streams on a terminal, and with its input typed there if it has any: the exit code, and what the
     /// terminal was sent.
     #[must_use]

@@ -1,8 +1,6 @@
 //! What the gateway costs, measured from outside with a client beside it. Ignored by `cargo test`: `cargo xtask bench` runs
 //! them against an optimised build and `docs/figures.md` holds what they said. Ratios are of one run.
 
-#![expect(clippy::print_stdout, reason = "figures are printed")]
-
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};

@@ -108,9 +108,10 @@ fn a_signal_lets_it_leave_in_order_and_it_starts_again() {
 fn after_a_kill_it_starts_again_and_the_trail_says_what_was_interrupted() {
     let agent = probe();
     let gateway = Gateway::with(&agent);
-    let _sleeping = gateway.calling("probe", "sleep", &["milliseconds=20000"]);
+    let sleeping = gateway.calling("probe", "sleep", &["milliseconds=20000"]);
     gateway.until_live(1);
     gateway.kill();
+    assert_ne!(sleeping.wait_with_output().unwrap().status.code(), Some(0));
     let status = agent.run(&["gateway", "status", "--json"]);
     assert_eq!(status.ends(1).json()["running"], false);
     let again = Gateway::start(&agent);

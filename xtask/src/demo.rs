@@ -1,4 +1,7 @@
-//! Guardian, tried five ways: what it was granted works, and the rest is refused with a reason.
+//! Guardian, tried five ways: what it was granted works, and the rest is refused with a reason. Then the same behind a
+//! gateway ([`gateway`]): every call on record, and one command that ends them all.
+
+mod gateway;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -45,7 +48,7 @@ const SCENES: &[Scene] = &[
         code: 1,
     },
     Scene {
-        title: "a spinning guest: a skill that never ends, under `limit: time 1s`",
+        title: "a spinning guest: a skill that never ends, under `limit: time 5s`",
         call: &["probe", "spin"],
         expect: "denied[limit.time]",
         code: 1,
@@ -66,11 +69,13 @@ pub(crate) fn run() -> Result<()> {
         let output = soulbound(&program).arg("call").arg(shown(&soul)).args(scene.call).output()?;
         judge(scene, &output)?;
     }
-    println!("\nFive scenes, each as it should be. Try your own:");
+    gateway::run(&program, &agent)?;
+    println!("\nEach scene as it should be. Try your own:");
     println!(
         "  {} call examples/guardian/SOUL.md file-reader read path=/documents/policy.md",
         shown(&program).display()
     );
+    println!("  {} agents add examples/guardian", shown(&program).display());
     Ok(())
 }
 
@@ -97,7 +102,7 @@ fn stage() -> Result<PathBuf> {
     std::os::unix::fs::symlink("../secret.txt", agent.join("documents/escape.md"))?;
     build::copy_tree(&root().join("target/guests/probe"), &agent.join("skills/probe"))?;
     let soul = fs::read_to_string(agent.join("SOUL.md"))?;
-    let probe = "- probe: Misbehave on purpose, for this demo\n  - limit: time 1s\n";
+    let probe = "- probe: Misbehave on purpose, for this demo\n  - limit: time 5s\n";
     fs::write(agent.join("SOUL.md"), soul.replacen("## Skills\n", &format!("## Skills\n{probe}"), 1))?;
     say("Guardian's folder is copied to target/demo/guardian");
     Ok(agent)

@@ -58,7 +58,8 @@ struct Reading<'a> {
 impl Reading<'_> {
     fn folder(&mut self, handle: &OwnedFd, below: &str, depth: usize) -> Result<(), FolderError> {
         let names = names(handle, &self.folder.join(below))?;
-        if depth == 0 {
+        // Known before the first of them is read. That there is none is said later, after what SKILL.md lacks.
+        if depth == 0 && names.iter().filter(|name| is_component(name)).count() > 1 {
             one_component(self.folder, &names)?;
         }
         for name in names {

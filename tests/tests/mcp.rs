@@ -19,6 +19,15 @@ fn agent() -> Agent {
         .guest("probe")
 }
 
+/// Stops the gateway that a shim started, also when the test fails.
+struct Stopped<'a>(&'a Agent);
+
+impl Drop for Stopped<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.run(&["gateway", "stop"]);
+    }
+}
+
 /// A client with the real shim as its stdio server.
 struct Client {
     shim: Child,
@@ -92,6 +101,7 @@ impl Drop for Client {
 fn the_shim_starts_a_gateway_and_serves_both_eras() {
     let agent = agent().gateway("[gateway]\nlisten = \"127.0.0.1:0\"\n");
     add(&agent);
+    let _stopped = Stopped(&agent);
     let mut client = Client::open(&agent);
     let result = client.call("conformance__test-simple-text", json!({}));
     assert_eq!(result["content"][0]["text"], result["structuredContent"]["result"]);
@@ -107,7 +117,6 @@ fn the_shim_starts_a_gateway_and_serves_both_eras() {
     let read = client.ask("resources/read", json!({"uri": "skill://conformance/SKILL.md", "_meta": meta}));
     assert!(read["result"]["contents"][0]["text"].as_str().unwrap().contains("# Conformance"), "{read}");
     client.end();
-    agent.run(&["gateway", "stop"]).ends(0);
 }
 
 #[test]
@@ -136,6 +145,7 @@ fn a_stop_answers_what_is_under_way_and_everything_after_it_until_the_gateway_st
 #[test]
 fn a_killed_gateway_leaves_no_request_open_and_is_started_again() {
     let agent = agent();
+    let _stopped = Stopped(&agent);
     let gateway = Gateway::with(&agent);
     let mut client = Client::open(&agent);
     let spinning = client.request("tools/call", json!({"name": "probe__spin"}));
@@ -150,7 +160,6 @@ fn a_killed_gateway_leaves_no_request_open_and_is_started_again() {
     until(|| client.ask("ping", json!({}))["result"].is_object(), "a new gateway to be there");
     assert_eq!(client.call("probe__echo-bool", json!({"value": true}))["structuredContent"]["result"], true);
     client.end();
-    agent.run(&["gateway", "stop"]).ends(0);
 }
 
 #[test]

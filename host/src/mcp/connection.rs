@@ -23,7 +23,6 @@ pub(crate) async fn serve_connection<S, Reader, Writer>(
     Reader: AsyncRead + Send + Unpin + 'static,
     Writer: AsyncWrite + Send + Unpin + 'static,
 {
-    tracing::debug!(agent = agent.title(), "an MCP connection begins");
     let own = end.child_token();
     // Whatever is still under way when the client is gone ends with it.
     let _end = own.clone().drop_guard();

@@ -4,6 +4,8 @@
 //! on one cancellation token.
 
 pub(crate) mod agent;
+pub(crate) mod attempts;
+pub(crate) mod budgets;
 pub(crate) mod call;
 pub(crate) mod daemon;
 pub(crate) mod http;
@@ -36,8 +38,8 @@ use tokio_util::task::TaskTracker;
 use crate::audit::{Audit, AuditError, Event, GatewayTrail};
 use crate::clock::Moment;
 use crate::gateway::agent::Agent;
+use crate::gateway::attempts::Attempts;
 use crate::gateway::http::guard::OwnNames;
-use crate::gateway::http::identity::Attempts;
 use crate::gateway::metrics::Metrics;
 use crate::gateway::policy::Policies;
 use crate::gateway::token::{TokenHash, TokenOf};
@@ -49,6 +51,13 @@ use crate::trust::{Condition, Registry};
 /// How long a stop waits for calls to end and be recorded. Guests end at the next millisecond; a trail on a disk that
 /// hangs must not keep the gateway from leaving.
 const SETTLE: Duration = Duration::from_secs(2);
+
+/// Wrong tokens that are answered and recorded one by one; then one every [`WRONG_TOKEN_EVERY`].
+const WRONG_TOKENS: u32 = 10;
+/// How long until one more is.
+const WRONG_TOKEN_EVERY: Duration = Duration::from_secs(6);
+/// Agents held in memory before idle ones are let go: each has open files and room kept on the disk.
+const LOADED: usize = 128;
 
 /// A running gateway.
 pub(crate) struct Gateway {
@@ -103,7 +112,7 @@ impl Gateway {
             in_flight: AtomicU64::new(0),
             ended: OnceCell::new(),
             answers: TaskTracker::new(),
-            attempts: Attempts::default(),
+            attempts: Attempts::new(WRONG_TOKENS, WRONG_TOKEN_EVERY),
             metrics: Metrics::default(),
             state,
             listen,
@@ -192,6 +201,7 @@ impl Gateway {
             tracing::error!(%error, "the stop could not be recorded");
         }
         for agent in self.loaded() {
+            agent.keep_budgets();
             agent.book().finish();
         }
         self.trail.finish();
@@ -293,6 +303,29 @@ impl Gateway {
     /// A loaded agent.
     pub(crate) fn loaded_agent(&self, id: &str) -> Option<Arc<Agent>> {
         self.lock().get(id).cloned()
+    }
+
+    /// What is done every few seconds: tips and budgets are written down, idle agents let go.
+    pub(crate) fn tidy(&self) {
+        if let Err(error) = self.tips() {
+            tracing::error!(%error, "how far the trails are could not be recorded");
+        }
+        let agents = self.loaded();
+        for agent in &agents {
+            agent.keep_budgets();
+        }
+        if agents.len() > LOADED {
+            let idle: Vec<String> =
+                agents.iter().filter(|agent| agent.is_idle()).map(|agent| agent.id().to_owned()).collect();
+            drop(agents);
+            let mut loaded = self.lock();
+            for id in idle {
+                // Nobody else holds it: no call, no session, nobody who is just asking for it, since that takes the lock.
+                if loaded.get(&id).is_some_and(|agent| agent.close_door() && Arc::strong_count(agent) == 1) {
+                    loaded.remove(&id);
+                }
+            }
+        }
     }
 
     /// Forgets an agent: it was removed.

@@ -150,10 +150,12 @@ fn wrong_usage_is_2_and_says_so_on_standard_error() {
 #[test]
 fn a_word_that_is_no_path_is_an_agent_s_id_and_the_hint_names_the_file() {
     let agent = probe();
-    agent.run(&["call", "echo", "probe", "nothing"]).ends(2).complains("hint: give the path of its SOUL.md");
     for words in [&["why", "echo", "probe", "--path", "/x"][..], &["check", "echo"]] {
         agent.run(words).ends(2).complains("there is no agent `echo`").complains("`./echo/SOUL.md`");
     }
+    let called = agent.run(&["call", "echo", "probe", "nothing"]);
+    called.ends(2).complains("there is no agent `echo`").complains("`./echo/SOUL.md`");
+    assert!(!agent.state().join("gateway.lock").exists(), "no gateway is started for nobody");
 }
 
 #[test]

@@ -195,9 +195,14 @@ fn an_agent_is_stopped_started_and_removed_without_a_question() {
     agent.run(&["agents", "disable", "echo"]).ends(0);
     agent.run(&["agents", "enable", "echo"]).ends(0);
     assert_eq!(may_read(&agent, "/docs/x.txt"), "allowed");
-    fs::write(agent.state().join("agents/echo/audit.jsonl"), "a trail").unwrap();
+    let trail = || fs::read_to_string(agent.state().join("agents/echo/audit.jsonl")).unwrap();
     for (verb, option) in [("remove", None), ("delete", Some("--force")), ("rm", Some("--yes"))] {
+        let before = trail();
         agent.program().words(&["agents", verb, "echo"]).words(option.as_slice()).run().ends(0);
+        assert!(
+            trail().starts_with(&before) && trail().contains("agent.removed"),
+            "the trail is kept and goes on"
+        );
         assert_eq!(listed(&agent), Value::Array(vec![]));
         agent.run(&["why", "echo", "probe", "--path", "/docs"]).ends(2).complains("was removed");
         agent.run(&["agents", "enable", "echo"]).ends(2);
@@ -205,7 +210,7 @@ fn an_agent_is_stopped_started_and_removed_without_a_question() {
         agent.run(&["agents", "add", ".", "--yes", "--digest", &digest]).ends(0);
         assert_eq!(may_read(&agent, "/docs/x.txt"), "allowed");
     }
-    assert_eq!(fs::read_to_string(agent.state().join("agents/echo/audit.jsonl")).unwrap(), "a trail");
+    agent.run(&["audit", "verify", "echo"]).ends(0);
     let history = agent.run(&["agents", "history", "echo", "--json"]).json();
     assert_eq!(history["history"].as_array().unwrap().len(), 4);
 }
@@ -224,7 +229,11 @@ fn an_agent_is_stopped_even_with_its_record_gone_bad() {
 #[test]
 fn what_is_no_id_reaches_no_file() {
     let agent = added();
-    let before = tree(&agent.state());
+    // Whoever works on the state folder says so in its lock.
+    let state = || -> Vec<_> {
+        tree(&agent.state()).into_iter().filter(|(path, _)| !path.ends_with("gateway.lock")).collect()
+    };
+    let before = state();
     for id in ["..", ".", "../agents/echo", "/etc", "e\u{441}ho", "echo\u{200b}", "echo/", "-", "nobody", ""]
     {
         for verb in ["show", "disable", "remove", "rollback", "history", "diff", "trust", "enable"] {
@@ -233,7 +242,7 @@ fn what_is_no_id_reaches_no_file() {
             assert!(!ended.stderr.contains('\u{200b}'), "{ended:?}");
         }
     }
-    assert_eq!(tree(&agent.state()), before);
+    assert_eq!(state(), before);
 }
 
 #[test]
@@ -251,8 +260,15 @@ fn the_state_folder_and_an_agent_do_not_hold_one_another() {
     fs::create_dir(&inside).unwrap();
     fs::set_permissions(&inside, fs::Permissions::from_mode(0o700)).unwrap();
     let run = |words: &[&str]| agent.program().variable("SOULBOUND_HOME", &inside).words(words).run();
-    let digest = run(&["agents", "add", ".", "--json"]).json()["digest"].as_str().unwrap().to_owned();
-    run(&["agents", "add", ".", "--yes", "--digest", &digest]).ends(2).complains("hold one another");
+    run(&["agents", "add", "."]).ends(2).complains("lies inside an agent's folder");
+    let within = agent.state().join("skills/echo");
+    fs::create_dir_all(&within).unwrap();
+    fs::copy(agent.soul(), within.join("SOUL.md")).unwrap();
+    let added = agent.program().words(&["agents", "add", "--json"]).words(&[&within]).run();
+    let digest = added.json()["digest"].as_str().unwrap_or("none").to_owned();
+    let added =
+        agent.program().words(&["agents", "add", "--yes", "--digest", &digest]).words(&[&within]).run();
+    assert_ne!(added.code, Some(0), "{added:?}");
 }
 
 #[test]

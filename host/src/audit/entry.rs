@@ -82,6 +82,8 @@ pub(crate) struct OutcomeEntry<'a> {
     pub(crate) accesses: &'a [Access],
     /// How often it did beyond those.
     pub(crate) accesses_dropped: u64,
+    /// Refusals before this one that were counted instead of recorded.
+    pub(crate) unrecorded: u64,
     /// How long it took; without, it is measured from the intent.
     pub(crate) duration: Option<Duration>,
 }
@@ -96,6 +98,7 @@ impl<'a> OutcomeEntry<'a> {
             result: None,
             accesses: &[],
             accesses_dropped: 0,
+            unrecorded: 0,
             duration: None,
         }
     }
@@ -118,6 +121,7 @@ impl<'a> OutcomeEntry<'a> {
             result,
             accesses: &outcome.accesses,
             accesses_dropped: outcome.accesses_dropped,
+            unrecorded: 0,
             duration: Some(outcome.duration),
         }
     }
@@ -136,7 +140,11 @@ impl<'a> OutcomeEntry<'a> {
             duration_us: self
                 .duration
                 .map(|duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)),
-            note: self.error.map(error),
+            note: match (self.error, self.unrecorded) {
+                (None, 0) => None,
+                (None, count) => Some(canonical::text(&json!({"unrecorded_before": count}))),
+                (Some(failed), _) => Some(error(failed)),
+            },
             result_mac: result.map(|result| keys.content(result.as_bytes())),
             ..Fields::new(Event::Outcome)
         }

@@ -21,6 +21,7 @@ use crate::rates::KeptBudgets;
 use crate::settings::{self, Settings};
 use crate::state::StateFolder;
 use crate::style::Style;
+use crate::trust::registry::{self, Registry};
 
 /// Call one tool of a skill, sandboxed under a SOUL.md
 #[derive(Debug, Args)]
@@ -76,6 +77,8 @@ impl Call {
         if state.is_stopped() {
             return self.report_failure(&Failure::Denied(stopped(&state)));
         }
+        // Asked before a gateway is started for it.
+        Registry::open(&state).record(&registry::id(&self.agent)?)?;
         start::ensure_running(&state)?;
         let request = Request::Call {
             agent: self.agent.clone(),

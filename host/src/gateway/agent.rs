@@ -7,8 +7,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use soulbound_runtime::sandbox::Outcome;
 use soulbound_runtime::skill::Digest;
 use soulbound_runtime::{Denial, DenialId, visible};
@@ -17,14 +19,23 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audit::{Book, Decision, Header};
 use crate::gateway::Gateway;
+use crate::gateway::attempts::Attempts;
 use crate::gateway::live::{Callable, Live};
 use crate::gateway::metrics;
 use crate::gateway::offer::Offer;
 use crate::gateway::request::{Answer, CallRequest};
 use crate::gateway::watch::Watched;
+use crate::gateway::{budgets, call};
 use crate::mcp;
 use crate::trust::record::Record;
 use crate::trust::{Condition, Trusted};
+
+/// Refused calls of an agent that are recorded one by one; then one every [`REFUSAL_EVERY`].
+const REFUSALS: u32 = 600;
+/// How long until one more is.
+const REFUSAL_EVERY: Duration = Duration::from_millis(100);
+/// An agent that nobody asked anything of for this long may be let go.
+const IDLE: Duration = Duration::from_secs(60);
 
 /// A loaded agent.
 pub(crate) struct Agent {
@@ -43,6 +54,10 @@ pub(crate) struct Agent {
     /// Cancelled when the agent is stopped; a new one when it is enabled again.
     running: Mutex<CancellationToken>,
     door: Mutex<Option<Door>>,
+    refusals: Attempts,
+    kept_budgets: Mutex<budgets::Kept>,
+    /// When something was last asked of it.
+    used: Mutex<Instant>,
 }
 
 /// The MCP service over HTTP, and the token that it ends with.
@@ -91,6 +106,9 @@ impl Agent {
             changes: watch::Sender::new(0),
             running: Mutex::new(gateway.killed().child_token()),
             door: Mutex::default(),
+            refusals: Attempts::new(REFUSALS, REFUSAL_EVERY),
+            kept_budgets: Mutex::default(),
+            used: Mutex::new(Instant::now()),
         }))
     }
 
@@ -134,6 +152,7 @@ impl Agent {
     /// What can be called now: as last looked at if nothing on disk says otherwise.
     pub(crate) async fn live(self: &Arc<Self>) -> Result<Arc<Live>, Denial> {
         let gateway = self.may_run()?;
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         if let Some(live) = self.fresh(&gateway) {
             return Ok(live);
         }
@@ -228,6 +247,39 @@ impl Agent {
         );
     }
 
+    /// Writes down what is left of its skills' budgets, if that changed.
+    pub(crate) fn keep_budgets(&self) {
+        let (Some(gateway), Some(live)) = (self.gateway.upgrade(), self.last()) else { return };
+        let now = live.budgets();
+        let mut kept = self.kept_budgets.lock().unwrap_or_else(PoisonError::into_inner);
+        if *kept == now {
+            return;
+        }
+        match budgets::keep(gateway.state(), &self.id, &now) {
+            Ok(()) => *kept = now,
+            Err(error) => {
+                tracing::error!(agent = self.id, error = format!("{error:#}"), "budgets could not be kept")
+            }
+        }
+    }
+
+    /// Whether nobody used it for a while and nothing of it differs from what is trusted.
+    pub(crate) fn is_idle(&self) -> bool {
+        let used = *self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.elapsed() > IDLE && self.last().is_none_or(|live| !live.is_changed())
+    }
+
+    /// Lets go of the HTTP service, which holds the agent. Always true.
+    pub(crate) fn close_door(&self) -> bool {
+        *self.door.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        true
+    }
+
+    /// How a refused call is to be recorded.
+    pub(crate) fn refusals(&self) -> &Attempts {
+        &self.refusals
+    }
+
     /// For `gateway status`.
     pub(crate) fn status(&self) -> Value {
         let live = self.last();
@@ -303,6 +355,10 @@ impl mcp::Served for Arc<Agent> {
 
     async fn call(&self, request: CallRequest) -> Answer {
         Agent::call(self, request).await
+    }
+
+    async fn unknown(&self, tool: &str, arguments: Map<String, Value>, door: &'static str) -> Answer {
+        call::unknown(self, tool, arguments, door).await
     }
 
     fn file(&self, digest: &Digest) -> Result<Vec<u8>> {

@@ -4,12 +4,15 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use serde_json::{Map, Value};
 use soulbound_runtime::sandbox::{Outcome, Overseer};
 use soulbound_runtime::{Denial, DenialId, visible};
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::audit::{AuditError, CallEntry, Decision, Intent, OutcomeEntry};
 use crate::gateway::agent::Agent;
+use crate::gateway::attempts::Attempt;
 use crate::gateway::live::Callable;
 use crate::gateway::overseer::{CallWatch, Seen};
 use crate::gateway::request::{Answer, CallRequest};
@@ -98,9 +101,36 @@ async fn refused(
 ) -> Answer {
     let named = Named::of(callable, request);
     agent.ended(callable.map(|one| one.offered.name.as_str()), OutcomeEntry::of(&outcome).decision, &outcome);
-    let written = agent.book().refuse(&named.entry(callable, request), &OutcomeEntry::of(&outcome)).await;
+    // Somebody who is refused in a loop does not fill the disk with it.
+    let Attempt::Record(unrecorded) = agent.refusals().failed() else {
+        return Answer { record: None, outcome };
+    };
+    let mut entry = OutcomeEntry::of(&outcome);
+    entry.unrecorded = unrecorded;
+    let written = agent.book().refuse(&named.entry(callable, request), &entry).await;
     let record = written.ok().map(|seq| format!("{}#{seq}", agent.id()));
     Answer { record, outcome }
+}
+
+/// A call of a tool that the agent does not offer, under the name by which it was asked for: refused, and recorded.
+pub(crate) async fn unknown(
+    agent: &Arc<Agent>,
+    name: &str,
+    arguments: Map<String, Value>,
+    door: &'static str,
+) -> Answer {
+    let shown = visible::quoted_target(name);
+    let denial = Denial::new(DenialId::SkillNotListed, format!("agent `{}` has no tool {shown}", agent.id()));
+    let (skill, tool) = name.split_once("__").unwrap_or((name, ""));
+    let request = CallRequest {
+        skill: skill.to_owned(),
+        tool: tool.to_owned(),
+        arguments,
+        door,
+        progress: None,
+        cancel: CancellationToken::new(),
+    };
+    refused(agent, None, &request, Outcome::refused(denial)).await
 }
 
 /// A request's names as the trail has them: those that the operator trusted as they are, the model's own bounded and

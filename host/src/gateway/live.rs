@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audit::Event;
 use crate::gateway::Gateway;
+use crate::gateway::budgets;
 use crate::gateway::offer::{Offer, OfferedSkill, OfferedTool};
 use crate::gateway::policy::Policy;
 use crate::trust::{Amounts, Change, Registry, Standing, Trusted};
@@ -88,7 +89,7 @@ impl Live {
         let entries: Vec<SkillEntry> =
             live.effective().map(|soul| soul.skills().to_vec()).unwrap_or_default();
         for entry in &entries {
-            match live.callable_of(entry, registry, running, before) {
+            match live.callable_of(entry, gateway, running, before) {
                 Ok(callable) => drop(live.callable.insert(entry.name.clone(), callable)),
                 Err(outcome) => drop(live.refused.insert(entry.name.clone(), *outcome)),
             }
@@ -137,6 +138,13 @@ impl Live {
         self.offer.skills.iter().map(|skill| skill.name.as_str()).collect()
     }
 
+    /// What is left of the skills' budgets.
+    pub(crate) fn budgets(&self) -> budgets::Kept {
+        let states =
+            self.callable.iter().map(|(name, one)| (name.clone(), one.offered.bound.budget_states()));
+        states.filter(|(_, states)| !states.is_empty()).collect()
+    }
+
     /// The folders whose change concerns the agent.
     pub(crate) fn folders(&self) -> Vec<PathBuf> {
         let mut folders: Vec<PathBuf> =
@@ -174,7 +182,7 @@ impl Live {
     fn callable_of(
         &self,
         entry: &SkillEntry,
-        registry: &Registry,
+        gateway: &Gateway,
         running: &CancellationToken,
         before: Option<&Self>,
     ) -> Result<Callable, Box<Outcome>> {
@@ -187,9 +195,10 @@ impl Live {
         {
             return Ok(was.clone());
         }
-        let callable = self.bind(entry, registry, running)?;
-        if let Some((_, was)) = was {
-            callable.offered.bound.resume_budgets(&was.offered.bound.budget_states());
+        let callable = self.bind(entry, gateway.registry(), running)?;
+        match was {
+            Some((_, was)) => callable.offered.bound.resume_budgets(&was.offered.bound.budget_states()),
+            None => budgets::resume(gateway.state(), &self.trusted.id, &entry.name, &callable.offered.bound),
         }
         Ok(callable)
     }

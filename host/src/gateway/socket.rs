@@ -34,8 +34,8 @@ pub(crate) fn bind(state: &StateFolder) -> Result<UnixListener> {
         return Err(error).with_context(|| format!("`{}` cannot be replaced", path.display()));
     }
     // The folder is 0700, so nobody gets in between these two.
-    let listener = UnixListener::bind(&path).with_context(|| {
-        format!("`{}` cannot be made\n  hint: a socket's path has at most 107 bytes; set SOULBOUND_HOME to a shorter one", path.display())
+    let listener = UnixListener::bind(&path).map_err(|error| {
+        anyhow::anyhow!("`{}` cannot be made: {error}\n  hint: a socket's path has at most 107 bytes; set SOULBOUND_HOME to a shorter one", path.display())
     })?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))
         .with_context(|| format!("`{}` cannot be kept to this user", path.display()))?;

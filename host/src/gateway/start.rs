@@ -84,7 +84,12 @@ pub(crate) fn running(state: &StateFolder) -> Result<Option<Running>> {
         // Starting or leaving, or a command has the folder for a moment: whoever starts meets the lock.
         return Ok(None);
     };
-    let status = client.ask(&Request::Status {}, Some(ANSWERS_WITHIN)).with_context(|| {
+    let asked = client.ask(&Request::Status {}, Some(ANSWERS_WITHIN));
+    if asked.is_err() && state.holder()?.is_none() {
+        // It was being taken apart by the kernel, and is gone.
+        return Ok(None);
+    }
+    let status = asked.with_context(|| {
         let pid = holder.map_or_else(|| "unknown".to_owned(), |holder| holder.pid.to_string());
         format!("a gateway runs (pid {pid}) and does not answer\n  hint: soulbound gateway stop")
     })?;

@@ -138,9 +138,7 @@ pub(crate) fn start(gateway: &Arc<Gateway>) -> Result<Watching> {
                     }
                 }
                 _ = round.tick() => {
-                    if let Err(error) = gateway.tips() {
-                        tracing::error!(%error, "how far the trails are could not be recorded");
-                    }
+                    gateway.tidy();
                     changed.push(Watched::State);
                     changed.extend(gateway.loaded().into_iter().map(|agent| Watched::Agent(agent.id().to_owned())));
                 }

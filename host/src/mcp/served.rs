@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use anyhow::Result;
+use serde_json::{Map, Value};
 use soulbound_runtime::Denial;
 use soulbound_runtime::skill::Digest;
 use tokio::sync::watch;
@@ -26,6 +27,14 @@ pub(crate) trait Served: Send + Sync + 'static {
 
     /// Calls a tool. Whatever comes of it is in the answer.
     fn call(&self, request: CallRequest) -> impl Future<Output = Answer> + Send;
+
+    /// Refuses and records a call of a tool that is not offered, by the name that was asked for.
+    fn unknown(
+        &self,
+        tool: &str,
+        arguments: Map<String, Value>,
+        door: &'static str,
+    ) -> impl Future<Output = Answer> + Send;
 
     /// The trusted bytes with this digest, from the store. Blocks.
     ///

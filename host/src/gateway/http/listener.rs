@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -25,9 +25,9 @@ const HEAD_WITHIN: Duration = Duration::from_secs(15);
 ///
 /// It is taken, or is not this machine's.
 pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| {
-        format!(
-            "the gateway cannot listen on {address}\n  hint: another program has the port, or the address is not this machine's; set `[gateway] listen` in gateway.toml"
+    TcpListener::bind(address).await.map_err(|error| {
+        anyhow::anyhow!(
+            "the gateway cannot listen on {address}: {error}\n  hint: free the port, or set another with `[gateway] listen` in gateway.toml"
         )
     })
 }

@@ -14,8 +14,9 @@ use axum::routing::{any, get, post};
 use serde_json::json;
 
 use crate::gateway::Gateway;
+use crate::gateway::attempts::Attempt;
 use crate::gateway::http::guard::{OwnNames, own_host};
-use crate::gateway::http::identity::{Attempt, bearer};
+use crate::gateway::http::identity::bearer;
 use crate::gateway::token::TokenOf;
 use crate::operator::Who;
 
@@ -96,6 +97,7 @@ fn allowed(gateway: &Arc<Gateway>, headers: &HeaderMap, of: TokenOf<'_>) -> Resu
         return Ok(());
     }
     gateway.metrics().refused_token();
+    // A right token was let in above: only wrong ones are slowed down.
     let answer = match gateway.attempts().failed() {
         Attempt::Record(unrecorded) => {
             gateway.record_refused_token(of, bearer(headers).is_some(), unrecorded);

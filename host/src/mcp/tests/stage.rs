@@ -177,6 +177,11 @@ impl Served for Stage {
         Answer { record: Some(format!("echo#{record}")), outcome }
     }
 
+    async fn unknown(&self, _: &str, _: Map<String, Value>, _: &'static str) -> Answer {
+        self.records.fetch_add(1, Ordering::SeqCst);
+        Answer { record: None, outcome: cancelled() }
+    }
+
     fn file(&self, digest: &Digest) -> Result<Vec<u8>> {
         let found = self.files.iter().find(|(other, _)| other == digest);
         found.map(|(_, bytes)| bytes.clone()).ok_or_else(|| anyhow::anyhow!("no such file"))

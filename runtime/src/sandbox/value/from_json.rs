@@ -261,8 +261,9 @@ fn whole(number: &Number) -> Option<i64> {
     let float = number.is_f64().then(|| number.as_f64()).flatten()?;
     #[expect(clippy::cast_precision_loss, reason = "2^53 is exact")]
     let exact = super::EXACT as f64;
-    #[expect(clippy::cast_possible_truncation, reason = "whole and within 2^53")]
-    (float.fract() == 0.0 && float.abs() <= exact).then_some(float as i64)
+    // Not 2^53 itself: 9007199254740993.0 is read as that too.
+    #[expect(clippy::cast_possible_truncation, reason = "whole and below 2^53")]
+    (float.fract() == 0.0 && float.abs() < exact).then_some(float as i64)
 }
 
 /// A decimal integer and nothing else: no plus, no spaces, no leading zeros.

@@ -1,0 +1,34 @@
+//! Budgets over time outlive the gateway: what is left of each skill's is kept beside the agent's trail, every few seconds
+//! and when the gateway leaves. Otherwise a restart would give a `rate 2/hour` anew.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use soulbound_runtime::sandbox::{BoundSkill, BudgetState};
+
+use crate::durable;
+use crate::state::StateFolder;
+
+/// What was left, by skill.
+pub(crate) type Kept = BTreeMap<String, Vec<BudgetState>>;
+
+/// Takes a skill's budgets up as they were left. A file that is not understood was not made by this gateway's user: budgets
+/// are full then, as they are for an agent that is new.
+pub(crate) fn resume(state: &StateFolder, agent: &str, skill: &str, bound: &BoundSkill) {
+    let kept =
+        fs::read(path(state, agent)).ok().and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok());
+    if let Some(states) = kept.as_ref().and_then(|kept| kept.get(skill)) {
+        bound.resume_budgets(states);
+    }
+}
+
+/// Writes down what is left.
+pub(crate) fn keep(state: &StateFolder, agent: &str, kept: &Kept) -> Result<()> {
+    durable::replace_lightly(&path(state, agent), &serde_json::to_vec(kept)?)
+}
+
+fn path(state: &StateFolder, agent: &str) -> PathBuf {
+    state.agent(agent).join("budgets.json")
+}

@@ -16,6 +16,7 @@ use soulbound_runtime::skill::Digest;
 use soulbound_runtime::{Denial, DenialId, visible};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::audit::{Book, Decision, Header};
 use crate::gateway::Gateway;
@@ -229,6 +230,11 @@ impl Agent {
         service.handle(request).await.map(axum::body::Body::new)
     }
 
+    /// Keeps count of calls that have not ended.
+    pub(crate) fn tracker(&self) -> Option<TaskTracker> {
+        Some(self.gateway.upgrade()?.calls().clone())
+    }
+
     /// Counts a call as live.
     pub(crate) fn counted(&self) -> Option<metrics::Live> {
         Some(self.gateway.upgrade()?.metrics().live())
@@ -239,12 +245,20 @@ impl Agent {
         if let Some(gateway) = self.gateway.upgrade() {
             gateway.metrics().ended(&self.id, skill, decision.name(), outcome);
         }
-        tracing::info!(
-            decision = decision.name(),
-            denial = outcome.denial().map(|denial| denial.id.as_str()),
-            duration_us = u64::try_from(outcome.duration.as_micros()).unwrap_or(u64::MAX),
-            "call ended"
-        );
+        let duration_us = u64::try_from(outcome.duration.as_micros()).unwrap_or(u64::MAX);
+        match outcome.denial() {
+            // Allowed calls stand in the trail; a line for each would cost as much as the record.
+            None => tracing::debug!(decision = decision.name(), duration_us, "call ended"),
+            Some(denial) => {
+                tracing::info!(
+                    agent = self.id,
+                    skill,
+                    denial = denial.id.as_str(),
+                    duration_us,
+                    "call refused"
+                );
+            }
+        }
     }
 
     /// Writes down what is left of its skills' budgets, if that changed.

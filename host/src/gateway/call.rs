@@ -1,7 +1,9 @@
 //! The path of a call: authorise → budget → record intent → sandbox → record outcome → answer. One function, read from
 //! top to bottom, and the only place of this program from which a gateway's guest is run.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use serde_json::{Map, Value};
@@ -20,20 +22,55 @@ use crate::gateway::request::{Answer, CallRequest};
 impl Agent {
     /// Calls a tool. The call goes on to its recorded end also when whoever asked goes away: then it is cancelled.
     pub(crate) async fn call(self: &Arc<Self>, request: CallRequest) -> Answer {
-        let Ok(gateway) = self.may_run() else { return path(Arc::clone(self), request).await };
-        let span = tracing::info_span!(
+        let span = tracing::debug_span!(
             "call",
             agent = self.id(),
             skill = request.skill,
             tool = request.tool,
             id = tracing::field::Empty
         );
-        let hung_up = request.cancel.clone().drop_guard();
-        let task = gateway.calls().spawn(path(Arc::clone(self), request).instrument(span));
-        let answer = task.await;
-        hung_up.disarm();
-        // The task panicked, or the process is leaving. Its intent, if it had one, says `lost` in the trail.
-        answer.unwrap_or_else(|_| Answer { record: None, outcome: Outcome::refused(gateway.stopped()) })
+        let cancel = request.cancel.clone();
+        let path = path(Arc::clone(self), request).instrument(span);
+        match self.tracker() {
+            Some(calls) => Kept::new(calls.track_future(path), cancel).await,
+            None => path.await,
+        }
+    }
+}
+
+/// A call that is polled by whoever asked for it, and handed on if they go away: then it is cancelled, and still comes to
+/// its recorded end. A task of its own for each call would cost two wake-ups.
+struct Kept {
+    call: Option<Pin<Box<dyn Future<Output = Answer> + Send>>>,
+    cancel: CancellationToken,
+}
+
+impl Kept {
+    fn new(call: impl Future<Output = Answer> + Send + 'static, cancel: CancellationToken) -> Self {
+        Self { call: Some(Box::pin(call)), cancel }
+    }
+}
+
+impl Future for Kept {
+    type Output = Answer;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {
+        let Some(call) = &mut self.call else { return Poll::Pending };
+        let answer = ready!(call.as_mut().poll(context));
+        self.call = None;
+        Poll::Ready(answer)
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        if let Some(call) = self.call.take() {
+            self.cancel.cancel();
+            // Outside of a runtime the process is leaving, and the intent closes itself as `lost`.
+            if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+                runtime.spawn(call);
+            }
+        }
     }
 }
 

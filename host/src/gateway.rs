@@ -31,6 +31,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::json;
 use soulbound_runtime::{Denial, DenialId, visible};
+use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -68,6 +69,8 @@ pub(crate) struct Gateway {
     registry: Registry,
     audit: Audit,
     trail: GatewayTrail,
+    /// Where requests are served.
+    threads: Handle,
     agents: Mutex<HashMap<String, Arc<Agent>>>,
     /// One at a time: a trail has one writer.
     loading: tokio::sync::Mutex<()>,
@@ -85,6 +88,7 @@ pub(crate) struct Gateway {
     ended: OnceCell<u64>,
     /// Answers that are still to leave when the process does.
     answers: TaskTracker,
+    tokens: Mutex<HashMap<String, TokenHash>>,
     attempts: Attempts,
     metrics: Metrics,
     folders: Arc<Folders>,
@@ -98,6 +102,7 @@ impl Gateway {
         policies: Policies,
         audit: Audit,
         trail: GatewayTrail,
+        threads: Handle,
     ) -> Arc<Self> {
         Arc::new(Self {
             registry: Registry::open(&state),
@@ -112,6 +117,7 @@ impl Gateway {
             in_flight: AtomicU64::new(0),
             ended: OnceCell::new(),
             answers: TaskTracker::new(),
+            tokens: Mutex::default(),
             attempts: Attempts::new(WRONG_TOKENS, WRONG_TOKEN_EVERY),
             metrics: Metrics::default(),
             state,
@@ -119,11 +125,16 @@ impl Gateway {
             policies,
             audit,
             trail,
+            threads,
         })
     }
 
     /// The agent with this id, loaded when it is first asked for.
     pub(crate) async fn agent(self: &Arc<Self>, id: &str) -> Result<Arc<Agent>, Denial> {
+        if let Some(agent) = self.loaded_agent(id) {
+            // Whether it may run is asked before anything of it does.
+            return Ok(agent);
+        }
         self.may_run()?;
         self.load(id).await
     }
@@ -242,17 +253,34 @@ impl Gateway {
         self.may_run().map_err(|_| "stopped")
     }
 
-    /// The kept hash of a token; none when there is no such token, or no such agent.
+    /// The kept hash of a token; none when there is no such token. Read once: whoever makes another asks this gateway.
     pub(crate) fn token(&self, of: TokenOf<'_>) -> Option<TokenHash> {
-        if let TokenOf::Agent(id) = of
-            && !self.is_agent(id)
-        {
+        let id = match of {
+            TokenOf::Operator => "",
+            TokenOf::Agent(id) => id,
+        };
+        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = tokens.get(id) {
+            return Some(kept.clone());
+        }
+        if matches!(of, TokenOf::Agent(_)) && !self.is_agent(id) {
             return None;
         }
-        token::kept(&self.state, of).unwrap_or_else(|error| {
+        let kept = token::kept(&self.state, of).unwrap_or_else(|error| {
             tracing::error!(error = format!("{error:#}"), "a token's record cannot be read");
             None
-        })
+        })?;
+        tokens.insert(id.to_owned(), kept.clone());
+        Some(kept)
+    }
+
+    /// A token was made, or its agent removed: what is known of it is not true any more.
+    pub(crate) fn forget_token(&self, of: TokenOf<'_>) {
+        let id = match of {
+            TokenOf::Operator => "",
+            TokenOf::Agent(id) => id,
+        };
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
     }
 
     /// Writes down that a wrong token came, and how many before it were only counted.
@@ -330,12 +358,18 @@ impl Gateway {
 
     /// Forgets an agent: it was removed.
     pub(crate) fn unload(&self, id: &str) {
+        self.forget_token(TokenOf::Agent(id));
         self.lock().remove(id);
     }
 
     /// Whether this process was told to end everything, whatever the disk says.
     pub(crate) fn is_killed(&self) -> bool {
         self.killed.is_cancelled()
+    }
+
+    /// Where requests are served.
+    pub(crate) fn threads(&self) -> &Handle {
+        &self.threads
     }
 
     pub(crate) fn state(&self) -> &StateFolder {

@@ -223,7 +223,9 @@ impl Agent {
         request: axum::extract::Request,
     ) -> axum::response::Response {
         use axum::response::IntoResponse;
-        if let Err(denial) = self.may_run() {
+        if self.lock_running().is_cancelled()
+            && let Err(denial) = self.may_run()
+        {
             return (axum::http::StatusCode::SERVICE_UNAVAILABLE, denial.first_line()).into_response();
         }
         let service = self.service();
@@ -365,6 +367,13 @@ impl mcp::Served for Arc<Agent> {
 
     async fn offer(&self) -> Result<Arc<Offer>, Denial> {
         Ok(Arc::clone(self.live().await?.offer()))
+    }
+
+    async fn glance(&self) -> Result<Arc<Offer>, Denial> {
+        match self.last() {
+            Some(live) => Ok(Arc::clone(live.offer())),
+            None => self.offer().await,
+        }
     }
 
     async fn call(&self, request: CallRequest) -> Answer {

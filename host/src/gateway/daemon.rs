@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::audit::{Audit, Event};
@@ -20,6 +21,9 @@ use crate::operator::Who;
 use crate::settings::Settings;
 use crate::state::StateFolder;
 use crate::state::lock::{Purpose, StateLock, Taken};
+
+/// Threads for requests and answers.
+const DOOR_THREADS: usize = 2;
 
 /// What `gateway run` says on standard output once it takes calls. `gateway start` waits for it.
 pub(crate) const READY: &str = "ready ";
@@ -40,18 +44,24 @@ pub(crate) fn run(state: &StateFolder) -> Result<()> {
     let lock = take(state)?;
     // The operator's settings first: a gateway with settings that it cannot enforce does not start.
     let settings = Settings::read(state)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        // Requests and their answers; guests have threads of their own. One more than the cores, so that a write that
-        // the disk holds up leaves somebody to hear the stop.
-        .worker_threads(std::thread::available_parallelism().map_or(2, usize::from) + 1)
+    // Requests and their answers; guests have threads of their own.
+    let doors = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(DOOR_THREADS)
         .max_blocking_threads(64)
-        .thread_name("soulbound-gateway")
+        .thread_name("soulbound-door")
         .enable_all()
         .build()
         .context("the gateway's threads do not start")?;
-    let ended = runtime.block_on(serve(state.clone(), settings, lock));
+    // Signals, the operator's commands and notices of changed files, on a thread that writes no trail: a disk that holds
+    // up every door must not keep a stop from being heard.
+    let control = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("the gateway's own thread does not start")?;
+    let ended = control.block_on(serve(state.clone(), settings, lock, doors.handle().clone()));
     // Nothing of value is left: what a guest or a disk still holds is ended with the process.
-    runtime.shutdown_background();
+    doors.shutdown_background();
+    control.shutdown_background();
     ended
 }
 
@@ -73,32 +83,28 @@ fn take(state: &StateFolder) -> Result<StateLock> {
     }
 }
 
-async fn serve(state: StateFolder, settings: Settings, mut lock: StateLock) -> Result<()> {
+async fn serve(state: StateFolder, settings: Settings, mut lock: StateLock, threads: Handle) -> Result<()> {
     let mut signals = Signals::listen()?;
-    let listener = listener::bind(settings.listen).await?;
-    let gateway = prepare(&state, settings, &listener).await?;
+    let listener = threads.spawn(listener::bind(settings.listen)).await??;
+    let gateway = prepare(&state, settings, &listener, threads.clone()).await?;
     let commands = socket::bind(&state)?;
     let address = listener.local_addr().context("the listener has no address")?;
     lock.say(Purpose::Gateway, Some(address.to_string()))?;
     let watching = watch::start(&gateway)?;
     let leaving = gateway.leaving.clone();
     let router = routes::router(Arc::clone(&gateway), address);
-    let doors = async {
-        tokio::join!(
-            listener::serve(listener, router, leaving.clone(), gateway.answers()),
-            socket::serve(commands, Arc::clone(&gateway), leaving.clone()),
-        )
-    };
+    let door = threads.spawn(listener::serve(listener, router, leaving.clone(), gateway.answers().clone()));
     say_ready(&address.to_string());
     tracing::info!(%address, state = %state.path().display(), "the gateway takes calls");
     tokio::select! {
-        _ = doors => {}
+        () = socket::serve(commands, Arc::clone(&gateway), leaving) => {}
         signal = signals.next() => {
             tracing::info!(signal, "leaving");
             gateway.quit(&Who::this_process()).await;
             gateway.leave();
         }
     }
+    let _ = door.await;
     gateway.answered().await;
     drop(watching);
     let _ = std::fs::remove_file(state.socket());
@@ -107,7 +113,12 @@ async fn serve(state: StateFolder, settings: Settings, mut lock: StateLock) -> R
 }
 
 /// Opens the trail, writes down the start, and starts the engine.
-async fn prepare(state: &StateFolder, settings: Settings, listener: &TcpListener) -> Result<Arc<Gateway>> {
+async fn prepare(
+    state: &StateFolder,
+    settings: Settings,
+    listener: &TcpListener,
+    threads: Handle,
+) -> Result<Arc<Gateway>> {
     let address = listener.local_addr().context("the listener has no address")?;
     state.arm()?;
     let audit = Audit::open(state.path(), settings.audit)?;
@@ -126,7 +137,7 @@ async fn prepare(state: &StateFolder, settings: Settings, listener: &TcpListener
     let seq = trail.note(Event::GatewayStarted, &Who::this_process().to_string(), &note);
     let recorded = async { trail.settled(seq?).await };
     recorded.await.context("the start cannot be recorded, so nothing starts")?;
-    Ok(Gateway::new(state.clone(), address, policies, audit, trail))
+    Ok(Gateway::new(state.clone(), address, policies, audit, trail, threads))
 }
 
 /// The line that whoever started it in the background waits for. A closed standard output is nobody waiting.

@@ -31,7 +31,10 @@ impl Gateway {
             }
             Request::Call { agent, skill, tool, arguments, .. } => {
                 let agent = self.agent(&agent).await.map_err(refusal)?;
-                let answer = call(&agent, skill, tool, &arguments).await;
+                let cancel = CancellationToken::new();
+                // The caller that hangs up drops this future, and with it the call.
+                let _hung_up = cancel.clone().drop_guard();
+                let answer = self.threads().spawn(call(agent, skill, tool, arguments, cancel)).await?;
                 let answered = Answered::of(&answer.outcome, answer.record.as_deref());
                 Ok(Reply::done(serde_json::to_value(answered)?))
             }
@@ -70,9 +73,10 @@ impl Gateway {
         {
             anyhow::bail!("there is no agent `{id}`\n  hint: soulbound agents list");
         }
-        let of = json!({"of": agent.unwrap_or("operator")});
-        self.trail().note(Event::TokenMade, &who.to_string(), &of)?;
-        let token = token::issue(self.state(), agent.map_or(TokenOf::Operator, TokenOf::Agent))?;
+        self.trail().note(Event::TokenMade, &who.to_string(), &json!({"of": agent.unwrap_or("operator")}))?;
+        let of = agent.map_or(TokenOf::Operator, TokenOf::Agent);
+        let token = token::issue(self.state(), of)?;
+        self.forget_token(of);
         if let Some(agent) = agent.and_then(|id| self.loaded_agent(id)) {
             // Sessions that the old token began end with it.
             agent.halt();
@@ -110,13 +114,18 @@ impl Gateway {
     }
 }
 
-/// One call for the operator. Dropping the future ends the call: whoever asked hung up.
-async fn call(agent: &Arc<Agent>, skill: String, tool: String, arguments: &Arguments) -> Answer {
+/// One call for the operator.
+async fn call(
+    agent: Arc<Agent>,
+    skill: String,
+    tool: String,
+    arguments: Arguments,
+    cancel: CancellationToken,
+) -> Answer {
     let authorised = agent.authorise(&skill).await.ok();
     let schema = authorised.as_ref().and_then(|callable| callable.offered.bound.tool(&tool));
     match arguments.read(schema) {
         Ok(arguments) => {
-            let cancel = CancellationToken::new();
             agent.call(CallRequest { skill, tool, arguments, door: "operator", progress: None, cancel }).await
         }
         Err(error) => Answer { record: None, outcome: Outcome::failed(error) },

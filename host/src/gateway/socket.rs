@@ -91,7 +91,9 @@ async fn connection(stream: UnixStream, gateway: &Arc<Gateway>) -> Result<()> {
             Ok(agent) => {
                 reply(&mut writer, &Reply::done(json!({"agent": agent.id()}))).await?;
                 let running = agent.running();
-                mcp::serve_connection(Arc::new(agent), reader, writer, running).await;
+                // Among the doors: what a model asks for must not hold up commands.
+                let served = mcp::serve_connection(Arc::new(agent), reader, writer, running);
+                gateway.threads().spawn(served).await?;
                 Ok(())
             }
             Err(denial) => reply(&mut writer, &Reply::failed(&anyhow::anyhow!(denial.first_line()))).await,

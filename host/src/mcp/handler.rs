@@ -70,7 +70,7 @@ impl<S: Served> Handler<S> {
         let Ok(_permit) = self.in_flight.try_acquire() else {
             return Err(ErrorData::new(REFUSED, format!("busy: {IN_FLIGHT} calls are under way here"), None));
         };
-        let offer = match self.agent.offer().await {
+        let offer = match self.agent.glance().await {
             Ok(offer) => offer,
             Err(denial) => return Ok(answer::refused(&denial).into()),
         };

@@ -25,6 +25,15 @@ pub(crate) trait Served: Send + Sync + 'static {
     /// Nothing runs: the gateway or the agent is stopped, or the agent is not trusted.
     fn offer(&self) -> impl Future<Output = Result<Arc<Offer>, Denial>> + Send;
 
+    /// The offer as it was when somebody last looked: for finding a tool by its name, since its call looks again itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`Served::offer`], if nobody looked yet.
+    fn glance(&self) -> impl Future<Output = Result<Arc<Offer>, Denial>> + Send {
+        self.offer()
+    }
+
     /// Calls a tool. Whatever comes of it is in the answer.
     fn call(&self, request: CallRequest) -> impl Future<Output = Answer> + Send;
 

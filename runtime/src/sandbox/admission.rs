@@ -128,6 +128,13 @@ impl Admission {
     }
 }
 
+impl Permit {
+    /// Whether its agent has no other.
+    pub(crate) fn is_the_only_one(&self) -> bool {
+        self.admission.lock().agents.get(&self.agent).is_some_and(|agent| agent.running == 1)
+    }
+}
+
 impl Drop for Permit {
     fn drop(&mut self) {
         {

@@ -132,6 +132,8 @@ async fn run(bound: Arc<Bound>, tool: String, arguments: Vec<Val>, overseer: Arc
     let gauge = Arc::<MemoryGauge>::default();
     let info = TaskInfo { agent: Arc::clone(&bound.agent), heavy: Arc::new(AtomicBool::new(false)) };
     let heavy = Arc::clone(&info.heavy);
+    // Nothing that it could open can block this thread, and no more than one call of an agent is ever run on a caller's.
+    let here = bound.grant.directories.is_empty() && permit.is_the_only_one();
     let guest = {
         let (bound, witness, log, gauge) =
             (Arc::clone(&bound), Arc::clone(&witness), log.clone(), Arc::clone(&gauge));
@@ -149,7 +151,7 @@ async fn run(bound: Arc<Bound>, tool: String, arguments: Vec<Val>, overseer: Arc
             caught.await.unwrap_or_else(|()| ending::panicked(&bound.skill))
         }
     };
-    let task = bound.runtime.machinery.threads.spawn(info, guest);
+    let task = bound.runtime.machinery.threads.spawn(info, here, guest);
     let ending = tokio::select! {
         biased;
         // Nothing comes of a task whose drop panicked.

@@ -1,4 +1,4 @@
-//! The epoch: one thread that counts a tick every millisecond while any guest runs, and sleeps while none does.
+//! The epoch: one thread that counts a tick every millisecond while any guest runs, and sleeps while none has for a while.
 //!
 //! Compiled code checks the epoch at loops and calls, and yields when it has moved. That is what makes a spinning
 //! guest end, and share.
@@ -13,6 +13,9 @@ use wasmtime::Engine;
 /// Time between two ticks.
 pub(crate) const TICK: Duration = Duration::from_millis(1);
 
+/// Ticks without a guest before the thread sleeps: waking it for each of many short calls costs a context switch each.
+const LINGER: u32 = 50;
+
 /// Ticks while a [`Running`] lives.
 pub(crate) struct Ticker {
     shared: Arc<Shared>,
@@ -22,7 +25,8 @@ pub(crate) struct Ticker {
 struct Shared {
     running: AtomicUsize,
     closed: AtomicBool,
-    asleep: Mutex<bool>,
+    asleep: AtomicBool,
+    lock: Mutex<()>,
     wake: Condvar,
 }
 
@@ -39,8 +43,13 @@ impl Ticker {
         let shared = Arc::<Shared>::default();
         let (engine, of_thread) = (engine.weak(), Arc::clone(&shared));
         thread::Builder::new().name("soulbound-epoch".into()).spawn(move || {
+            let mut idle = 0;
             while !of_thread.closed.load(Ordering::Acquire) {
-                of_thread.sleep_while_idle();
+                idle = if of_thread.running.load(Ordering::Acquire) > 0 { 0 } else { idle + 1 };
+                if idle > LINGER {
+                    of_thread.sleep_while_idle();
+                    idle = 0;
+                }
                 thread::sleep(TICK);
                 let Some(engine) = engine.upgrade() else { return };
                 engine.increment_epoch();
@@ -51,7 +60,7 @@ impl Ticker {
 
     /// Keeps the epoch moving until the guard is dropped.
     pub(crate) fn running(&self) -> Running {
-        if self.shared.running.fetch_add(1, Ordering::AcqRel) == 0 {
+        if self.shared.running.fetch_add(1, Ordering::SeqCst) == 0 {
             self.shared.wake_up();
         }
         Running(Arc::clone(&self.shared))
@@ -60,17 +69,19 @@ impl Ticker {
 
 impl Shared {
     fn sleep_while_idle(&self) {
-        let mut asleep = self.asleep.lock().unwrap_or_else(PoisonError::into_inner);
-        while self.running.load(Ordering::Acquire) == 0 && !self.closed.load(Ordering::Acquire) {
-            *asleep = true;
-            asleep = self.wake.wait(asleep).unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        // Said before it is looked whether a guest runs, and a guest counts itself before it looks whether this was
+        // said: one of the two sees the other.
+        self.asleep.store(true, Ordering::SeqCst);
+        while self.running.load(Ordering::SeqCst) == 0 && !self.closed.load(Ordering::Acquire) {
+            held = self.wake.wait(held).unwrap_or_else(PoisonError::into_inner);
         }
-        *asleep = false;
+        self.asleep.store(false, Ordering::SeqCst);
     }
 
     fn wake_up(&self) {
-        let asleep = self.asleep.lock().unwrap_or_else(PoisonError::into_inner);
-        if *asleep {
+        if self.asleep.load(Ordering::SeqCst) {
+            let _held = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
             self.wake.notify_one();
         }
     }

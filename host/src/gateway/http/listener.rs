@@ -40,7 +40,7 @@ pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
     end: CancellationToken,
-    answers: &TaskTracker,
+    answers: TaskTracker,
 ) {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     loop {

@@ -260,6 +260,7 @@ fn every_kind_of_record_fits_the_published_schema() {
             result: Some(&result),
             accesses: &accesses,
             accesses_dropped: 3,
+            unrecorded: 0,
             duration: Some(Duration::from_micros(5)),
         };
         let mut fields = outcome.fields(&keys);

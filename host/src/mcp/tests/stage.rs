@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use http_body_util::{BodyExt, Full};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use soulbound_runtime::compile::Compiler;
 use soulbound_runtime::sandbox::{
     AgentIdentity, BoxFuture, Outcome, Overseer, Progress, Runtime, RuntimeConfig, tool_name,

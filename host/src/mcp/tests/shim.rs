@@ -166,7 +166,9 @@ fn a_gateway_that_goes_away_in_the_middle_leaves_no_request_open_and_the_next_on
     let mut ids: Vec<_> = (0..2)
         .map(|_| client.line())
         .map(|answer| {
-            assert_eq!(answer["error"]["data"]["id"], "gateway.stopped", "{answer}");
+            // A call that the dying gateway still told the end of is answered too.
+            let told = answer["result"]["isError"] == true;
+            assert!(told || answer["error"]["data"]["id"] == "gateway.stopped", "{answer}");
             answer["id"].as_u64().unwrap()
         })
         .collect();

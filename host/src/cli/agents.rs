@@ -1,7 +1,7 @@
 //! `soulbound agents`: who they are, what is trusted of them, and every act on them. One file a verb.
 //!
 //! The rule: what is shown is read once, and an act names it by digest. Nothing here changes anything itself: every act goes
-//! through [`crate::operator::perform`].
+//! through [`crate::operator::perform()`].
 
 mod accept;
 mod add;

@@ -34,5 +34,14 @@ pub(crate) fn run() -> Result<()> {
 pub(crate) fn bench() -> Result<()> {
     build::skills()?;
     build::guests()?;
-    setup::run(cargo().args(["bench", "--package", "soulbound-runtime"]))
+    setup::run(cargo().args(["bench", "--package", "soulbound-runtime"]))?;
+    say("the gateway from outside, optimised");
+    setup::run(cargo().args(["build", "--release", "--locked", "--package", "soulbound"]))?;
+    let outside = ["test", "--package", "soulbound-tests", "--test", "figures", "--test", "crash"];
+    setup::run(
+        cargo()
+            .args(outside)
+            .args(["--", "--ignored", "--nocapture", "--test-threads=1"])
+            .env("SOULBOUND_TESTED", setup::root().join("target/release/soulbound")),
+    )
 }

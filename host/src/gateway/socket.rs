@@ -90,10 +90,17 @@ async fn connection(stream: UnixStream, gateway: &Arc<Gateway>) -> Result<()> {
         Request::Mcp { agent } => match gateway.agent(&agent).await {
             Ok(agent) => {
                 reply(&mut writer, &Reply::done(json!({"agent": agent.id()}))).await?;
+                // Among the doors, for good: what a model asks for must not pass through the thread of the commands. What
+                // came with the request already is read first.
+                let early = std::io::Cursor::new(reader.buffer().to_vec());
+                let stream = reader.into_inner().reunite(writer)?.into_std()?;
                 let running = agent.running();
-                // Among the doors: what a model asks for must not hold up commands.
-                let served = mcp::serve_connection(Arc::new(agent), reader, writer, running);
-                gateway.threads().spawn(served).await?;
+                let served = async move {
+                    let (reader, writer) = UnixStream::from_std(stream)?.into_split();
+                    mcp::serve_connection(Arc::new(agent), early.chain(reader), writer, running).await;
+                    Ok::<_, std::io::Error>(())
+                };
+                gateway.threads().spawn(served).await??;
                 Ok(())
             }
             Err(denial) => reply(&mut writer, &Reply::failed(&anyhow::anyhow!(denial.first_line()))).await,

@@ -91,7 +91,7 @@ pub mod grant;
 pub mod sandbox;
 pub mod skill;
 pub mod soul;
-mod spelling;
+pub mod spelling;
 pub mod visible;
 
 pub use denial::{Denial, DenialId, RuleRef};

@@ -7,7 +7,8 @@ const LONGEST: usize = 40;
 
 /// The candidate that `found` most likely means, if any is near: one edit in three characters, a swap
 /// counting one.
-pub(crate) fn nearest<'a>(found: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(found: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if found.is_empty() || found.len() > LONGEST {
         return None;
     }

@@ -6,7 +6,6 @@ use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 use serde_json::json;
-use soulbound_runtime::visible;
 
 use crate::exit::Exit;
 use crate::gateway::status::separation;
@@ -79,8 +78,8 @@ fn page(findings: &[Finding], ok: bool) {
             Severity::Warning => style.yellow("warning"),
             Severity::Error => style.red("error"),
         };
-        super::print(&format!("{word}: {} [{}]", visible::line(&finding.message), finding.check_id));
-        super::print(&format!("  hint: {}", visible::line(&finding.fix_hint)));
+        super::print(&format!("{word}: {} [{}]", super::escaped(&finding.message), finding.check_id));
+        super::print(&format!("  hint: {}", super::escaped(&finding.fix_hint)));
     }
     super::print(&if ok {
         style.green(&format!("ok ({} checks)", checks::COUNT))

@@ -78,7 +78,39 @@ pub(super) struct Audit {
     pub(super) rotate: Option<String>,
 }
 
-/// Reads the text. The error names line, column and, for an unknown key, those that there are.
+/// Reads the text. The error names line, column and, for an unknown key, those that there are and the nearest.
 pub(super) fn parse(text: &str) -> Result<File, String> {
-    toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())
+    toml::from_str(text).map_err(|error| {
+        let hint = nearest(error.message()).map(|near| format!("\n  hint: did you mean `{near}`?"));
+        format!("{}{}", error.to_string().trim_end(), hint.unwrap_or_default())
+    })
+}
+
+/// What an unknown key was probably meant as, from the error's own list: ``unknown field `x`, expected one of `a`, `b` ``.
+fn nearest(message: &str) -> Option<String> {
+    let mut quoted = message.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2);
+    let found = quoted.next()?;
+    soulbound_runtime::spelling::nearest(found, quoted).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_is_an_error_with_the_nearest_one() {
+        for (text, near) in [
+            ("[ceiling]\ndeny_host = []\n", Some("deny_hosts")),
+            ("[gatway]\n", Some("gateway")),
+            ("[audit]\ndurabilty = \"power\"\n", Some("durability")),
+            ("[gateway]\nlissten = \"x\"\n", Some("listen")),
+            ("[elsewhere]\n", None),
+        ] {
+            let error = parse(text).unwrap_err();
+            match near {
+                Some(near) => assert!(error.ends_with(&format!("hint: did you mean `{near}`?")), "{error}"),
+                None => assert!(!error.contains("did you mean"), "{error}"),
+            }
+        }
+    }
 }

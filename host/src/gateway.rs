@@ -139,6 +139,13 @@ impl Gateway {
         self.load(id).await
     }
 
+    /// The agent with this id, if it may run now.
+    pub(crate) async fn running_agent(self: &Arc<Self>, id: &str) -> Result<Arc<Agent>, Denial> {
+        let agent = self.agent(id).await?;
+        agent.may_run()?;
+        Ok(agent)
+    }
+
     /// The agent with this id, stopped or not.
     pub(crate) async fn load(self: &Arc<Self>, id: &str) -> Result<Arc<Agent>, Denial> {
         if let Some(agent) = self.loaded_agent(id) {
@@ -310,11 +317,16 @@ impl Gateway {
             && matches!(self.registry.condition(id), Condition::Enabled | Condition::Disabled)
     }
 
-    /// The denial that everything gets once all is stopped.
+    /// The denial that everything gets once all is stopped, or while the gateway leaves.
     pub(crate) fn stopped(&self) -> Denial {
-        let folder = visible::quoted_target(&self.state.path().display().to_string());
-        Denial::new(DenialId::GatewayStopped, format!("everything under {folder} was stopped by an operator"))
-            .hint("when the reason is gone: soulbound gateway start")
+        if self.state.is_stopped() {
+            return crate::operator::stopped(&self.state);
+        }
+        Denial::new(
+            DenialId::GatewayStopped,
+            "the gateway is leaving; an operator restarts it or the machine does",
+        )
+        .hint("try again when it is back")
     }
 
     /// The page for Prometheus.

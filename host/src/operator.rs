@@ -16,11 +16,13 @@ use serde_json::{Map, Value};
 use soulbound_runtime::sandbox::value::{parse_arguments, parse_pairs};
 use soulbound_runtime::sandbox::{CallError, ErrorKind};
 use soulbound_runtime::skill::Tool;
+use soulbound_runtime::{Denial, DenialId, visible};
 
 pub(crate) use perform::perform;
 pub(crate) use trails::{note, record_act};
 pub(crate) use who::Who;
 
+use crate::state::StateFolder;
 use crate::trust::act::Act;
 
 /// A request.
@@ -149,4 +151,11 @@ impl Reply {
             }
         }
     }
+}
+
+/// The denial of everything under a stopped state folder.
+pub(crate) fn stopped(state: &StateFolder) -> Denial {
+    let folder = visible::quoted_target(&state.path().display().to_string());
+    Denial::new(DenialId::GatewayStopped, format!("everything under {folder} was stopped by an operator"))
+        .hint("when the reason is gone: soulbound gateway start")
 }

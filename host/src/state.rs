@@ -15,27 +15,47 @@ use anyhow::{Context, Result, bail};
 #[derive(Debug, Clone)]
 pub(crate) struct StateFolder {
     path: PathBuf,
+    /// Whose it is and who else may look into it does not matter: something is to be stopped.
+    to_stop: bool,
 }
 
 impl StateFolder {
     /// Finds it. A folder that is not there yet is fine; one of a wrong owner or mode is refused.
     pub(crate) fn find() -> Result<Self> {
-        let path = match std::env::var_os("SOULBOUND_HOME") {
-            Some(path) if !path.is_empty() => std::path::absolute(PathBuf::from(path))?,
-            _ => home().context("neither SOULBOUND_HOME nor HOME is set; set one")?.join(".soulbound"),
-        };
-        let folder = Self { path };
+        let path = Self::place()?;
+        let folder = Self { path, to_stop: false };
         folder.check()?;
         Ok(folder)
+    }
+
+    /// Finds it to stop something. A folder of a wrong mode or place is no reason to let anything run.
+    pub(crate) fn find_to_stop() -> Result<Self> {
+        let path = Self::place()?;
+        Ok(Self { path, to_stop: true })
+    }
+
+    /// What is wrong with the folder, for whoever stopped something in it nevertheless.
+    pub(crate) fn complaint(&self) -> Option<String> {
+        Self { to_stop: false, ..self.clone() }.check().err().map(|error| format!("{error:#}"))
     }
 
     /// The folder at a path, unchecked.
     #[cfg(test)]
     pub(crate) fn at(path: PathBuf) -> Self {
-        Self { path }
+        Self { path, to_stop: false }
+    }
+
+    fn place() -> Result<PathBuf> {
+        Ok(match std::env::var_os("SOULBOUND_HOME") {
+            Some(path) if !path.is_empty() => std::path::absolute(PathBuf::from(path))?,
+            _ => home().context("neither SOULBOUND_HOME nor HOME is set; set one")?.join(".soulbound"),
+        })
     }
 
     fn check(&self) -> Result<()> {
+        if self.to_stop {
+            return Ok(());
+        }
         self.check_place()?;
         let metadata = match fs::metadata(&self.path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),

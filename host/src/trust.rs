@@ -28,7 +28,7 @@ mod tests;
 pub(crate) mod trusted;
 
 pub(crate) use candidate::Candidate;
-pub(crate) use change::{Amounts, Change};
+pub(crate) use change::{Amounts, Change, Lost};
 pub(crate) use fingerprint::Fingerprint;
 pub(crate) use manifest::SkillFile;
 pub(crate) use registry::{Condition, Registry, id};

@@ -198,3 +198,32 @@ fn over_http_a_stop_needs_the_operators_token() {
     soulbound_tests::gateway::until(|| !is_running(gateway.pid), "the gateway to leave");
     assert!(agent.state().join("stopped").exists());
 }
+
+#[test]
+fn a_state_folder_that_others_can_read_is_complained_of_after_the_stop() {
+    use std::os::unix::fs::PermissionsExt;
+    let agent = Agent::new("- probe: Try things\n  - limit: time 10m").guest("probe");
+    let gateway = Gateway::with(&agent);
+    let call = gateway.calling("probe", "sleep", &["milliseconds=600000"]);
+    gateway.until_live(1);
+    std::fs::set_permissions(agent.state(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    agent.run(&["agents", "disable", ECHO]).ends(0);
+    all_ended_as(vec![call], "agent.stopped");
+    let stopped = agent.run(&["gateway", "stop"]);
+    stopped.ends(0).complains("open to others");
+    assert!(!is_running(gateway.pid) && agent.state().join("stopped").exists());
+}
+
+#[test]
+fn an_open_session_of_a_disabled_agent_is_told_so() {
+    let agent = Agent::new("- probe: Try things").guest("probe");
+    let gateway = Gateway::with(&agent);
+    let mut client = gateway.mcp(ECHO, &gateway.token(ECHO));
+    assert_eq!(client.call("probe__nothing", json!({}))["isError"], false);
+    agent.run(&["agents", "disable", ECHO]).ends(0);
+    let refused = client.ask("tools/call", json!({"name": "probe__nothing", "arguments": {}}));
+    assert!(refused.body.contains("agent.stopped"), "{refused:?}");
+    let asked = r#"{"jsonrpc":"2.0","id":7,"method":"tools/list","params":{}}"#;
+    let shim = agent.program().words(&["mcp", "serve", "--agent", ECHO]).input(format!("{asked}\n")).run();
+    assert!(shim.stdout.contains("agent.stopped") && !shim.stdout.contains("gateway.stopped"), "{shim:?}");
+}

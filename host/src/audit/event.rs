@@ -68,6 +68,7 @@ events! {
     SoulChanged = "soul.changed", "SOUL.md changed since it was trusted", Anomaly;
     SkillChanged = "skill.changed", "A skill's files changed since they were trusted", Anomaly;
     DirectoryChanged = "directory.changed", "A granted directory is no longer the one that was trusted", Anomaly;
+    DirectoryClosed = "directory.closed", "A granted directory cannot be opened, or the operator's settings deny it", Line;
     SettingsChanged = "settings.changed", "gateway.toml read anew", Line;
     SettingsUnreadable = "settings.unreadable", "gateway.toml cannot be read; the last good one stands", Anomaly;
     TokenMade = "token.made", "Token made or rotated", Line;

@@ -16,7 +16,7 @@ use crate::answer::{self, Answered};
 use crate::exit::Exit;
 use crate::gateway::start;
 use crate::operator::client::Client;
-use crate::operator::{Arguments, Request, Who};
+use crate::operator::{self, Arguments, Request, Who};
 use crate::rates::KeptBudgets;
 use crate::settings::{self, Settings};
 use crate::state::StateFolder;
@@ -29,7 +29,7 @@ use crate::trust::registry::{self, Registry};
     after_help = "Example:\n  soulbound call examples/guardian/SOUL.md file-reader read path=/documents/policy.md\n  soulbound call examples/guardian/SOUL.md file-reader read '{\"path\": \"/documents/policy.md\"}' --json\n  echo '{\"path\": \"/documents\"}' | soulbound call examples/guardian/SOUL.md file-reader list -"
 )]
 pub(super) struct Call {
-    /// The agent's SOUL.md (a path with `/` or `.md`)
+    /// An agent's id: through the gateway, on record. Or a SOUL.md (a path with `/` or `.md`): tried by you alone, on no record
     #[arg(value_name = "SOUL.md|AGENT")]
     agent: String,
     /// The skill, as SOUL.md lists it
@@ -75,7 +75,7 @@ impl Call {
     fn through_the_gateway(&self) -> Result<Exit> {
         let state = StateFolder::find()?;
         if state.is_stopped() {
-            return self.report_failure(&Failure::Denied(stopped(&state)));
+            return self.report_failure(&Failure::Denied(operator::stopped(&state)));
         }
         // Asked before a gateway is started for it.
         Registry::open(&state).record(&registry::id(&self.agent)?)?;
@@ -104,7 +104,7 @@ impl Call {
     fn outcome(&self, soul_file: &SoulFile) -> Result<Result<Outcome, Failure>> {
         let state = StateFolder::find()?;
         if state.is_stopped() {
-            return Ok(Err(Failure::Denied(stopped(&state))));
+            return Ok(Err(Failure::Denied(operator::stopped(&state))));
         }
         let settings = Settings::read(&state)?;
         let soul = match Soul::read(&soul_file.path) {
@@ -274,17 +274,6 @@ fn of_bind(error: BindError) -> Failure {
         BindError::Grant(problem) => Failure::Soul(vec![crate::review::diagnostic(&problem)]),
         other => Failure::Component { message: visible::line(&other.to_string()), hint: None },
     }
-}
-
-pub(super) fn stopped(state: &StateFolder) -> Denial {
-    Denial::new(
-        DenialId::GatewayStopped,
-        format!(
-            "everything under {} was stopped by an operator",
-            visible::quoted_target(&state.path().display().to_string())
-        ),
-    )
-    .hint("when the reason is gone, remove the file `stopped` from the state folder")
 }
 
 fn not_listed(soul: &Soul, skill: &str) -> Denial {

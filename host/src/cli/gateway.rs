@@ -82,8 +82,12 @@ enum Verb {
 
 impl Gateway {
     pub(super) fn run(self) -> Result<Exit> {
+        let verb = self.verb.unwrap_or(Verb::Status { json: false });
+        if let Verb::Stop(stop) = verb {
+            return stop.run(&StateFolder::find_to_stop()?);
+        }
         let state = StateFolder::find()?;
-        match self.verb.unwrap_or(Verb::Status { json: false }) {
+        match verb {
             Verb::Run { log, background } => {
                 log::start(log)?;
                 if background {

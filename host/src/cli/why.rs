@@ -161,7 +161,11 @@ impl Why {
                     super::print(&format!("  rule:     {rule}"));
                 }
             }
-            Err(denial) => super::print(&denial.to_string()),
+            Err(denial) => {
+                // Its own hint would lead back here.
+                let denial = (**denial).clone().hint(format!("soulbound explain {}", denial.id));
+                super::print(&denial.to_string());
+            }
         }
         if let Some(note) = answer.note {
             super::print(&style.dim(&format!("  note:     {note}")));
@@ -173,7 +177,7 @@ impl Why {
 /// What refuses every call of the skill, whatever it reaches for.
 fn refused_altogether(state: &StateFolder, settings: &Settings, entry: &SkillEntry) -> Option<Denial> {
     if state.is_stopped() {
-        return Some(super::call::stopped(state));
+        return Some(crate::operator::stopped(state));
     }
     if let Some(required) = settings.approval_required(entry) {
         return Some(crate::settings::approval_required(entry, &required.rule));

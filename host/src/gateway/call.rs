@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use serde_json::{Map, Value};
-use soulbound_runtime::sandbox::{Outcome, Overseer};
+use soulbound_runtime::sandbox::{CallError, ErrorKind, Outcome, Overseer};
 use soulbound_runtime::{Denial, DenialId, visible};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -99,7 +99,7 @@ async fn path(agent: Arc<Agent>, request: CallRequest) -> Answer {
         let bound = &callable.offered.bound;
         tokio::select! {
             biased;
-            () = callable.revoked.cancelled() => (cut_short(agent.why_ended(&request.skill), &watch.seen(), started), Some(Decision::Killed)),
+            () = callable.revoked.cancelled() => (cut_short(Outcome::refused(agent.why_ended(&request.skill)), &watch.seen(), started), Some(Decision::Killed)),
             () = request.cancel.cancelled() => (cut_short(cancelled(), &watch.seen(), started), Some(Decision::Cancelled)),
             outcome = bound
                 .call_admitted(admitted, &request.tool, request.arguments, overseer)
@@ -201,8 +201,7 @@ impl Named {
 }
 
 /// The outcome of a call that was ended from outside, with what it did until then.
-fn cut_short(denial: Denial, seen: &Seen, started: Instant) -> Outcome {
-    let mut outcome = Outcome::refused(denial);
+fn cut_short(mut outcome: Outcome, seen: &Seen, started: Instant) -> Outcome {
     outcome.accesses.clone_from(&seen.accesses);
     outcome.accesses_dropped = seen.dropped;
     outcome.duration = started.elapsed();
@@ -210,8 +209,8 @@ fn cut_short(denial: Denial, seen: &Seen, started: Instant) -> Outcome {
 }
 
 /// Nobody reads this: whoever asked is gone, or asked for just that.
-fn cancelled() -> Denial {
-    Denial::new(DenialId::AgentStopped, "whoever asked for the call cancelled it")
+fn cancelled() -> Outcome {
+    Outcome::failed(CallError::new(ErrorKind::Trap, "whoever asked for the call cancelled it"))
 }
 
 /// The trail takes no record, so nothing runs.

@@ -20,7 +20,7 @@ use crate::gateway::Gateway;
 use crate::gateway::budgets;
 use crate::gateway::offer::{Offer, OfferedSkill, OfferedTool};
 use crate::gateway::policy::Policy;
-use crate::trust::{Amounts, Change, Registry, Standing, Trusted};
+use crate::trust::{Amounts, Change, Lost, Registry, Standing, Trusted};
 
 /// A skill that can be called now.
 #[derive(Clone)]
@@ -75,7 +75,7 @@ impl Live {
             }
             // An operator trusted what this gateway now runs with; what changed since then waits as it does in a running one.
             Some(_) => false,
-            None => !standing.is_as_trusted(),
+            None => standing.has_to_be_looked_at(),
         };
         let mut live = Self {
             policy,
@@ -290,9 +290,10 @@ impl Live {
 
 /// Under which event a change stands in the trail.
 fn event(change: &Change) -> Event {
-    match (&change.skill, change.effect) {
-        (Some(_), Amounts::Bytes) => Event::SkillChanged,
-        (Some(_), Amounts::Narrowing) if change.text.contains("path.moved") => Event::DirectoryChanged,
+    match (&change.skill, change.effect, change.directory) {
+        (_, _, Some(Lost::Moved)) => Event::DirectoryChanged,
+        (_, _, Some(Lost::Closed)) => Event::DirectoryClosed,
+        (Some(_), Amounts::Bytes, None) => Event::SkillChanged,
         _ => Event::SoulChanged,
     }
 }

@@ -132,8 +132,8 @@ async fn call(
     }
 }
 
-fn refusal(denial: Denial) -> anyhow::Error {
-    match denial.hint.clone() {
+pub(super) fn refusal(denial: Denial) -> anyhow::Error {
+    match &denial.hint {
         Some(hint) => anyhow::anyhow!("{}\n  hint: {hint}", denial.first_line()),
         None => anyhow::anyhow!(denial.first_line()),
     }

@@ -87,7 +87,7 @@ async fn connection(stream: UnixStream, gateway: &Arc<Gateway>) -> Result<()> {
         }
     };
     match request {
-        Request::Mcp { agent } => match gateway.agent(&agent).await {
+        Request::Mcp { agent } => match gateway.running_agent(&agent).await {
             Ok(agent) => {
                 reply(&mut writer, &Reply::done(json!({"agent": agent.id()}))).await?;
                 // Among the doors, for good: what a model asks for must not pass through the thread of the commands. What
@@ -103,7 +103,7 @@ async fn connection(stream: UnixStream, gateway: &Arc<Gateway>) -> Result<()> {
                 gateway.threads().spawn(served).await??;
                 Ok(())
             }
-            Err(denial) => reply(&mut writer, &Reply::failed(&anyhow::anyhow!(denial.first_line()))).await,
+            Err(denial) => reply(&mut writer, &Reply::failed(&super::requests::refusal(denial))).await,
         },
         Request::Stop { who } => {
             let ended = gateway.kill(&who).await;

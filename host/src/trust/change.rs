@@ -17,6 +17,9 @@ pub(crate) struct Change {
     /// The line of SOUL.md that has it, where one does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) line: Option<u32>,
+    /// Whether it is about a granted directory rather than the file that grants it.
+    #[serde(skip)]
+    pub(crate) directory: Option<Lost>,
     /// The file, where it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) file: Option<ChangedFile>,
@@ -31,6 +34,15 @@ pub(crate) struct ChangedFile {
     pub(crate) trusted: Option<Digest>,
     /// What was found; none for a file that is gone.
     pub(crate) found: Option<Digest>,
+}
+
+/// Why a granted directory is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lost {
+    /// It is another directory than the one that was trusted.
+    Moved,
+    /// It cannot be opened, or the operator's settings deny it.
+    Closed,
 }
 
 /// What a change amounts to.
@@ -63,7 +75,7 @@ impl Change {
     /// A change in words.
     pub(crate) fn new(effect: Amounts, skill: Option<&str>, text: &str) -> Self {
         let skill = skill.map(str::to_owned);
-        Self { effect, skill, text: visible::line(text), line: None, file: None }
+        Self { effect, skill, text: visible::line(text), line: None, directory: None, file: None }
     }
 
     /// A file with other bytes, or on one side only.
@@ -92,6 +104,6 @@ impl From<Difference> for Change {
             Effect::Words => Amounts::Words,
         };
         let line = (difference.line > 0).then_some(difference.line);
-        Self { effect, skill: difference.skill, text: difference.text, line, file: None }
+        Self { effect, skill: difference.skill, text: difference.text, line, directory: None, file: None }
     }
 }

@@ -11,7 +11,7 @@ use soulbound_runtime::skill::{Digest, SkillFolder, SkillSources};
 use soulbound_runtime::soul::bytes_of;
 use soulbound_runtime::{Denial, DenialId, Soul};
 
-use super::change::{Amounts, Change};
+use super::change::{Amounts, Change, Lost};
 use super::fingerprint::{Fingerprint, Look};
 use super::manifest::{Manifest, TrustedSkill};
 use super::trusted::Trusted;
@@ -82,6 +82,12 @@ impl Standing {
     /// Whether nothing differs from what is trusted.
     pub(crate) fn is_as_trusted(&self) -> bool {
         self.changes.is_empty()
+    }
+
+    /// Whether something differs that an operator has to look at before the agent starts. A directory that cannot be opened
+    /// is only lost: the operator's own settings may deny it, and it is back when it is back.
+    pub(crate) fn has_to_be_looked_at(&self) -> bool {
+        self.changes.iter().any(|change| change.directory != Some(Lost::Closed))
     }
 
     /// Whether SOUL.md was not touched since: one system call, to be asked before each call.
@@ -269,7 +275,7 @@ fn lose_moved(trusted: &Trusted, effective: &mut Soul, rules: &OpenRules) -> Vec
                         let error = failed(index);
                         index += 1;
                         if let Some(error) = error {
-                            changes.push(lose(&skill.name, &grant.path, &error.message));
+                            changes.push(lose(&skill.name, &grant.path, &error.message, Lost::Closed));
                             lost.push((skill.name.clone(), grant.path.clone()));
                         }
                         error.is_none()
@@ -283,7 +289,7 @@ fn lose_moved(trusted: &Trusted, effective: &mut Soul, rules: &OpenRules) -> Vec
         };
         for directory in opened.iter().filter(|directory| !trusted.is_trusted(&skill.name, directory)) {
             let why = "path.moved: it is not the directory that was trusted";
-            changes.push(lose(&skill.name, &directory.grant.path, why));
+            changes.push(lose(&skill.name, &directory.grant.path, why, Lost::Moved));
             lost.push((skill.name.clone(), directory.grant.path.clone()));
         }
     }
@@ -293,8 +299,10 @@ fn lose_moved(trusted: &Trusted, effective: &mut Soul, rules: &OpenRules) -> Vec
     changes
 }
 
-fn lose(skill: &str, path: &str, why: &str) -> Change {
-    Change::new(Amounts::Narrowing, Some(skill), &format!("loses `{path}`: {why}"))
+fn lose(skill: &str, path: &str, why: &str, how: Lost) -> Change {
+    let mut change = Change::new(Amounts::Narrowing, Some(skill), &format!("loses `{path}`: {why}"));
+    change.directory = Some(how);
+    change
 }
 
 fn gone(id: &str, skill: &str) -> Denial {

@@ -25,7 +25,7 @@ pub(super) struct Disable {
     agent: String,
 }
 
-/// Stop an agent at once and for good; its trail is kept, its folder untouched
+/// Stop an agent at once and forget it; its trail is kept, its folder untouched
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  soulbound agents remove guardian")]
 pub(super) struct Remove {
@@ -45,12 +45,12 @@ impl Enable {
 
 impl Disable {
     pub(super) fn run(self) -> Result<Exit> {
-        super::perform(&StateFolder::find()?, Act::Disable { id: self.agent })
+        super::perform(&StateFolder::find_to_stop()?, Act::Disable { id: self.agent })
     }
 }
 
 impl Remove {
     pub(super) fn run(self) -> Result<Exit> {
-        super::perform(&StateFolder::find()?, Act::Remove { id: self.agent })
+        super::perform(&StateFolder::find_to_stop()?, Act::Remove { id: self.agent })
     }
 }

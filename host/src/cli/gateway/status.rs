@@ -88,7 +88,7 @@ fn page(status: &Value) {
         }
     }
     if let Some(error) = status.get("settings_error").and_then(Value::as_str) {
-        let error = visible::line(error);
+        let error = cli::escaped(error);
         line(
             "settings",
             &style.red(&format!("gateway.toml cannot be used, the last good one is in force: {error}")),

@@ -39,6 +39,9 @@ impl Stop {
         } else {
             said(&stopped);
         }
+        if let Some(complaint) = state.complaint() {
+            cli::complain(&complaint);
+        }
         Ok(Exit::Done)
     }
 }

@@ -8,11 +8,15 @@ use soulbound_runtime::visible;
 
 use crate::cli::mcp::clients::{Client, Way};
 use crate::exit::Exit;
+use crate::settings::Settings;
+use crate::state::StateFolder;
+use crate::state::lock::Held;
+use crate::trust::Registry;
 
 /// Print what to paste so that a client uses an agent's skills
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  soulbound mcp config                                     (the clients)\n  soulbound mcp config --client openclaw --agent echo\n  soulbound mcp config --client cursor --agent echo --http\n  soulbound mcp config --client claude-code --agent echo --only"
+    after_help = "Example:\n  soulbound mcp config                                     (the clients)\n  soulbound mcp config --client openclaw --agent guardian\n  soulbound mcp config --client cursor --agent guardian --http\n  soulbound mcp config --client claude-code --agent guardian --only"
 )]
 pub(super) struct Config {
     /// Which client; without it they are listed
@@ -24,9 +28,9 @@ pub(super) struct Config {
     /// Over HTTP with the agent's token, for a client that cannot start programs
     #[arg(long, requires = "client")]
     http: bool,
-    /// Where the gateway listens
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7685", requires = "http")]
-    listen: String,
+    /// Where the gateway listens; without it, where the one of this state folder does
+    #[arg(long, value_name = "ADDRESS", requires = "http")]
+    listen: Option<String>,
     /// How to take away the client's own shell, file and web tools
     #[arg(long, requires = "client", conflicts_with = "http")]
     only: bool,
@@ -45,6 +49,11 @@ impl Config {
             crate::cli::note("hint: soulbound mcp config --client NAME --agent ID");
             return Ok(Exit::Done);
         };
+        let state = StateFolder::find()?;
+        // It may be added later; a typo is more likely.
+        if let Err(error) = Registry::open(&state).record(agent) {
+            crate::cli::note(&format!("note: {}", crate::cli::escaped(&format!("{error:#}"))));
+        }
         // What is pasted into a shell or a file is nothing but an id.
         server_name(agent)?;
         let name = server_name(self.name.as_deref().unwrap_or(agent))?;
@@ -59,7 +68,7 @@ impl Config {
                 None => Exit::Refused,
             });
         }
-        let way = if self.http { http(&self.listen, agent) } else { command(agent)? };
+        let way = if self.http { http(&self.listen(&state)?, agent) } else { command(agent)? };
         let Some(recipe) = client.recipe(&name, &way) else {
             bail!(
                 "this client takes no local HTTP server\n  hint: leave out `--http`: it starts the server itself"
@@ -68,9 +77,21 @@ impl Config {
         crate::cli::note(recipe.place);
         crate::cli::print(&recipe.paste);
         if self.http {
-            crate::cli::note("put the agent's token in the place of TOKEN");
+            crate::cli::note(&format!(
+                "put the agent's token in the place of TOKEN; `soulbound agents token {agent}` makes one"
+            ));
         }
         Ok(Exit::Done)
+    }
+}
+
+impl Config {
+    fn listen(&self, state: &StateFolder) -> Result<String> {
+        if let Some(listen) = &self.listen {
+            return Ok(listen.clone());
+        }
+        let running = state.holder()?.and_then(|Held(holder)| holder?.listen);
+        Ok(running.unwrap_or(Settings::read(state)?.listen.to_string()))
     }
 }
 
@@ -95,7 +116,7 @@ fn http(listen: &str, agent: &str) -> Way {
 /// The shim, as the client will start it: with the state folder of now, since a client passes few variables on.
 fn command(agent: &str) -> Result<Way> {
     let own = std::env::current_exe().context("this program's own file cannot be found")?;
-    let program = if on_path(&own) { "soulbound".to_owned() } else { own.display().to_string() };
+    let program = if everywhere(&own) { "soulbound".to_owned() } else { own.display().to_string() };
     let serve = ["mcp", "serve", "--agent", agent].map(str::to_owned);
     Ok(match std::env::var_os("SOULBOUND_HOME").filter(|home| !home.is_empty()) {
         None => Way::Command { program, arguments: serve.to_vec() },
@@ -108,14 +129,8 @@ fn command(agent: &str) -> Result<Way> {
     })
 }
 
-/// Whether `soulbound` in a shell is this program.
-fn on_path(own: &Path) -> bool {
-    let found = std::env::var_os("PATH").and_then(|path| {
-        std::env::split_paths(&path)
-            .map(|folder| folder.join("soulbound"))
-            .find(|candidate| candidate.is_file())
-    });
-    found
-        .and_then(|found| found.canonicalize().ok())
-        .is_some_and(|found| Some(found) == own.canonicalize().ok())
+/// Whether every program finds it as `soulbound`. A client that a desktop starts knows nothing of a terminal's `PATH`, so
+/// only the system's own folders count.
+fn everywhere(own: &Path) -> bool {
+    ["/usr/bin", "/usr/local/bin"].iter().any(|folder| own.parent() == Some(Path::new(folder)))
 }

@@ -8,6 +8,7 @@ use clap::Args;
 use crate::exit::Exit;
 use crate::mcp::shim;
 use crate::state::StateFolder;
+use crate::trust::Registry;
 
 /// Serve an agent's skills over MCP on standard input and output
 #[derive(Debug, Args)]
@@ -23,6 +24,8 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) fn run(self, ensure: impl Fn(&StateFolder) -> Result<()>) -> Result<Exit> {
         let state = StateFolder::find()?;
+        // A client that waits for an agent that there is not would only ever hear refusals.
+        Registry::open(&state).record(&self.agent)?;
         let socket = state.path().join("gateway.sock");
         let output: shim::Output = Arc::new(Mutex::new(std::io::stdout()));
         shim::serve(&self.agent, &socket, || ensure(&state), std::io::stdin().lock(), output)?;

@@ -87,6 +87,14 @@ async fn mcp(State(gateway): State<Arc<Gateway>>, Path(id): Path<String>, reques
     }
 }
 
+/// Which token would do.
+fn needed(of: TokenOf<'_>) -> &'static str {
+    match of {
+        TokenOf::Operator => "the operator's bearer token is needed: `soulbound gateway token` makes one",
+        TokenOf::Agent(_) => "the agent's bearer token is needed: `soulbound agents token ID` makes one",
+    }
+}
+
 /// Whether the request's token is the one that it has to be. An agent that there is not answers as one whose token is
 /// wrong: names are not told to those without a token.
 fn allowed(gateway: &Arc<Gateway>, headers: &HeaderMap, of: TokenOf<'_>) -> Result<(), Box<Response>> {
@@ -101,11 +109,7 @@ fn allowed(gateway: &Arc<Gateway>, headers: &HeaderMap, of: TokenOf<'_>) -> Resu
     let answer = match gateway.attempts().failed() {
         Attempt::Record(unrecorded) => {
             gateway.record_refused_token(of, bearer(headers).is_some(), unrecorded);
-            let mut answer = (
-                StatusCode::UNAUTHORIZED,
-                "a bearer token is needed: `soulbound agents token AGENT` makes one",
-            )
-                .into_response();
+            let mut answer = (StatusCode::UNAUTHORIZED, needed(of)).into_response();
             answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             answer
         }

@@ -4,8 +4,12 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result};
+
+/// Files that this process has written: two of its threads never share a half-written one.
+static WRITTEN: AtomicU64 = AtomicU64::new(0);
 
 /// Replaces a file, readable by this user alone, and waits until the disk has it.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
@@ -23,7 +27,8 @@ fn replace_and(path: &Path, bytes: &[u8], settle: fn(&File) -> std::io::Result<(
     let name = path.file_name().and_then(|name| name.to_str()).context("a file has a name")?;
     // One name for each writing process: two never share a half-written file. What a killed one left is overwritten
     // by the next of that number, and is read by nobody.
-    let beside = folder.join(format!(".{name}.{}.new", std::process::id()));
+    let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
+    let beside = folder.join(format!(".{name}.{}-{number}.new", std::process::id()));
     let whole = || -> std::io::Result<()> {
         let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
         file.write_all(bytes)?;

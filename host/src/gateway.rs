@@ -358,19 +358,27 @@ impl Gateway {
             let idle: Vec<String> =
                 agents.iter().filter(|agent| agent.is_idle()).map(|agent| agent.id().to_owned()).collect();
             drop(agents);
+            let mut gone = Vec::new();
             let mut loaded = self.lock();
             for id in idle {
                 // Nobody else holds it: no call, no session, nobody who is just asking for it, since that takes the lock.
-                if loaded.get(&id).is_some_and(|agent| agent.close_door() && Arc::strong_count(agent) == 1) {
-                    loaded.remove(&id);
+                // Two at most hold it: this map, and its own door.
+                if loaded.get(&id).is_some_and(|agent| agent.is_unused()) {
+                    gone.extend(loaded.remove(&id));
                 }
             }
+            drop(loaded);
+            // Closing trails writes to the disk.
+            gone.iter().for_each(|agent| agent.retire());
         }
     }
 
     /// Forgets an agent: it was removed.
     pub(crate) fn unload(&self, id: &str) {
         self.forget_token(TokenOf::Agent(id));
+        if let Some(agent) = self.loaded_agent(id) {
+            agent.retire();
+        }
         self.lock().remove(id);
     }
 

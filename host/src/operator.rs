@@ -75,6 +75,18 @@ pub(crate) enum Request {
     },
 }
 
+impl Request {
+    /// The same with what the kernel says of who asks, whatever the request says.
+    pub(crate) fn by(mut self, uid: u32, pid: Option<i32>) -> Self {
+        if let Self::Act { who, .. } | Self::Token { who, .. } | Self::Stop { who } | Self::Quit { who } =
+            &mut self
+        {
+            who.known(uid, pid.and_then(|pid| u32::try_from(pid).ok()));
+        }
+        self
+    }
+}
+
 /// A call's arguments as somebody wrote them; what the words mean depends on the tool.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -13,6 +13,7 @@ pub(crate) mod limiter;
 pub mod limits;
 pub(crate) mod linker;
 pub mod log;
+pub(crate) mod manners;
 pub mod network;
 pub mod outcome;
 pub mod overseer;

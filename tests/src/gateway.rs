@@ -147,11 +147,13 @@ impl Mcp {
     /// The text of a request, to be sent as often as one likes.
     pub fn prepared(&mut self, method: &str, mut parameters: Value) -> String {
         self.next += 1;
-        parameters["_meta"] = json!({
-            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-            "io.modelcontextprotocol/clientInfo": {"name": "a test", "version": "1"},
-            "io.modelcontextprotocol/clientCapabilities": {},
-        });
+        for (name, value) in [
+            ("protocolVersion", json!("2026-07-28")),
+            ("clientInfo", json!({"name": "a test", "version": "1"})),
+            ("clientCapabilities", json!({})),
+        ] {
+            parameters["_meta"][format!("io.modelcontextprotocol/{name}")] = value;
+        }
         let name = parameters["name"].as_str().map(str::to_owned);
         let body =
             json!({"jsonrpc": "2.0", "id": self.next, "method": method, "params": parameters}).to_string();

@@ -187,3 +187,65 @@ fn a_rate_is_not_given_anew_by_touching_soul() {
     rewrite(&agent.soul(), "Read", "Read all");
     assert_eq!(gateway.call("probe", "who", &[]).denial(), "limit.rate");
 }
+
+#[test]
+fn a_narrowing_ends_calls_that_began_before_a_change_that_left_them_alone() {
+    let agent = reader("- probe: Read\n  - read: ./docs, ./more\n  - limit: time 10m");
+    let gateway = Gateway::with(&agent);
+    let call = gateway.calling("probe", "sleep", &["milliseconds=600000"]);
+    gateway.until_live(1);
+    settings(&agent, "# a word\n");
+    until(
+        || {
+            agent.run(&["audit", "show", "--event", "settings.changed", "--json"]).json()["records"]
+                != json!([])
+        },
+        "the settings to be read",
+    );
+    gateway.call("probe", "who", &[]).ends(0);
+    gateway.until_live(1);
+    rewrite(&agent.soul(), "./docs, ./more", "./docs");
+    assert_eq!(ended(call)["denial"]["id"], "skill.not-trusted");
+}
+
+#[test]
+fn a_rate_is_not_given_anew_by_breaking_and_mending_soul_or_by_a_restart() {
+    let agent = reader("- probe: Read\n  - limit: rate 2/hour");
+    let gateway = Gateway::with(&agent);
+    gateway.call("probe", "who", &[]).ends(0);
+    gateway.call("probe", "who", &[]).ends(0);
+    let soul = std::fs::read_to_string(agent.soul()).unwrap();
+    std::fs::write(agent.soul(), "broken").unwrap();
+    assert_eq!(gateway.call("probe", "who", &[]).denial(), "skill.not-trusted");
+    std::fs::write(agent.soul(), soul).unwrap();
+    assert_eq!(gateway.call("probe", "who", &[]).denial(), "limit.rate");
+    agent.run(&["gateway", "restart"]).ends(0);
+    let again = agent.run(&["call", "--json", ECHO, "probe", "who"]);
+    assert_eq!(again.denial(), "limit.rate");
+    agent.run(&["gateway", "stop"]).ends(0);
+}
+
+#[test]
+fn a_trail_that_was_put_back_is_found_although_the_gateway_went_on() {
+    let agent = reader("- probe: Read");
+    let gateway = Gateway::with(&agent);
+    gateway.call("probe", "who", &[]).ends(0);
+    agent.run(&["gateway", "stop"]).ends(0);
+    let folder = agent.state().join("agents/echo");
+    let kept: Vec<_> = ["audit.jsonl", "audit.tip", "audit.tip.sig"]
+        .map(|name| (folder.join(name), std::fs::read(folder.join(name)).unwrap()))
+        .into();
+    drop(gateway);
+    let gateway = Gateway::start(&agent);
+    (0..3).for_each(|_| drop(gateway.call("probe", "who", &[]).ends(0)));
+    agent.run(&["gateway", "stop"]).ends(0);
+    agent.run(&["audit", "verify"]).ends(0);
+    kept.iter().for_each(|(path, bytes)| std::fs::write(path, bytes).unwrap());
+    agent.run(&["audit", "verify"]).ends(1);
+    drop(gateway);
+    let gateway = Gateway::start(&agent);
+    gateway.call("probe", "who", &[]).ends(0);
+    agent.run(&["gateway", "stop"]).ends(0);
+    let found = agent.run(&["audit", "verify"]);
+    assert!(found.ends(1).said().contains("an older one was put in its place"), "{found:?}");
+}

@@ -227,3 +227,53 @@ fn an_open_session_of_a_disabled_agent_is_told_so() {
     let shim = agent.program().words(&["mcp", "serve", "--agent", ECHO]).input(format!("{asked}\n")).run();
     assert!(shim.stdout.contains("agent.stopped") && !shim.stdout.contains("gateway.stopped"), "{shim:?}");
 }
+
+#[test]
+fn a_gateway_that_is_just_starting_never_undoes_a_stop() {
+    let agent = Agent::new("- probe: Try things").guest("probe");
+    drop(Gateway::with(&agent));
+    for round in 0..12 {
+        agent.run(&["gateway", "start"]).ends(0);
+        agent.run(&["gateway", "restart"]).ends(0);
+        agent.run(&["gateway", "stop"]).ends(0);
+        // Armed by hand, so that `gateway run` starts, and stopped at another moment of its start each time.
+        std::fs::rename(agent.state().join("stopped"), agent.state().join("armed")).unwrap();
+        let mut starting = agent.program().words(&["gateway", "run"]).start();
+        std::thread::sleep(Duration::from_millis(round));
+        agent.run(&["gateway", "stop"]).ends(0);
+        assert!(agent.state().join("stopped").exists(), "round {round}");
+        soulbound_tests::gateway::until(|| starting.try_wait().unwrap().is_some(), "the gateway to leave");
+    }
+}
+
+#[test]
+fn a_client_that_does_not_read_keeps_no_call_alive() {
+    let agent = Agent::new("- probe: Try things\n  - limit: time 10m").guest("probe");
+    let gateway = Gateway::with(&agent);
+    let mut client = gateway.mcp(ECHO, &gateway.token(ECHO));
+    let token = "x".repeat(200_000);
+    client.begin("tools/call", json!({
+        "name": "probe__progress-flood", "arguments": {"count": 1_000_000_000_u64}, "_meta": {"progressToken": token}
+    }));
+    gateway.until_live(1);
+    // Until its reports fill whatever is between it and its client.
+    std::thread::sleep(Duration::from_millis(1_500));
+    agent.run(&["agents", "disable", ECHO]).ends(0);
+    gateway.until_live(0);
+}
+
+#[test]
+fn an_agent_that_is_removed_and_added_again_has_another_token_and_one_trail() {
+    let agent = Agent::new("- probe: Try things").guest("probe");
+    let gateway = Gateway::with(&agent);
+    let token = gateway.token(ECHO);
+    let mut old = gateway.mcp(ECHO, &token);
+    assert_eq!(old.call("probe__nothing", json!({}))["isError"], false);
+    agent.run(&["agents", "remove", ECHO]).ends(0);
+    soulbound_tests::gateway::add(&agent);
+    assert_eq!(old.ask("tools/list", json!({})).status, 401, "the old token is nothing to the new agent");
+    let mut new = gateway.mcp(ECHO, &gateway.token(ECHO));
+    assert_eq!(new.call("probe__nothing", json!({}))["isError"], false);
+    agent.run(&["gateway", "stop"]).ends(0);
+    agent.run(&["audit", "verify"]).ends(0);
+}

@@ -205,18 +205,7 @@ fn progress_comes_before_the_answer_and_a_guest_s_words_are_escaped() {
 fn an_agent_that_there_is_not_is_told_so() {
     let agent = agent();
     let _gateway = Gateway::with(&agent);
-    let mut shim = agent.program().words(&["mcp", "serve", "--agent", "nobody"]).talk();
-    let mut output = BufReader::new(shim.stdout.take().unwrap());
-    shim.stdin
-        .take()
-        .unwrap()
-        .write_all(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}\n")
-        .unwrap();
-    let mut line = String::new();
-    output.read_line(&mut line).unwrap();
-    let answer: Value = serde_json::from_str(&line).unwrap();
-    assert!(answer["error"]["message"].as_str().unwrap().contains("nobody"), "{answer}");
-    shim.wait().unwrap();
+    agent.run(&["mcp", "serve", "--agent", "nobody"]).ends(2).complains("there is no agent `nobody`");
 }
 
 #[test]

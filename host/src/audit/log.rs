@@ -133,7 +133,10 @@ impl Log {
 
     /// Gives back the blocks behind the end, when the trail is closed: ten thousand agents that rest need none.
     pub(super) fn release(&self) {
-        let _ = self.file.set_len(self.length);
+        // Never what somebody else wrote behind what this one knows of.
+        if self.file.metadata().is_ok_and(|metadata| metadata.len() <= self.length) {
+            let _ = self.file.set_len(self.length);
+        }
     }
 
     /// Where it is.

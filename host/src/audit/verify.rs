@@ -237,6 +237,16 @@ impl<'a> Proof<'a> {
             let seq = tip.get("seq").and_then(serde_json::Value::as_u64);
             let hash = tip.get("hash").and_then(|hash| Hex::parse(hash.as_str()?));
             if let (Some(seq), Some(hash)) = (seq, hash) {
+                // What was once written down is the witness: a later tip that is lower is that of a trail put back.
+                if let Some(before) = self.report.agents.get(agent).copied()
+                    && (before.seq > seq || (before.seq == seq && before.hash != hash))
+                {
+                    self.found(
+                        Some(record.seq),
+                        Fault::WentBack { agent: agent.clone(), from: before.seq, to: seq },
+                    );
+                    continue;
+                }
                 self.report.agents.insert(agent.clone(), Tip { seq, hash });
             }
         }

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use soulbound_runtime::sandbox::Outcome;
 use soulbound_runtime::skill::Digest;
 use soulbound_runtime::{Denial, DenialId, visible};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -38,6 +38,13 @@ const REFUSAL_EVERY: Duration = Duration::from_millis(100);
 /// An agent that nobody asked anything of for this long may be let go.
 const IDLE: Duration = Duration::from_secs(60);
 
+/// Requests of an agent's HTTP clients at once.
+const REQUESTS: usize = 128;
+/// The largest request, in bytes; MCP's own door takes no more.
+const BODY_BYTES: usize = 4 << 20;
+/// How long a request's body may take to come.
+const BODY_WITHIN: Duration = Duration::from_secs(15);
+
 /// A loaded agent.
 pub(crate) struct Agent {
     id: String,
@@ -48,6 +55,10 @@ pub(crate) struct Agent {
     live: RwLock<Option<Arc<Live>>>,
     /// One look at the disk at a time.
     looking: tokio::sync::Mutex<()>,
+    /// Somebody looks whether something of it was touched.
+    looking_again: AtomicBool,
+    /// It was removed or let go: another value may have its trail by now, so this one runs nothing any more.
+    retired: AtomicBool,
     /// Something of it was touched since.
     touched: AtomicBool,
     /// Counts up whenever another offer is made.
@@ -56,6 +67,7 @@ pub(crate) struct Agent {
     running: Mutex<CancellationToken>,
     door: Mutex<Option<Door>>,
     refusals: Attempts,
+    requests: Arc<Semaphore>,
     kept_budgets: Mutex<budgets::Kept>,
     /// When something was last asked of it.
     used: Mutex<Instant>,
@@ -64,6 +76,12 @@ pub(crate) struct Agent {
 /// The MCP service over HTTP, and the token that it ends with.
 struct Door {
     running: CancellationToken,
+    /// What the service serves.
+    #[expect(
+        clippy::redundant_allocation,
+        reason = "the service's own count tells whether a session uses it"
+    )]
+    served: Arc<Arc<Agent>>,
     service: mcp::HttpService<Arc<Agent>>,
 }
 
@@ -104,11 +122,14 @@ impl Agent {
             live: RwLock::default(),
             looking: tokio::sync::Mutex::default(),
             touched: AtomicBool::new(false),
+            retired: AtomicBool::new(false),
+            looking_again: AtomicBool::new(false),
             changes: watch::Sender::new(0),
             running: Mutex::new(gateway.killed().child_token()),
             door: Mutex::default(),
             refusals: Attempts::new(REFUSALS, REFUSAL_EVERY),
-            kept_budgets: Mutex::default(),
+            requests: Arc::new(Semaphore::new(REQUESTS)),
+            kept_budgets: Mutex::new(budgets::kept(gateway.state(), id)),
             used: Mutex::new(Instant::now()),
         }))
     }
@@ -134,6 +155,14 @@ impl Agent {
             .upgrade()
             .ok_or_else(|| Denial::new(DenialId::GatewayStopped, "the gateway has left"))?;
         gateway.may_run()?;
+        if self.retired.load(Ordering::Acquire) {
+            self.halt();
+            return Err(Denial::new(
+                DenialId::AgentStopped,
+                format!("agent `{}` is no longer what it was", self.id),
+            )
+            .hint("connect again"));
+        }
         let (done, remedy) = match gateway.registry().condition(&self.id) {
             Condition::Enabled => return Ok(gateway),
             Condition::Disabled => ("disabled", "soulbound agents enable"),
@@ -161,6 +190,8 @@ impl Agent {
         if let Some(live) = self.fresh(&gateway) {
             return Ok(live);
         }
+        // What was spent until now is what a skill that comes back has left.
+        self.keep_budgets();
         // Before the look: a change in the middle of it is looked at next time.
         self.touched.store(false, Ordering::Release);
         let before = self.last();
@@ -170,6 +201,8 @@ impl Agent {
             tokio::task::spawn_blocking(move || Live::look(&of, agent.id(), &running, previous.as_deref()))
                 .await;
         let live = looked.map_err(|_| gateway.stopped())??;
+        // It may have been stopped while this looked.
+        self.may_run()?;
         let live = Arc::new(live);
         for folder in live.folders() {
             gateway.folders().add(&folder, Watched::Agent(self.id.clone()));
@@ -187,7 +220,13 @@ impl Agent {
     pub(crate) async fn look_again(self: &Arc<Self>) {
         // An agent that was never asked for has nothing in flight and binds when it is.
         let Some(last) = self.last() else { return };
-        if !last.is_untouched() {
+        // One look at a time: on a disk that hangs, looks would pile up.
+        if self.looking_again.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let untouched = tokio::task::spawn_blocking(move || last.is_untouched()).await.unwrap_or(false);
+        self.looking_again.store(false, Ordering::Release);
+        if !untouched {
             self.touched.store(true, Ordering::Release);
         }
         if let Err(denial) = self.live().await {
@@ -198,6 +237,13 @@ impl Agent {
     /// What was looked at no longer counts: the operator did something about it.
     pub(crate) fn forget(&self) {
         self.touched.store(true, Ordering::Release);
+    }
+
+    /// Ends everything of this value for good: the agent was removed.
+    pub(crate) fn retire(&self) {
+        self.retired.store(true, Ordering::Release);
+        self.halt();
+        self.close_door();
     }
 
     /// Ends every call, stream and session of this agent.
@@ -228,6 +274,20 @@ impl Agent {
         {
             return (axum::http::StatusCode::SERVICE_UNAVAILABLE, denial.first_line()).into_response();
         }
+        // One agent's clients leave room for others'.
+        let Ok(_room) = Arc::clone(&self.requests).try_acquire_owned() else {
+            return (axum::http::StatusCode::TOO_MANY_REQUESTS, "too many requests of this agent at once")
+                .into_response();
+        };
+        let (head, body) = request.into_parts();
+        // A body that does not come holds a connection, and there are so many.
+        let read = tokio::time::timeout(BODY_WITHIN, axum::body::to_bytes(body, BODY_BYTES)).await;
+        let body = match read {
+            Ok(Ok(body)) => body,
+            Ok(Err(_)) => return axum::http::StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+            Err(_) => return axum::http::StatusCode::REQUEST_TIMEOUT.into_response(),
+        };
+        let request = axum::http::Request::from_parts(head, axum::body::Body::from(body));
         let service = self.service();
         service.handle(request).await.map(axum::body::Body::new)
     }
@@ -266,8 +326,10 @@ impl Agent {
     /// Writes down what is left of its skills' budgets, if that changed.
     pub(crate) fn keep_budgets(&self) {
         let (Some(gateway), Some(live)) = (self.gateway.upgrade(), self.last()) else { return };
-        let now = live.budgets();
         let mut kept = self.kept_budgets.lock().unwrap_or_else(PoisonError::into_inner);
+        // A skill that is not there now keeps what it has spent: it may be back in a moment.
+        let mut now = kept.clone();
+        now.extend(live.budgets());
         if *kept == now {
             return;
         }
@@ -285,10 +347,19 @@ impl Agent {
         used.elapsed() > IDLE && self.last().is_none_or(|live| !live.is_changed())
     }
 
-    /// Lets go of the HTTP service, which holds the agent. Always true.
-    pub(crate) fn close_door(&self) -> bool {
+    /// Whether nobody holds it but the gateway's map and its own door, which no session uses.
+    pub(crate) fn is_unused(self: &Arc<Self>) -> bool {
+        let door = self.door.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*door {
+            // The door and its service hold one value between them; every session holds it once more.
+            Some(open) => Arc::strong_count(&open.served) <= 2 && Arc::strong_count(self) <= 2,
+            None => Arc::strong_count(self) == 1,
+        }
+    }
+
+    /// Lets go of the HTTP service, which holds the agent.
+    fn close_door(&self) {
         *self.door.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        true
     }
 
     /// How a refused call is to be recorded.
@@ -310,8 +381,10 @@ impl Agent {
 
     /// The token that ends with the agent; a new one if it was stopped and may run again.
     pub(crate) fn running(&self) -> CancellationToken {
+        let may_run = self.may_run().is_ok();
         let mut running = self.lock_running();
         if running.is_cancelled()
+            && may_run
             && let Some(gateway) = self.gateway.upgrade()
         {
             *running = gateway.killed().child_token();
@@ -328,11 +401,12 @@ impl Agent {
                 let hosts =
                     self.gateway.upgrade().map(|gateway| gateway.own_names().all()).unwrap_or_default();
                 let origins = hosts.iter().map(|host| format!("http://{host}")).collect();
+                let served = Arc::new(Arc::clone(self));
                 let service = mcp::http_service(
-                    Arc::new(Arc::clone(self)),
+                    Arc::clone(&served),
                     mcp::HttpDoor { hosts, origins, end: running.clone() },
                 );
-                *door = Some(Door { running, service: service.clone() });
+                *door = Some(Door { running, served, service: service.clone() });
                 service
             }
         }

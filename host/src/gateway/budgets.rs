@@ -17,11 +17,15 @@ pub(crate) type Kept = BTreeMap<String, Vec<BudgetState>>;
 /// Takes a skill's budgets up as they were left. A file that is not understood was not made by this gateway's user: budgets
 /// are full then, as they are for an agent that is new.
 pub(crate) fn resume(state: &StateFolder, agent: &str, skill: &str, bound: &BoundSkill) {
-    let kept =
-        fs::read(path(state, agent)).ok().and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok());
-    if let Some(states) = kept.as_ref().and_then(|kept| kept.get(skill)) {
+    if let Some(states) = kept(state, agent).get(skill) {
         bound.resume_budgets(states);
     }
+}
+
+/// What was left when it was last written down.
+pub(crate) fn kept(state: &StateFolder, agent: &str) -> Kept {
+    let bytes = fs::read(path(state, agent)).unwrap_or_default();
+    serde_json::from_slice(&bytes).unwrap_or_default()
 }
 
 /// Writes down what is left.

@@ -35,13 +35,10 @@ const LOOKS_AGAIN: Duration = Duration::from_millis(5);
 
 /// Takes the state folder and runs until it is told to leave.
 pub(crate) fn run(state: &StateFolder) -> Result<()> {
-    if state.is_stopped() {
-        bail!(
-            "everything under `{}` was stopped by an operator\n  hint: when the reason is gone: soulbound gateway start",
-            state.path().display()
-        );
-    }
+    refuse_if_stopped(state)?;
     let lock = take(state)?;
+    // Again, now that nobody else works on the folder: a stop may have come while this waited.
+    refuse_if_stopped(state)?;
     // The operator's settings first: a gateway with settings that it cannot enforce does not start.
     let settings = Settings::read(state)?;
     // Requests and their answers; guests have threads of their own.
@@ -63,6 +60,16 @@ pub(crate) fn run(state: &StateFolder) -> Result<()> {
     doors.shutdown_background();
     control.shutdown_background();
     ended
+}
+
+fn refuse_if_stopped(state: &StateFolder) -> Result<()> {
+    if state.is_stopped() {
+        bail!(
+            "everything under `{}` was stopped by an operator\n  hint: when the reason is gone: soulbound gateway start",
+            state.path().display()
+        );
+    }
+    Ok(())
 }
 
 /// Takes the state folder from a command that has it for a moment, and from no gateway.
@@ -94,6 +101,11 @@ async fn serve(state: StateFolder, settings: Settings, mut lock: StateLock, thre
     let leaving = gateway.leaving.clone();
     let router = routes::router(Arc::clone(&gateway), address);
     let door = threads.spawn(listener::serve(listener, router, leaving.clone(), gateway.answers().clone()));
+    // What comes after this the notices of the folder tell.
+    if refuse_if_stopped(&state).is_err() {
+        gateway.quit(&Who::this_process()).await;
+    }
+    refuse_if_stopped(&state)?;
     say_ready(&address.to_string());
     tracing::info!(%address, state = %state.path().display(), "the gateway takes calls");
     tokio::select! {
@@ -120,7 +132,7 @@ async fn prepare(
     threads: Handle,
 ) -> Result<Arc<Gateway>> {
     let address = listener.local_addr().context("the listener has no address")?;
-    state.arm()?;
+    state.prepare_to_stop()?;
     let audit = Audit::open(state.path(), settings.audit)?;
     let (trail, opening) = audit.gateway()?;
     for said in opening.warnings("the gateway's own trail") {

@@ -195,7 +195,15 @@ impl Live {
         {
             return Ok(was.clone());
         }
-        let callable = self.bind(entry, gateway.registry(), running)?;
+        let mut callable = self.bind(entry, gateway.registry(), running)?;
+        // Calls that go on hang on the old token: it stays the skill's, so that the next narrowing ends them too.
+        if let Some((before, was)) = was
+            && !was.revoked.is_cancelled()
+            && was.offered.bound.digest() == callable.offered.bound.digest()
+            && !self.narrows(before, &entry.name)
+        {
+            callable.revoked = was.revoked.clone();
+        }
         match was {
             Some((_, was)) => callable.offered.bound.resume_budgets(&was.offered.bound.budget_states()),
             None => budgets::resume(gateway.state(), &self.trusted.id, &entry.name, &callable.offered.bound),

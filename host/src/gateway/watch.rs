@@ -138,13 +138,22 @@ pub(crate) fn start(gateway: &Arc<Gateway>) -> Result<Watching> {
                     }
                 }
                 _ = round.tick() => {
-                    gateway.tidy();
+                    // Neither on this thread: both touch disks that may hang, and this one hears the stop.
+                    let tidied = Arc::clone(&gateway);
+                    tokio::task::spawn_blocking(move || tidied.tidy());
                     changed.push(Watched::State);
                     changed.extend(gateway.loaded().into_iter().map(|agent| Watched::Agent(agent.id().to_owned())));
                 }
             }
             for of in changed {
-                look(&gateway, &of).await;
+                match of {
+                    Watched::State => look_at_state(&gateway),
+                    Watched::Agent(id) => {
+                        if let Some(agent) = gateway.loaded_agent(&id) {
+                            gateway.threads().spawn(async move { agent.look_again().await });
+                        }
+                    }
+                }
             }
         }
     });
@@ -152,27 +161,21 @@ pub(crate) fn start(gateway: &Arc<Gateway>) -> Result<Watching> {
     Ok(Watching(task.abort_handle()))
 }
 
-async fn look(gateway: &Arc<Gateway>, of: &Watched) {
-    match of {
-        Watched::State => {
-            if gateway.state().is_stopped() && !gateway.is_killed() {
-                tracing::warn!("the file `stopped` is there: everything ends");
-                gateway.halt();
-                let gateway = Arc::clone(gateway);
-                tokio::spawn(async move {
-                    // `gateway stop` makes the file first and then says who it is; whoever makes the file by hand says nothing.
-                    tokio::time::sleep(SAYS_WHO_WITHIN).await;
-                    gateway.kill(&Who::this_process()).await;
-                    gateway.leave();
-                });
-            } else {
-                gateway.reread_settings().await;
-            }
-        }
-        Watched::Agent(id) => {
-            if let Some(agent) = gateway.loaded_agent(id) {
-                agent.look_again().await;
-            }
-        }
+fn look_at_state(gateway: &Arc<Gateway>) {
+    let gateway = Arc::clone(gateway);
+    if !gateway.state().is_stopped() {
+        gateway.threads().clone().spawn(async move { gateway.reread_settings().await });
+        return;
     }
+    if gateway.is_killed() {
+        return;
+    }
+    tracing::warn!("the file `stopped` is there: everything ends");
+    gateway.halt();
+    tokio::spawn(async move {
+        // `gateway stop` makes the file first and then says who it is; whoever makes the file by hand says nothing.
+        tokio::time::sleep(SAYS_WHO_WITHIN).await;
+        gateway.kill(&Who::this_process()).await;
+        gateway.leave();
+    });
 }

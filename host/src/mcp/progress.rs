@@ -18,6 +18,8 @@ use crate::gateway::request::ProgressSink;
 
 /// Reports that a client is sent at most.
 const PER_SECOND: u32 = 50;
+/// How long a client may take to read the last report before it gets the answer without.
+const LAST_REPORT: Duration = Duration::from_millis(200);
 /// The words of one report, in characters.
 const MESSAGE: usize = 200;
 
@@ -70,11 +72,16 @@ pub(crate) async fn reporting<Outcome, Call: Future<Output = Outcome>>(
         }
         next = Instant::now() + Duration::from_secs(1) / PER_SECOND;
         if let Some(report) = newest.take() {
-            sent.send(report).await;
+            // A client that does not read must not keep the call from being ended.
+            tokio::select! {
+                biased;
+                outcome = &mut call => break outcome,
+                () = sent.send(report) => {}
+            }
         }
     };
     if let Some(report) = newest.take() {
-        sent.send(report).await;
+        let _ = tokio::time::timeout(LAST_REPORT, sent.send(report)).await;
     }
     outcome
 }

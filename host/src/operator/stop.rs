@@ -16,7 +16,7 @@ use crate::operator::Who;
 use crate::operator::client::Client;
 use crate::operator::{Reply, Request};
 use crate::state::StateFolder;
-use crate::state::lock::{Held, Holder, Purpose, StateLock};
+use crate::state::lock::{Held, Holder, Purpose, StateLock, Taken};
 use crate::state::process;
 
 /// How long a gateway has to end its calls, record that and leave, before it is killed.
@@ -81,11 +81,26 @@ pub(crate) fn stop(
     // A file that could not be made leaves a gateway ended and able to start again: that is no stop.
     let already =
         marked.context("everything in flight was ended, and nothing keeps it from starting again")?;
+    let mut gateway = gateway;
     let by_itself = gateway.as_ref().is_some_and(|ended: &Ended| !ended.killed);
     if !by_itself {
-        // Nobody else recorded it.
-        let lock = StateLock::wait(state, Purpose::Command)?;
+        // Nobody else recorded it. One that was just starting may have taken the folder meanwhile: it is ended too.
+        let lock = loop {
+            match StateLock::take(state, Purpose::Command)? {
+                Taken::Ours(lock) => break lock,
+                Taken::Theirs(Some(holder)) if holder.purpose == Purpose::Gateway => {
+                    gateway = Some(end(state, who, Some(&holder))?);
+                }
+                Taken::Theirs(_) => break StateLock::wait(state, Purpose::Command)?,
+            }
+        };
         record(&lock)?;
+    }
+    if !state.is_stopped() {
+        state.stop()?;
+        anyhow::bail!(
+            "something let it run again while it was being stopped; it is stopped now\n  hint: soulbound gateway stop, once more"
+        );
     }
     let ours = std::fs::canonicalize(state.path()).unwrap_or_else(|_| state.path().to_owned());
     let others = process::gateways()

@@ -22,6 +22,20 @@ pub(crate) struct Who {
 }
 
 impl Who {
+    /// What the kernel says of the process stands; the terminal is the process's own word.
+    pub(crate) fn known(&mut self, uid: u32, pid: Option<u32>) {
+        self.uid = uid;
+        self.user = user(uid);
+        self.pid = pid.unwrap_or(self.pid);
+        if self
+            .tty
+            .as_ref()
+            .is_some_and(|tty| tty.len() > 32 || !tty.bytes().all(|byte| byte.is_ascii_graphic()))
+        {
+            self.tty = None;
+        }
+    }
+
     /// This process. Its environment is not asked: anybody can set `USER`.
     pub(crate) fn this_process() -> Self {
         let uid = rustix::process::getuid().as_raw();

@@ -4,14 +4,20 @@
 use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Moment;
 use crate::state::StateFolder;
+
+/// How long whoever has the folder may take to be done with it.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often it is looked whether it is. The kernel's own waiting has no end.
+const LOOKS_AGAIN: Duration = Duration::from_millis(4);
 
 /// The lock, held until this is dropped or the process ends.
 #[derive(Debug)]
@@ -69,15 +75,23 @@ impl StateLock {
         Ok(Taken::Ours(lock))
     }
 
-    /// Waits for the lock. Whoever has it is ending, or is a command of a moment.
+    /// Waits for the lock: whoever has it is ending, or is a command of a moment. Not for ever, and not for a gateway that
+    /// goes on: nobody tells when such a one would be done.
     pub(crate) fn wait(state: &StateFolder, purpose: Purpose) -> Result<Self> {
-        state.make()?;
-        let file = open(state, true)?.context("the lock's file was made and is gone")?;
-        rustix::fs::flock(&file, FlockOperation::LockExclusive).context("`gateway.lock` cannot be locked")?;
-        state.claim_format()?;
-        let mut lock = Self { file };
-        lock.say(purpose, None)?;
-        Ok(lock)
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match Self::take(state, purpose)? {
+                Taken::Ours(lock) => return Ok(lock),
+                Taken::Theirs(_) if Instant::now() < deadline => std::thread::sleep(LOOKS_AGAIN),
+                Taken::Theirs(holder) => {
+                    let pid = holder.map_or_else(|| "unknown".to_owned(), |holder| holder.pid.to_string());
+                    bail!(
+                        "another process (pid {pid}) works on `{}` and does not end\n  hint: soulbound gateway status",
+                        state.path().display()
+                    )
+                }
+            }
+        }
     }
 
     /// Writes down who holds it, for what, and where it listens.

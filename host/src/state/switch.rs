@@ -51,6 +51,11 @@ impl StateFolder {
         }
     }
 
+    /// Makes the file that a stop renames, while the disk has room for it. A stop stays one.
+    pub(crate) fn prepare_to_stop(&self) -> Result<()> {
+        if self.is_stopped() { Ok(()) } else { create(self.armed()) }
+    }
+
     fn armed(&self) -> PathBuf {
         self.path().join("armed")
     }
@@ -78,6 +83,16 @@ mod tests {
         assert!(!state.stop().unwrap());
         assert!(state.is_stopped() && state.stop().unwrap());
         assert!(state.arm().unwrap() && !state.is_stopped());
+    }
+
+    #[test]
+    fn preparing_to_stop_never_undoes_a_stop() {
+        let place = tempfile::tempdir().unwrap();
+        let state = StateFolder::at(place.path().to_owned());
+        state.prepare_to_stop().unwrap();
+        state.stop().unwrap();
+        state.prepare_to_stop().unwrap();
+        assert!(state.is_stopped() && !place.path().join("armed").exists());
     }
 
     #[test]

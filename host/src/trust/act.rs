@@ -157,6 +157,13 @@ fn disable(registry: &Registry, id: &str, who: Who) -> Result<Done> {
 
 fn remove(registry: &Registry, id: &str, who: Who) -> Result<Done> {
     registry.mark(id, Marker::Removed, &who)?;
+    // One that is added again under this id is another: the old token is nothing to it.
+    match std::fs::remove_file(registry.folder(id).join("token")) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(error).context("the agent's token cannot be taken away");
+        }
+        _ => {}
+    }
     let said = vec![format!("agent `{id}` is removed, in {}; its trail is kept", registry.state().display())];
     Ok(done(id, What::Removed, who, said))
 }

@@ -17,6 +17,7 @@ use crate::sandbox::files::BoundFiles;
 use crate::sandbox::interfaces::SelfKnowledge;
 use crate::sandbox::limits::CallLimits;
 use crate::sandbox::linker;
+use crate::sandbox::manners::Manners;
 use crate::sandbox::network::SkillNetwork;
 use crate::sandbox::runtime::{AgentIdentity, Inner, Runtime};
 use crate::sandbox::state::CallState;
@@ -49,6 +50,7 @@ pub(crate) struct Bound {
     pub(crate) knowledge: Arc<SelfKnowledge>,
     pub(crate) calls: Budgets,
     pub(crate) egress: Budgets,
+    pub(crate) manners: Manners,
 }
 
 /// A tool's function in the component.
@@ -146,6 +148,7 @@ impl Runtime {
             knowledge: Arc::new(knowledge(agent, name, grant, skill.digest)),
             calls: Budgets::full(&limits.rate),
             egress: Budgets::full(&limits.egress),
+            manners: Manners::default(),
             inspection: compiled.inspection,
             imports: judged,
             pre,

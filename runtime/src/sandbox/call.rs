@@ -133,7 +133,7 @@ async fn run(bound: Arc<Bound>, tool: String, arguments: Vec<Val>, overseer: Arc
     let info = TaskInfo { agent: Arc::clone(&bound.agent), heavy: Arc::new(AtomicBool::new(false)) };
     let heavy = Arc::clone(&info.heavy);
     // Nothing that it could open can block this thread, and no more than one call of an agent is ever run on a caller's.
-    let here = bound.grant.directories.is_empty() && permit.is_the_only_one();
+    let here = bound.grant.directories.is_empty() && bound.manners.are_good() && permit.is_the_only_one();
     let guest = {
         let (bound, witness, log, gauge) =
             (Arc::clone(&bound), Arc::clone(&witness), log.clone(), Arc::clone(&gauge));
@@ -151,7 +151,11 @@ async fn run(bound: Arc<Bound>, tool: String, arguments: Vec<Val>, overseer: Arc
             caught.await.unwrap_or_else(|()| ending::panicked(&bound.skill))
         }
     };
+    let started = Instant::now();
     let task = bound.runtime.machinery.threads.spawn(info, here, guest);
+    if here {
+        bound.manners.held(started.elapsed());
+    }
     let ending = tokio::select! {
         biased;
         // Nothing comes of a task whose drop panicked.
@@ -159,7 +163,9 @@ async fn run(bound: Arc<Bound>, tool: String, arguments: Vec<Val>, overseer: Arc
         // Dropping the task ends the guest at its next yield; the outcome need not wait for that.
         () = clock.expired() => ending::timed_out(&bound.skill, clock.budget()),
     };
-    collect(&bound, ending, &witness, &log, &gauge)
+    let outcome = collect(&bound, ending, &witness, &log, &gauge);
+    bound.manners.saw(&outcome, started.elapsed());
+    outcome
 }
 
 /// Runs on the guests' threads: store, instance, call, result.

@@ -76,8 +76,7 @@ impl GuestThreads {
     /// Runs a future on the guests' threads; with `here`, its first slice on this one. Dropping the task cancels it, at the
     /// next epoch at the latest.
     ///
-    /// A slice ends at the next epoch, so `here` holds the caller's thread for two milliseconds at most, if nothing in it
-    /// blocks. It saves a short call two wake-ups of threads, which cost more than the call.
+    /// A slice ends at the next epoch, or after the one step that the guest is in ([`crate::sandbox::manners`] says who may).
     pub(crate) fn spawn<F>(&self, info: TaskInfo, here: bool, future: F) -> Task<F::Output, TaskInfo>
     where
         F: Future + Send + 'static,

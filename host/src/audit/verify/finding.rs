@@ -75,6 +75,15 @@ pub(crate) enum Fault {
         /// What they remember.
         tip: Tip,
     },
+    /// The gateway's own trail saw this agent's trail go back: somebody put an older one in its place.
+    WentBack {
+        /// Whose.
+        agent: String,
+        /// How far it was.
+        from: u64,
+        /// How far it was later.
+        to: u64,
+    },
     /// The record is not the one that was remembered.
     Replaced {
         /// By whom.
@@ -113,6 +122,7 @@ impl Fault {
             Self::NotOpen { .. } => "not-open",
             Self::Discontinuity { .. } => "discontinuity",
             Self::CutOff { .. } => "cut-off",
+            Self::WentBack { .. } => "went-back",
             Self::Replaced { .. } => "replaced",
             Self::NoTip => "no-tip",
             Self::BadSignature => "bad-signature",
@@ -171,6 +181,12 @@ impl fmt::Display for Fault {
             }
             Self::CutOff { witness, tip } => {
                 write!(formatter, "the end is missing: {witness} remembers record {}", tip.seq)
+            }
+            Self::WentBack { agent, from, to } => {
+                write!(
+                    formatter,
+                    "the trail of `{agent}` was at record {from} and later at {to}: an older one was put in its place"
+                )
             }
             Self::Replaced { witness } => write!(formatter, "{witness} remembers another record here"),
             Self::NoTip => formatter.write_str("`audit.tip` is gone, or was not written by this gateway"),

@@ -69,8 +69,13 @@ async fn stop(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Respon
     if let Err(refusal) = allowed(&gateway, &headers, TokenOf::Operator) {
         return *refusal;
     }
-    let calls = gateway.kill(&Who::this_process()).await;
-    gateway.leave();
+    // To its end also when whoever asked hangs up.
+    let ending = tokio::spawn(async move {
+        let calls = gateway.kill(&Who::this_process()).await;
+        gateway.leave();
+        calls
+    });
+    let calls = ending.await.unwrap_or_default();
     let mut answer = Json(json!({"ok": true, "calls": calls})).into_response();
     // The listener lets what it is answering out before it goes.
     answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -155,20 +155,21 @@ impl Agent {
             .upgrade()
             .ok_or_else(|| Denial::new(DenialId::GatewayStopped, "the gateway has left"))?;
         gateway.may_run()?;
-        if self.retired.load(Ordering::Acquire) {
-            self.halt();
-            return Err(Denial::new(
-                DenialId::AgentStopped,
-                format!("agent `{}` is no longer what it was", self.id),
-            )
-            .hint("connect again"));
+        let condition = self.condition(&gateway);
+        if condition == Condition::Enabled {
+            return Ok(gateway);
         }
-        let (done, remedy) = match gateway.registry().condition(&self.id) {
-            Condition::Enabled => return Ok(gateway),
+        {
+            // Asked again under the lock: an agent that was enabled meanwhile has a new token, which is not this stop's.
+            let running = self.lock_running();
+            if self.condition(&gateway) != Condition::Enabled {
+                running.cancel();
+            }
+        }
+        let (done, remedy) = match condition {
             Condition::Disabled => ("disabled", "soulbound agents enable"),
-            Condition::Removed | Condition::Unknown => ("removed", "soulbound agents add"),
+            _ => ("removed", "soulbound agents add"),
         };
-        self.halt();
         Err(Denial::new(DenialId::AgentStopped, format!("agent `{}` was {done} by an operator", self.id))
             .hint(format!("when the reason is gone: {remedy} {}", self.id)))
     }
@@ -381,15 +382,22 @@ impl Agent {
 
     /// The token that ends with the agent; a new one if it was stopped and may run again.
     pub(crate) fn running(&self) -> CancellationToken {
-        let may_run = self.may_run().is_ok();
         let mut running = self.lock_running();
         if running.is_cancelled()
-            && may_run
             && let Some(gateway) = self.gateway.upgrade()
+            && self.condition(&gateway) == Condition::Enabled
         {
             *running = gateway.killed().child_token();
         }
         running.clone()
+    }
+
+    /// Whether it may run, by its markers and by its own end.
+    fn condition(&self, gateway: &Gateway) -> Condition {
+        if self.retired.load(Ordering::Acquire) {
+            return Condition::Removed;
+        }
+        gateway.registry().condition(&self.id)
     }
 
     fn service(self: &Arc<Self>) -> mcp::HttpService<Arc<Self>> {

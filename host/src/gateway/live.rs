@@ -43,6 +43,8 @@ pub(crate) struct Live {
     callable: HashMap<String, Callable>,
     refused: HashMap<String, Outcome>,
     offer: Arc<Offer>,
+    /// The agent's token when this was looked at: what was bound under one that is cancelled is of no use.
+    running: CancellationToken,
     /// The agent had changed before this gateway first looked at it: it does not start until that is trusted.
     held: bool,
 }
@@ -82,6 +84,7 @@ impl Live {
             callable: HashMap::new(),
             refused: HashMap::new(),
             offer: Arc::default(),
+            running: running.clone(),
             held,
             standing,
             trusted,
@@ -101,7 +104,9 @@ impl Live {
     /// Whether SOUL.md and the operator's settings are what they were. The rest is asked by [`Live::is_untouched`], whenever
     /// the disk tells of a change and every few seconds.
     pub(crate) fn is_current(&self, gateway: &Gateway) -> bool {
-        Arc::ptr_eq(&self.policy, &gateway.policies().current()) && self.standing.is_soul_current()
+        !self.running.is_cancelled()
+            && Arc::ptr_eq(&self.policy, &gateway.policies().current())
+            && self.standing.is_soul_current()
     }
 
     /// Whether no trusted file and no granted directory was touched.

@@ -237,7 +237,9 @@ fn a_trail_that_was_put_back_is_found_although_the_gateway_went_on() {
         .into();
     drop(gateway);
     let gateway = Gateway::start(&agent);
-    (0..3).for_each(|_| drop(gateway.call("probe", "who", &[]).ends(0)));
+    for _ in 0..3 {
+        gateway.call("probe", "who", &[]).ends(0);
+    }
     agent.run(&["gateway", "stop"]).ends(0);
     agent.run(&["audit", "verify"]).ends(0);
     kept.iter().for_each(|(path, bytes)| std::fs::write(path, bytes).unwrap());

@@ -85,13 +85,15 @@ pub(crate) fn running(state: &StateFolder) -> Result<Option<Running>> {
         return Ok(None);
     };
     let asked = client.ask(&Request::Status {}, Some(ANSWERS_WITHIN));
-    if asked.is_err() && state.holder()?.is_none() {
-        // It was being taken apart by the kernel, and is gone.
+    if asked.as_ref().is_err_and(|error| !is_late(error)) {
+        // It hung up: it is on its way out, or being taken apart by the kernel. Whoever waits for one looks again.
         return Ok(None);
     }
-    let status = asked.with_context(|| {
+    let status = asked.map_err(|error| {
         let pid = holder.map_or_else(|| "unknown".to_owned(), |holder| holder.pid.to_string());
-        format!("a gateway runs (pid {pid}) and does not answer\n  hint: soulbound gateway stop")
+        anyhow::anyhow!(
+            "a gateway runs (pid {pid}) and does not answer: {error:#}\n  hint: soulbound gateway stop"
+        )
     })?;
     let status = status.into_result()?;
     let text =
@@ -148,4 +150,12 @@ fn why(log: &std::path::Path, from: u64) -> Option<String> {
     file.take(16 << 10).read_to_string(&mut text).ok()?;
     let error = text.rsplit_once("error: ").map(|(_, error)| error.trim().to_owned())?;
     (!error.is_empty()).then_some(error)
+}
+
+/// Whether somebody is there and does not answer in time.
+fn is_late(error: &anyhow::Error) -> bool {
+    use std::io::ErrorKind;
+    let kind =
+        error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>()).map(std::io::Error::kind);
+    matches!(kind, Some(ErrorKind::WouldBlock | ErrorKind::TimedOut))
 }

@@ -12,7 +12,7 @@ use crate::gateway::daemon::READY;
 use crate::operator::Request;
 use crate::operator::client::Client;
 use crate::state::StateFolder;
-use crate::state::lock::{Held, Purpose, StateLock};
+use crate::state::lock::{Held, Purpose};
 
 /// How long a running gateway may take to say that it is there.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
@@ -71,8 +71,14 @@ pub(crate) fn ensure_running(state: &StateFolder) -> Result<Running> {
                 }
                 std::thread::sleep(LOOKS_AGAIN);
             }
-            // A command of a moment.
-            Some(_) => drop(StateLock::wait(state, Purpose::Command)?),
+            // A command of a moment, or a gateway that has not said so yet.
+            Some(_) if Instant::now() > deadline => {
+                bail!(
+                    "another process works on `{}` and does not end\n  hint: soulbound gateway status",
+                    state.path().display()
+                )
+            }
+            Some(_) => std::thread::sleep(LOOKS_AGAIN),
         }
     }
 }

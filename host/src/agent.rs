@@ -130,3 +130,18 @@ pub(crate) fn sources(folder: &Path, state: Option<&Path>) -> SkillSources {
     }
     sources
 }
+
+/// A skill that is called and stands under no `## Skills`.
+pub(crate) fn not_listed(soul: &Soul, skill: &str) -> Denial {
+    let names: Vec<String> = soul.skills().iter().map(|entry| format!("`{}`", entry.name)).collect();
+    let listed = if names.is_empty() { "no skill".to_owned() } else { names.join(", ") };
+    Denial::new(
+        DenialId::SkillNotListed,
+        format!(
+            "agent `{}` has no skill {} under `## Skills`",
+            soul.id(),
+            soulbound_runtime::visible::quoted_target(skill)
+        ),
+    )
+    .hint(format!("{} lists {listed}", soul.file()))
+}

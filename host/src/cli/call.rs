@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use soulbound_runtime::sandbox::{BindError, CallError, Ending, Outcome, Runtime, Unattended};
 use soulbound_runtime::skill::SkillFolder;
 use soulbound_runtime::soul::{Diagnostic, ReadError, SkillEntry};
-use soulbound_runtime::{Denial, DenialId, Soul, visible};
+use soulbound_runtime::{Denial, Soul, visible};
 
 use crate::agent::{SoulFile, is_path};
 use crate::answer::{self, Answered};
@@ -113,7 +113,7 @@ impl Call {
             Err(error) => return Err(error.into()),
         };
         let Some(entry) = soul.skill(&self.skill) else {
-            return Ok(Err(Failure::Denied(not_listed(&soul, &self.skill))));
+            return Ok(Err(Failure::Denied(crate::agent::not_listed(&soul, &self.skill))));
         };
         if let Some(required) = settings.approval_required(entry) {
             return Ok(Err(Failure::Denied(settings::approval_required(entry, &required.rule))));
@@ -274,14 +274,4 @@ fn of_bind(error: BindError) -> Failure {
         BindError::Grant(problem) => Failure::Soul(vec![crate::review::diagnostic(&problem)]),
         other => Failure::Component { message: visible::line(&other.to_string()), hint: None },
     }
-}
-
-fn not_listed(soul: &Soul, skill: &str) -> Denial {
-    let names: Vec<String> = soul.skills().iter().map(|entry| format!("`{}`", entry.name)).collect();
-    let listed = if names.is_empty() { "no skill".to_owned() } else { names.join(", ") };
-    Denial::new(
-        DenialId::SkillNotListed,
-        format!("agent `{}` has no skill {} under `## Skills`", soul.id(), visible::quoted_target(skill)),
-    )
-    .hint(format!("{} lists {listed}", soul.file()))
 }

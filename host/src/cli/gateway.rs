@@ -83,10 +83,8 @@ enum Verb {
 impl Gateway {
     pub(super) fn run(self) -> Result<Exit> {
         let verb = self.verb.unwrap_or(Verb::Status { json: false });
-        if let Verb::Stop(stop) = verb {
-            return stop.run(&StateFolder::find_to_stop()?);
-        }
-        let state = StateFolder::find()?;
+        let stops = matches!(verb, Verb::Stop(_));
+        let state = if stops { StateFolder::find_to_stop() } else { StateFolder::find() }?;
         match verb {
             Verb::Run { log, background } => {
                 log::start(log)?;

@@ -5,7 +5,6 @@
 
 use std::io::Write;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde_json::json;
@@ -20,18 +19,13 @@ use crate::gateway::{Gateway, socket, watch};
 use crate::operator::Who;
 use crate::settings::Settings;
 use crate::state::StateFolder;
-use crate::state::lock::{Purpose, StateLock, Taken};
+use crate::state::lock::{Purpose, StateLock, Waited};
 
 /// Threads for requests and answers.
 const DOOR_THREADS: usize = 2;
 
 /// What `gateway run` says on standard output once it takes calls. `gateway start` waits for it.
 pub(crate) const READY: &str = "ready ";
-
-/// How long a command may have the state folder while a gateway waits for it.
-const COMMANDS_END_WITHIN: Duration = Duration::from_secs(10);
-/// How often it is looked whether it still does.
-const LOOKS_AGAIN: Duration = Duration::from_millis(5);
 
 /// Takes the state folder and runs until it is told to leave.
 pub(crate) fn run(state: &StateFolder) -> Result<()> {
@@ -74,19 +68,12 @@ fn refuse_if_stopped(state: &StateFolder) -> Result<()> {
 
 /// Takes the state folder from a command that has it for a moment, and from no gateway.
 fn take(state: &StateFolder) -> Result<StateLock> {
-    let deadline = Instant::now() + COMMANDS_END_WITHIN;
-    loop {
-        match StateLock::take(state, Purpose::Gateway)? {
-            Taken::Ours(lock) => return Ok(lock),
-            Taken::Theirs(Some(holder)) if holder.purpose == Purpose::Gateway => {
-                bail!("gateway already running (pid {})", holder.pid)
-            }
-            // Waiting for the lock itself could end behind another gateway, and start a second one when that is stopped.
-            Taken::Theirs(_) if Instant::now() < deadline => std::thread::sleep(LOOKS_AGAIN),
-            Taken::Theirs(_) => {
-                bail!("another command works on `{}`; try again when it is done", state.path().display())
-            }
-        }
+    let waited = StateLock::wait_unless(state, Purpose::Gateway, |holder| {
+        Ok(holder.filter(|holder| holder.purpose == Purpose::Gateway).map(|holder| holder.pid))
+    });
+    match waited? {
+        Waited::Ours(lock) => Ok(lock),
+        Waited::Otherwise(pid) => bail!("gateway already running (pid {pid})"),
     }
 }
 

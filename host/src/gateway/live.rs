@@ -124,7 +124,7 @@ impl Live {
         }
         Err(Box::new(Outcome::refused(match self.standing.refusal(skill) {
             Some(denial) => denial.clone(),
-            None => not_listed(&self.trusted.soul, skill),
+            None => crate::agent::not_listed(&self.trusted.soul, skill),
         })))
     }
 
@@ -338,14 +338,4 @@ fn changed(id: &str) -> Denial {
             "soulbound agents diff {id}, then soulbound agents trust {id} or soulbound agents rollback {id}"
         ),
     )
-}
-
-fn not_listed(soul: &Soul, skill: &str) -> Denial {
-    let names: Vec<String> = soul.skills().iter().map(|entry| format!("`{}`", entry.name)).collect();
-    let listed = if names.is_empty() { "no skill".to_owned() } else { names.join(", ") };
-    Denial::new(
-        DenialId::SkillNotListed,
-        format!("agent `{}` has no skill {} under `## Skills`", soul.id(), visible::quoted_target(skill)),
-    )
-    .hint(format!("SOUL.md lists {listed}"))
 }

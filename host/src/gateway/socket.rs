@@ -8,14 +8,14 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::unix::{OwnedWriteHalf, UCred};
+use tokio::net::unix::OwnedWriteHalf;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::gateway::Gateway;
 use crate::mcp;
-use crate::operator::{Reply, Request, Who};
+use crate::operator::{Reply, Request};
 use crate::state::StateFolder;
 
 /// The longest request, in bytes: a call's arguments.
@@ -78,7 +78,8 @@ async fn connection(stream: UnixStream, gateway: &Arc<Gateway>) -> Result<()> {
         .await
         .context("nothing was asked")??;
     let request: Request = match serde_json::from_slice(&line) {
-        Ok(request) => request,
+        // Who acts is the kernel's word, whatever the request says.
+        Ok(request) => Request::by(request, peer.uid(), peer.pid()),
         Err(error) => {
             let error = anyhow::anyhow!(
                 "the request is not understood ({error}): is the gateway of another version?\n  hint: soulbound gateway restart"
@@ -106,22 +107,20 @@ async fn connection(stream: UnixStream, gateway: &Arc<Gateway>) -> Result<()> {
             Err(denial) => reply(&mut writer, &Reply::failed(&super::requests::refusal(denial))).await,
         },
         Request::Stop { who } => {
-            let who = known(who, &peer);
             let ended = gateway.kill(&who).await;
             let answered = reply(&mut writer, &Reply::done(json!({"calls": ended}))).await;
             gateway.leave();
             answered
         }
         Request::Quit { who } => {
-            let who = known(who, &peer);
             let ended = gateway.quit(&who).await;
             let answered = reply(&mut writer, &Reply::done(json!({"calls": ended}))).await;
             gateway.leave();
             answered
         }
-        // Acts run to their recorded end also when whoever asked hangs up; and who acts is the kernel's word.
-        Request::Act { .. } | Request::Token { .. } => {
-            let (gateway, request) = (Arc::clone(gateway), request.by(peer.uid(), peer.pid()));
+        // Acts run to their recorded end also when whoever asked hangs up.
+        request @ (Request::Act { .. } | Request::Token { .. }) => {
+            let gateway = Arc::clone(gateway);
             let answer = tokio::spawn(async move { gateway.perform(request).await }).await?;
             let answer = answer.unwrap_or_else(|error| Reply::failed(&error));
             reply(&mut writer, &answer).await
@@ -138,11 +137,6 @@ async fn connection(stream: UnixStream, gateway: &Arc<Gateway>) -> Result<()> {
             reply(&mut writer, &answer).await
         }
     }
-}
-
-fn known(mut who: Who, peer: &UCred) -> Who {
-    who.known(peer.uid(), peer.pid().and_then(|pid| u32::try_from(pid).ok()));
-    who
 }
 
 async fn reply(writer: &mut OwnedWriteHalf, reply: &Reply) -> Result<()> {

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::operator::{Reply, Request};
 use crate::state::StateFolder;
+use crate::state::lock::{Purpose, StateLock, Waited};
 
 /// The longest reply, in bytes: a call's whole outcome.
 const REPLY_BYTES: u64 = 64 << 20;
@@ -47,4 +48,9 @@ impl Client {
         serde_json::from_slice(&text)
             .context("the gateway's answer is not understood: is it of another version?")
     }
+}
+
+/// The gateway that runs, once it listens; or the lock, where none does.
+pub(crate) fn or_lock(state: &StateFolder) -> Result<Waited<Client>> {
+    StateLock::wait_unless(state, Purpose::Command, |_| Client::connect(state))
 }

@@ -2,22 +2,19 @@
 //!
 //! Stopping an agent never waits: the marker is made first, without any lock, and a gateway that does not answer is ended.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use crate::operator::client::Client;
+use crate::operator::client::{self, Client};
 use crate::operator::{Request, Who, stop, trails};
 use crate::state::StateFolder;
-use crate::state::lock::{Purpose, StateLock, Taken};
+use crate::state::lock::{Purpose, StateLock, Taken, Waited};
 use crate::trust::act::{self, Act, Done};
 use crate::trust::registry::{self, Marker, Registry};
 
 /// How long a running gateway has to end an agent's calls, before it is ended itself.
 const STOPS_WITHIN: Duration = Duration::from_millis(2_500);
-
-/// How long a gateway may take to start or to leave.
-const STARTS_WITHIN: Duration = Duration::from_secs(15);
 
 /// Does it, as whoever runs this process.
 pub(crate) fn perform(state: &StateFolder, act: Act) -> Result<Done> {
@@ -36,12 +33,12 @@ pub(crate) fn perform(state: &StateFolder, act: Act) -> Result<Done> {
         Some(client) => client.ask(&request, within),
         // Between the lock and the socket, on the way in or out; or a command of a moment.
         None if stops.is_none() => {
-            return match listening(state)? {
-                Ok(client) => {
+            return match client::or_lock(state)? {
+                Waited::Otherwise(client) => {
                     let reply = client.ask(&request, None)?.into_result()?;
                     serde_json::from_value(reply).context("the gateway's answer is not understood")
                 }
-                Err(lock) => alone(state, act, who, &lock),
+                Waited::Ours(lock) => alone(state, act, who, &lock),
             };
         }
         None => Err(anyhow::anyhow!("the gateway does not listen")),
@@ -60,23 +57,6 @@ pub(crate) fn perform(state: &StateFolder, act: Act) -> Result<Done> {
             done.said.push("  hint: soulbound gateway start".to_owned());
             Ok(done)
         }
-    }
-}
-
-/// A gateway that is starting, once it listens; or the lock, once whoever had it is gone.
-fn listening(state: &StateFolder) -> Result<std::result::Result<Client, StateLock>> {
-    let deadline = Instant::now() + STARTS_WITHIN;
-    loop {
-        if let Taken::Ours(lock) = StateLock::take(state, Purpose::Command)? {
-            return Ok(Err(lock));
-        }
-        if let Some(client) = Client::connect(state)? {
-            return Ok(Ok(client));
-        }
-        if Instant::now() > deadline {
-            bail!("a gateway neither takes commands nor leaves\n  hint: soulbound gateway status");
-        }
-        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

@@ -1,6 +1,7 @@
 //! One owner of a state folder at a time: whoever holds the lock on `gateway.lock` writes the trails and the agents'
 //! records. The kernel drops the lock when its holder dies, however it dies.
 
+use std::convert::Infallible;
 use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -16,7 +17,7 @@ use crate::state::StateFolder;
 
 /// How long whoever has the folder may take to be done with it.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How often it is looked whether it is. The kernel's own waiting has no end.
+/// How often it is looked whether it is.
 const LOOKS_AGAIN: Duration = Duration::from_millis(4);
 
 /// The lock, held until this is dropped or the process ends.
@@ -59,6 +60,15 @@ pub(crate) enum Taken {
     Theirs(Option<Holder>),
 }
 
+/// What waiting for the lock came to.
+#[derive(Debug)]
+pub(crate) enum Waited<T> {
+    /// It is ours now.
+    Ours(StateLock),
+    /// There was another answer first.
+    Otherwise(T),
+}
+
 impl StateLock {
     /// Takes the lock, or says who has it. Makes the state folder when there is none.
     pub(crate) fn take(state: &StateFolder, purpose: Purpose) -> Result<Taken> {
@@ -75,22 +85,38 @@ impl StateLock {
         Ok(Taken::Ours(lock))
     }
 
-    /// Waits for the lock: whoever has it is ending, or is a command of a moment. Not for ever, and not for a gateway that
-    /// goes on: nobody tells when such a one would be done.
+    /// Waits for the lock: whoever has it is ending, or is a command of a moment.
     pub(crate) fn wait(state: &StateFolder, purpose: Purpose) -> Result<Self> {
+        match Self::wait_unless(state, purpose, |_| Ok(None::<Infallible>))? {
+            Waited::Ours(lock) => Ok(lock),
+            Waited::Otherwise(never) => match never {},
+        }
+    }
+
+    /// Waits for the lock, or until `otherwise` has another answer, who is told who has it. Not for ever: nobody tells when a
+    /// gateway that goes on would be done, and the kernel's own waiting has no end.
+    pub(crate) fn wait_unless<T>(
+        state: &StateFolder,
+        purpose: Purpose,
+        mut otherwise: impl FnMut(Option<&Holder>) -> Result<Option<T>>,
+    ) -> Result<Waited<T>> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            match Self::take(state, purpose)? {
-                Taken::Ours(lock) => return Ok(lock),
-                Taken::Theirs(_) if Instant::now() < deadline => std::thread::sleep(LOOKS_AGAIN),
-                Taken::Theirs(holder) => {
-                    let pid = holder.map_or_else(|| "unknown".to_owned(), |holder| holder.pid.to_string());
-                    bail!(
-                        "another process (pid {pid}) works on `{}` and does not end\n  hint: soulbound gateway status",
-                        state.path().display()
-                    )
-                }
+            let holder = match Self::take(state, purpose)? {
+                Taken::Ours(lock) => return Ok(Waited::Ours(lock)),
+                Taken::Theirs(holder) => holder,
+            };
+            if let Some(answer) = otherwise(holder.as_ref())? {
+                return Ok(Waited::Otherwise(answer));
             }
+            if Instant::now() > deadline {
+                let pid = holder.map_or_else(|| "unknown".to_owned(), |holder| holder.pid.to_string());
+                bail!(
+                    "another process (pid {pid}) works on `{}` and does not end\n  hint: soulbound gateway status",
+                    state.path().display()
+                );
+            }
+            std::thread::sleep(LOOKS_AGAIN);
         }
     }
 

@@ -10,11 +10,13 @@ pub(crate) mod child;
 mod protocol;
 pub mod worker;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use crate::skill::schema_file::{self, EnforcedSchema, SchemaError};
 use crate::skill::{Inspection, SkillFolder};
 
 pub use cache::Cache;
@@ -42,6 +44,9 @@ pub enum CompileError {
         /// Which limit.
         limit: String,
     },
+    /// A file in `schemas/` does not fit its tools.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
     /// The child process did not work.
     #[error("the compiling process failed: {0}")]
     Process(String),
@@ -85,21 +90,34 @@ impl Compiler {
         self
     }
 
-    /// The inspection alone, from the cache or from a child process.
+    /// The inspection alone, from a child process, with what the skill's `schemas/` say of its tools.
     ///
     /// # Errors
     ///
-    /// The component is invalid or too costly.
+    /// The component is invalid or too costly, or a file in `schemas/` does not fit it.
     pub fn inspect(&self, skill: &SkillFolder) -> Result<Inspection, CompileError> {
         let answer = match &self.way {
             Way::Child(program) => child::run(program, skill, false)?,
             Way::Here => worker::answer(&skill.component, &skill.wit, false)?,
         };
-        Ok(answer.inspection)
+        let mut inspection = answer.inspection;
+        schema_file::apply(skill, &mut inspection)?;
+        Ok(inspection)
     }
 
-    /// The component, ready to run on `engine`.
-    pub(crate) fn compile(&self, engine: &Engine, skill: &SkillFolder) -> Result<Compiled, CompileError> {
+    /// The component, ready to run on `engine`, and the schemas that its tools' arguments are held against.
+    pub(crate) fn compile(
+        &self,
+        engine: &Engine,
+        skill: &SkillFolder,
+    ) -> Result<(Compiled, HashMap<String, EnforcedSchema>), CompileError> {
+        let mut compiled = self.component(engine, skill)?;
+        // After the cache, which knows nothing of them.
+        let schemas = schema_file::apply(skill, &mut compiled.inspection)?;
+        Ok((compiled, schemas))
+    }
+
+    fn component(&self, engine: &Engine, skill: &SkillFolder) -> Result<Compiled, CompileError> {
         if let Some(cache) = &self.cache
             && let Some(hit) = cache.load(engine, skill)
         {

@@ -21,6 +21,7 @@ use crate::sandbox::manners::Manners;
 use crate::sandbox::network::SkillNetwork;
 use crate::sandbox::runtime::{AgentIdentity, Inner, Runtime};
 use crate::sandbox::state::CallState;
+use crate::skill::schema_file::EnforcedSchema;
 use crate::skill::imports::{self, JudgedImport, Standing};
 use crate::skill::{Annotations, Digest, Inspection, SkillFolder, Tool};
 use crate::soul::SkillEntry;
@@ -57,6 +58,8 @@ pub(crate) struct Bound {
 pub(crate) struct ToolEntry {
     pub(crate) index: ComponentExportIndex,
     pub(crate) ty: ComponentFunc,
+    /// What its author says of the arguments.
+    pub(crate) schema: Option<EnforcedSchema>,
 }
 
 /// Why a skill cannot be bound.
@@ -113,7 +116,7 @@ impl Runtime {
         let grant = &entry.grant;
         let name = entry.name.as_str();
         pinned(name, grant, skill)?;
-        let compiled = self.0.machinery.compiler.compile(&self.0.machinery.engine, skill)?;
+        let (compiled, schemas) = self.0.machinery.compiler.compile(&self.0.machinery.engine, skill)?;
         approvable(name, grant, &compiled.inspection)?;
         enforceable(name, grant)?;
         let judged: Vec<JudgedImport> =
@@ -142,7 +145,7 @@ impl Runtime {
             skill: name.into(),
             grant: grant.clone(),
             digest: skill.digest,
-            entries: entries(&compiled.component, &compiled.inspection)?,
+            entries: entries(&compiled.component, &compiled.inspection, schemas)?,
             files: Arc::new(files.skill_line(grant.line.clone())),
             network: SkillNetwork::new(grant.hosts.clone(), Arc::clone(&self.0.network)),
             knowledge: Arc::new(knowledge(agent, name, grant, skill.digest)),
@@ -328,7 +331,11 @@ pub fn tool_name(skill: &str, tool: &Tool) -> String {
     format!("{skill}__{}", tool.name.replace('.', "_"))
 }
 
-fn entries(component: &Component, inspection: &Inspection) -> Result<HashMap<String, ToolEntry>, BindError> {
+fn entries(
+    component: &Component,
+    inspection: &Inspection,
+    mut schemas: HashMap<String, EnforcedSchema>,
+) -> Result<HashMap<String, ToolEntry>, BindError> {
     use wasmtime::component::types::ComponentItem;
     let missing =
         |name: &str| BindError::Tools(format!("the component does not export `{}`", visible::line(name)));
@@ -343,7 +350,8 @@ fn entries(component: &Component, inspection: &Inspection) -> Result<HashMap<Str
         let (item, index) =
             component.get_export(parent.as_ref(), &tool.function).ok_or_else(|| missing(&tool.name))?;
         let ComponentItem::ComponentFunc(ty) = item else { return Err(missing(&tool.name)) };
-        entries.insert(tool.name.clone(), ToolEntry { index, ty });
+        let schema = schemas.remove(&tool.name);
+        entries.insert(tool.name.clone(), ToolEntry { index, ty, schema });
     }
     Ok(entries)
 }

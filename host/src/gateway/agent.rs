@@ -289,6 +289,11 @@ impl Agent {
             Err(_) => return axum::http::StatusCode::REQUEST_TIMEOUT.into_response(),
         };
         let request = axum::http::Request::from_parts(head, axum::body::Body::from(body));
+        // Headers are held against a tool's schema before any method runs, by what was looked at last.
+        if self.last().is_none() || self.touched.load(Ordering::Acquire) {
+            // Why it cannot be looked at is the method's own to say.
+            let _ = self.live().await;
+        }
         let service = self.service();
         service.handle(request).await.map(axum::body::Body::new)
     }
@@ -456,6 +461,10 @@ impl mcp::Served for Arc<Agent> {
             Some(live) => Ok(Arc::clone(live.offer())),
             None => self.offer().await,
         }
+    }
+
+    fn seen(&self) -> Option<Arc<Offer>> {
+        self.last().map(|live| Arc::clone(live.offer()))
     }
 
     async fn call(&self, request: CallRequest) -> Answer {

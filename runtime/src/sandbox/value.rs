@@ -19,8 +19,8 @@ mod from_json;
 mod respelled;
 mod to_json;
 
-pub use arguments::{ArgumentError, parse_arguments, parse_pairs};
 pub(crate) use arguments::parse_strictly;
+pub use arguments::{ArgumentError, parse_arguments, parse_pairs};
 pub(crate) use from_json::arguments_to_values;
 pub(crate) use respelled::respelled;
 pub(crate) use to_json::{Returned, TooLarge, result_to_json};

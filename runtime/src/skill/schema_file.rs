@@ -86,8 +86,11 @@ pub(crate) fn apply(
 ) -> Result<HashMap<String, EnforcedSchema>, SchemaError> {
     let mut enforced: HashMap<String, EnforcedSchema> = HashMap::new();
     for (path, bytes) in folder.schemas() {
-        let error =
-            |fault: Fault| SchemaError { file: folder.path.join(path), place: fault.place, message: fault.message };
+        let error = |fault: Fault| SchemaError {
+            file: folder.path.join(path),
+            place: fault.place,
+            message: fault.message,
+        };
         let tool = tool(path, inspection).map_err(|message| error(Fault::new("", message)))?;
         if enforced.contains_key(&tool) {
             return Err(error(Fault::new("", format!("the tool `{tool}` has another file already"))));
@@ -104,7 +107,9 @@ pub(crate) fn apply(
 fn tool(path: &str, inspection: &Inspection) -> Result<String, String> {
     let name = path.strip_prefix("schemas/").and_then(|name| name.strip_suffix(".json"));
     let Some(name) = name.filter(|name| !name.contains('/')) else {
-        return Err("`schemas/` holds a file `TOOL.json` for each tool that has one, and nothing else".to_owned());
+        return Err(
+            "`schemas/` holds a file `TOOL.json` for each tool that has one, and nothing else".to_owned()
+        );
     };
     if let Some(tool) = inspection.tool(name) {
         return Ok(tool.name.clone());
@@ -127,8 +132,8 @@ fn read(path: &str, bytes: &[u8], tool: &Tool) -> Result<EnforcedSchema, Fault> 
     }
     let text = std::str::from_utf8(bytes).map_err(|bad| whole(format!("it is not UTF-8: {bad}")))?;
     // A key that stands twice is an error: reviewer and host would each read another one.
-    let author: Value =
-        parse_strictly(text).map_err(|bad| whole(format!("it does not parse: {}", visible::line(&bad.to_string()))))?;
+    let author: Value = parse_strictly(text)
+        .map_err(|bad| whole(format!("it does not parse: {}", visible::line(&bad.to_string()))))?;
     keywords::check(&author)?;
     references::check(&author)?;
     agreement::check(&author, &tool.input_schema)?;

@@ -17,4 +17,5 @@ mod components;
 mod exhaust;
 mod given;
 mod oversight;
+mod schemas;
 mod values;

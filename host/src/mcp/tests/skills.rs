@@ -30,6 +30,8 @@ async fn each_skill_is_listed_with_its_front_matter_and_every_file_but_the_compo
         [
             "skill://conformance/SKILL.md",
             "skill://conformance/references/suite.md",
+            "skill://conformance/schemas/json-schema.json",
+            "skill://conformance/schemas/routed.json",
             "skill://conformance/wit/conformance.wit"
         ]
     );

@@ -103,7 +103,9 @@ fn types(keywords: &Map<String, Value>, place: &str, shape: &Shape<'_>) -> Resul
         if *about == Kinds::NUMBERS && shape.has_words_for_numbers() && !says_number {
             return Err(Fault::new(
                 &format!("{place}/{keyword}"),
-                format!("`{keyword}` would let \"NaN\" and \"Infinity\" pass; write `\"type\": \"number\"` beside it"),
+                format!(
+                    "`{keyword}` would let \"NaN\" and \"Infinity\" pass; write `\"type\": \"number\"` beside it"
+                ),
             ));
         }
     }
@@ -114,8 +116,12 @@ fn values(keywords: &Map<String, Value>, place: &str, shape: &Shape<'_>) -> Resu
     for keyword in ["const", "default", "enum", "examples"] {
         let Some(held) = keywords.get(keyword) else { continue };
         let one = std::slice::from_ref(held);
-        let listed = if matches!(keyword, "enum" | "examples") { held.as_array().map_or(one, Vec::as_slice) } else { one };
-        if let Some(odd) = listed.iter().find(|value| !shape.could_take(value)) {
+        let listed = if matches!(keyword, "enum" | "examples") {
+            held.as_array().map_or(one, Vec::as_slice)
+        } else {
+            one
+        };
+        if let Some(odd) = shape.never_taken(listed) {
             let words = shape.words();
             let near = odd.as_str().and_then(|word| spelling::nearest(word, words.iter().copied()));
             let help = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
@@ -131,7 +137,9 @@ fn values(keywords: &Map<String, Value>, place: &str, shape: &Shape<'_>) -> Resu
 /// Properties that are named without a schema.
 fn names(keywords: &Map<String, Value>, place: &str, shape: &Shape<'_>) -> Result<(), Fault> {
     let known = shape.names();
-    let named = |list: &Value| list.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+    let named = |list: &Value| {
+        list.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    };
     let mut lists: Vec<(String, Vec<String>)> = Vec::new();
     if let Some(list) = keywords.get("required") {
         lists.push(("/required".to_owned(), named(list)));

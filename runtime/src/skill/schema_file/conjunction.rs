@@ -60,13 +60,20 @@ fn joined(keyword: &str, generated: &Value, author: &Value) -> Option<Value> {
         }
         "required" => {
             let mut all = generated.as_array()?.clone();
-            all.extend(author.as_array()?.iter().filter(|name| !generated.as_array().is_some_and(|all| all.contains(name))).cloned());
+            all.extend(
+                author
+                    .as_array()?
+                    .iter()
+                    .filter(|name| !generated.as_array().is_some_and(|all| all.contains(name)))
+                    .cloned(),
+            );
             Value::Array(all)
         }
         "items" => of(generated, author),
         "prefixItems" => {
             let (theirs, ours) = (generated.as_array()?, author.as_array()?);
-            let mut all: Vec<Value> = theirs.iter().zip(ours).map(|(theirs, ours)| of(theirs, ours)).collect();
+            let mut all: Vec<Value> =
+                theirs.iter().zip(ours).map(|(theirs, ours)| of(theirs, ours)).collect();
             all.extend(theirs.iter().skip(ours.len()).cloned());
             Value::Array(all)
         }
@@ -74,7 +81,9 @@ fn joined(keyword: &str, generated: &Value, author: &Value) -> Option<Value> {
         "maximum" | "maxItems" | "maxLength" => larger(generated, author, false),
         "uniqueItems" => Value::Bool(true),
         // Checked to be within what was generated, or free text, or the only value that there is.
-        "type" | "enum" | "description" | "$schema" | "additionalProperties" | "contentEncoding" => author.clone(),
+        "type" | "enum" | "description" | "$schema" | "additionalProperties" | "contentEncoding" => {
+            author.clone()
+        }
         _ => return None,
     })
 }

@@ -123,7 +123,9 @@ impl<'a> Making<'a, '_> {
         }
         let mut cost = Cost { fixed: VISIT, ..Cost::default() };
         if let Value::Object(keywords) = schema {
-            let values = ["enum", "const"].iter().filter_map(|keyword| keywords.get(*keyword));
+            let values = ["enum", "const", "required", "dependentRequired"]
+                .iter()
+                .filter_map(|keyword| keywords.get(*keyword));
             cost.fixed += keywords.len() as u64 * VISIT + values.map(size).sum::<u64>();
             cost.a_byte = u64::from(keywords.contains_key("minLength") || keywords.contains_key("maxLength"));
             cost.a_byte += if keywords.contains_key("format") { 4 } else { 0 };

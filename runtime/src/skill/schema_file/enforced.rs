@@ -40,11 +40,13 @@ impl EnforcedSchema {
     /// `file` is the path of the file that says it, for messages.
     pub(super) fn compile(document: Value, file: &str) -> Result<Self, Fault> {
         let mut known = HashMap::new();
-        let costs = Costs::of(&document, |pattern| *known.entry(pattern.to_owned()).or_insert_with(|| steps(pattern)))?;
-        let largest = PATTERNS.last().map_or(0, |(size, _)| *size);
-        let validator = options(largest).build(&document).map_err(|error| {
-            Fault::new(error.instance_path().as_str(), reason(&error))
+        let costs = Costs::of(&document, |pattern| {
+            *known.entry(pattern.to_owned()).or_insert_with(|| steps(pattern))
         })?;
+        let largest = PATTERNS.last().map_or(0, |(size, _)| *size);
+        let validator = options(largest)
+            .build(&document)
+            .map_err(|error| Fault::new(error.instance_path().as_str(), reason(&error)))?;
         Ok(Self(Arc::new(Inner { document, validator, costs, file: file.to_owned() })))
     }
 
@@ -68,7 +70,11 @@ impl EnforcedSchema {
         };
         if steps.visits > EXPLAINED.visits || steps.all > EXPLAINED.all {
             let fits = validator.is_valid(arguments);
-            return if fits { Ok(()) } else { Err(ArgumentError::new("args", format!("do not fit `{file}` in the skill"))) };
+            return if fits {
+                Ok(())
+            } else {
+                Err(ArgumentError::new("args", format!("do not fit `{file}` in the skill")))
+            };
         }
         validator.validate(arguments).map_err(|error| {
             let found = keywords::kind(error.instance());

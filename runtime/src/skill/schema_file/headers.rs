@@ -21,7 +21,10 @@ const NAME_BYTES: usize = 64;
 #[must_use]
 pub fn asks_for_headers(input_schema: &Value) -> bool {
     let properties = input_schema.get("properties").and_then(Value::as_object);
-    properties.into_iter().flatten().any(|(_, schema)| schema.get(KEYWORD).is_some() || asks_for_headers(schema))
+    properties
+        .into_iter()
+        .flatten()
+        .any(|(_, schema)| schema.get(KEYWORD).is_some() || asks_for_headers(schema))
 }
 
 /// Checks every annotation of a whole schema.
@@ -37,7 +40,8 @@ fn below(schema: &Value, place: &str, reached: bool, seen: &mut HashSet<String>)
         let at = format!("{place}{}", part.below);
         let reached = reached && matches!(part.about, About::Property(_));
         if let Some(name) = part.schema.get(KEYWORD).and_then(Value::as_str) {
-            one(part.schema, name, reached, seen).map_err(|message| Fault::new(&format!("{at}/{KEYWORD}"), message))?;
+            one(part.schema, name, reached, seen)
+                .map_err(|message| Fault::new(&format!("{at}/{KEYWORD}"), message))?;
         }
         below(part.schema, &at, reached, seen)?;
     }
@@ -52,7 +56,9 @@ fn one(schema: &Value, name: &str, reached: bool, seen: &mut HashSet<String>) ->
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if name.is_empty() || name.len() > NAME_BYTES || !name.bytes().all(is_token) {
         let found = visible::quoted(name, NAME_BYTES);
-        return Err(format!("{found} is no part of a header's name: 1 to {NAME_BYTES} letters, digits and `-`"));
+        return Err(format!(
+            "{found} is no part of a header's name: 1 to {NAME_BYTES} letters, digits and `-`"
+        ));
     }
     if !matches!(schema.get("type").and_then(Value::as_str), Some("string" | "integer" | "boolean")) {
         return Err("needs `\"type\": \"string\"`, `\"integer\"` or `\"boolean\"` beside it".to_owned());

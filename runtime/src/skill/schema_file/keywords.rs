@@ -148,7 +148,9 @@ fn one(schema: &Value, place: &str) -> Result<(), Fault> {
         }
     }
     // Each of these says nothing without the other.
-    for (keyword, needs) in [("then", "if"), ("else", "if"), ("minContains", "contains"), ("maxContains", "contains")] {
+    for (keyword, needs) in
+        [("then", "if"), ("else", "if"), ("minContains", "contains"), ("maxContains", "contains")]
+    {
         if keywords.contains_key(keyword) && !keywords.contains_key(needs) {
             return Err(Fault::new(place, format!("`{keyword}` says nothing without `{needs}` beside it")));
         }
@@ -205,14 +207,19 @@ impl Takes {
             Self::OnlyFalse => (*value == Value::Bool(false), "false: nothing beyond what WIT names is taken".to_owned()),
             Self::OnlyBase64 => (text == Some("base64"), "`base64`".to_owned()),
         };
-        if is_taken { Ok(()) } else { Err(Fault::new(at, format!("expected {wanted}; found {}", kind(value)))) }
+        if is_taken {
+            Ok(())
+        } else {
+            Err(Fault::new(at, format!("expected {wanted}; found {}", kind(value))))
+        }
     }
 }
 
 fn is_anchor(text: &str) -> bool {
     let mut characters = text.chars();
     characters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
-        && characters.all(|character| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.'))
+        && characters
+            .all(|character| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.'))
 }
 
 fn is_types(value: &Value) -> bool {
@@ -236,9 +243,10 @@ fn visible_throughout(value: &Value, place: &str) -> Result<(), Fault> {
     };
     match value {
         Value::String(text) => seen(text, place),
-        Value::Array(items) => {
-            items.iter().enumerate().try_for_each(|(index, item)| visible_throughout(item, &format!("{place}/{index}")))
-        }
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .try_for_each(|(index, item)| visible_throughout(item, &format!("{place}/{index}"))),
         Value::Object(map) => map.iter().try_for_each(|(key, value)| {
             seen(key, place)?;
             visible_throughout(value, &format!("{place}/{}", parts::escaped(key)))

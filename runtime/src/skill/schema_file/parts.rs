@@ -62,10 +62,12 @@ pub(super) fn of(schema: &Value) -> Vec<Part<'_>> {
         let Some(held) = schema.get(keyword) else { continue };
         match holds {
             Holds::One => parts.push(Part { below: format!("/{keyword}"), about: *about, schema: held }),
-            Holds::List => parts.extend(held.as_array().into_iter().flatten().enumerate().map(|(index, schema)| {
-                let about = if let About::Item(_) = about { About::Item(index) } else { *about };
-                Part { below: format!("/{keyword}/{index}"), about, schema }
-            })),
+            Holds::List => {
+                parts.extend(held.as_array().into_iter().flatten().enumerate().map(|(index, schema)| {
+                    let about = if let About::Item(_) = about { About::Item(index) } else { *about };
+                    Part { below: format!("/{keyword}/{index}"), about, schema }
+                }))
+            }
             Holds::Named => parts.extend(held.as_object().into_iter().flatten().map(|(name, schema)| {
                 let about = if let About::Property(_) = about { About::Property(name) } else { *about };
                 Part { below: format!("/{keyword}/{}", escaped(name)), about, schema }

@@ -15,6 +15,8 @@ use crate::visible;
 const FOLLOWED: u64 = 2_000;
 /// What a pattern counts: each is compiled.
 const PATTERN: u64 = 20;
+/// Values of `enum`, names of `required` and the like count one for so many.
+const LISTED: u64 = 10;
 /// Schemas within schemas, followed. The library recurses as deep.
 const DEPTH: u32 = 48;
 
@@ -45,7 +47,11 @@ impl<'a> Places<'a> {
     }
 
     /// Where a schema's `$ref` leads, and to what. None if it has none.
-    pub(super) fn target(&self, schema: &'a Value, place: &str) -> Result<Option<(String, &'a Value)>, Fault> {
+    pub(super) fn target(
+        &self,
+        schema: &'a Value,
+        place: &str,
+    ) -> Result<Option<(String, &'a Value)>, Fault> {
         let Some(reference) = schema.get("$ref").and_then(Value::as_str) else { return Ok(None) };
         let at = format!("{place}/$ref");
         let shown = visible::quoted_target(reference);
@@ -106,7 +112,10 @@ impl<'a> Sizes<'a> {
         }
         self.known.insert(place.to_owned(), None);
         let pattern = if schema.get("pattern").is_some() { PATTERN } else { 0 };
-        let mut size = Size { schemas: 1 + pattern, depth: 1 };
+        let listed =
+            ["enum", "examples", "required"].iter().filter_map(|keyword| schema.get(keyword)?.as_array());
+        let listed = listed.map(|list| list.len() as u64).sum::<u64>() / LISTED;
+        let mut size = Size { schemas: 1 + pattern + listed, depth: 1 };
         let inside = parts::of(schema).into_iter().filter(|part| part.about != About::Nothing);
         let mut inside: Vec<(String, &Value)> =
             inside.map(|part| (format!("{place}{}", part.below), part.schema)).collect();
@@ -125,7 +134,9 @@ fn within(size: Size, place: &str, above: u32) -> Result<Size, Fault> {
     if size.schemas > FOLLOWED {
         return Err(Fault::new(
             place,
-            format!("with every `$ref` followed it has more than {FOLLOWED} schemas (a pattern counts {PATTERN})"),
+            format!(
+                "with every `$ref` followed it has more than {FOLLOWED} schemas (a pattern counts {PATTERN}, {LISTED} values of a list one)"
+            ),
         ));
     }
     if above + size.depth > DEPTH + 1 { Err(too_deep(place)) } else { Ok(size) }

@@ -1,6 +1,8 @@
 //! What WIT takes at a place, read back from the schema that was generated from the types ([`crate::skill::schema`]): the
 //! alternatives of an option or a variant side by side.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 /// Kinds of JSON values, as a set.
@@ -21,7 +23,9 @@ impl Kinds {
         match names {
             Value::Array(list) => list.iter().fold(Self::NONE, |all, name| all.or(Self::named(name))),
             Value::String(name) if name == "number" => Self::NUMBERS,
-            Value::String(name) => NAMES.iter().position(|known| known == name).map_or(Self::NONE, |at| Self(1 << at)),
+            Value::String(name) => {
+                NAMES.iter().position(|known| known == name).map_or(Self::NONE, |at| Self(1 << at))
+            }
             _ => Self::NONE,
         }
     }
@@ -56,8 +60,12 @@ impl std::fmt::Display for Kinds {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let is_number = Self::NUMBERS.is_within(*self);
         let has = |at: usize| self.0 & (1 << at) != 0 && !(is_number && NAMES.get(at) == Some(&"integer"));
-        let names: Vec<String> =
-            NAMES.iter().enumerate().filter(|(at, _)| has(*at)).map(|(_, name)| format!("`{name}`")).collect();
+        let names: Vec<String> = NAMES
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| has(*at))
+            .map(|(_, name)| format!("`{name}`"))
+            .collect();
         formatter.write_str(&names.join(" or "))
     }
 }
@@ -92,7 +100,9 @@ impl<'a> Shape<'a> {
 
     /// Whether a number here may be spelled `"NaN"` or `"Infinity"`: a limit for numbers says nothing of those.
     pub(super) fn has_words_for_numbers(&self) -> bool {
-        self.0.iter().any(|leaf| leaf.get("enum").is_some_and(|words| words.get(0) == Some(&Value::from("NaN"))))
+        self.0
+            .iter()
+            .any(|leaf| leaf.get("enum").is_some_and(|words| words.get(0) == Some(&Value::from("NaN"))))
     }
 
     /// The names of properties, if an object is taken here.
@@ -136,16 +146,20 @@ impl<'a> Shape<'a> {
         (!found.is_empty()).then_some(Self(found))
     }
 
-    /// Whether WIT could take this value here, as far as its kind and, for an enumerated word, its spelling tell.
-    pub(super) fn could_take(&self, value: &Value) -> bool {
-        self.0.iter().any(|leaf| match (leaf.get("const"), leaf.get("enum").and_then(Value::as_array)) {
-            (Some(word), _) => word == value,
-            (_, Some(words)) => words.contains(value),
-            _ => Kinds::of(value).is_within(kinds(leaf)),
-        })
+    /// The first value that WIT never takes here, as far as its kind and, for an enumerated word, its spelling tell.
+    pub(super) fn never_taken<'v>(&self, values: &'v [Value]) -> Option<&'v Value> {
+        let is_word = |leaf: &Map<String, Value>| leaf.contains_key("enum") || leaf.contains_key("const");
+        let free = self.0.iter().filter(|leaf| !is_word(leaf));
+        let free = free.fold(Kinds::NONE, |all, leaf| all.or(kinds(leaf)));
+        // A set: the author of the file may be that of the component, whose types may have ten thousand words.
+        let words: HashSet<&str> = self.words().into_iter().collect();
+        let is_taken = |value: &&Value| {
+            Kinds::of(value).is_within(free) || value.as_str().is_some_and(|word| words.contains(word))
+        };
+        values.iter().find(|value| !is_taken(value))
     }
 
-    /// The words that are taken here, if only certain ones are.
+    /// The words that are taken here, where only certain ones are.
     pub(super) fn words(&self) -> Vec<&'a str> {
         let words = self.0.iter().flat_map(|leaf| {
             let several = leaf.get("enum").and_then(Value::as_array).into_iter().flatten();

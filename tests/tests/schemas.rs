@@ -40,12 +40,16 @@ fn what_a_file_says_is_shown_by_inspect() {
 fn a_violation_ends_as_bad_arguments_do() {
     let agent = agent("echo-string.json", BOUNDED);
     agent.call("probe", "echo-string", &["value=https://example.com"]).ends(0);
-    let violated = agent.call("probe", "echo-string", &["value=ftp://example.com"]);
-    violated.ends(2);
-    let message = r#"args.value: the value does not match "^https://", found "ftp://example.com" (`schemas/echo-string.json` in the skill)"#;
-    assert!(violated.stderr.contains(message), "{violated:?}");
-    let ended = agent.call_json("probe", "echo-string", &json!({"value": "ftp://example.com"}));
-    assert_eq!((ended.code, &ended.json()["error"]["kind"]), (Some(2), &json!("arguments")));
+    let expected = r#"args.value: the value does not match "^https://", found "ftp://example.com" (`schemas/echo-string.json` in the skill)"#;
+    for violated in [
+        agent.call("probe", "echo-string", &["value=ftp://example.com"]),
+        agent.call_json("probe", "echo-string", &json!({"value": "ftp://example.com"})),
+    ] {
+        let error = &violated.ends(2).json()["error"];
+        assert_eq!((&error["kind"], &error["message"]), (&json!("arguments"), &json!(expected)));
+    }
+    let words = ["call", "./SOUL.md", "probe", "echo-string", "value=ftp://example.com"];
+    assert!(agent.run(&words).ends(2).stderr.contains(expected));
 }
 
 #[test]
@@ -81,7 +85,8 @@ fn a_file_that_is_wrong_is_named_with_its_place() {
         let runs = [inspected(&agent), agent.call("probe", "echo-string", &["value=x"])];
         for ended in &runs {
             ended.ends(2);
-            assert!(ended.said().contains(file) && ended.said().contains(message), "{ended:?}");
+            let said = ended.said().replace("\\\"", "\"");
+            assert!(said.contains(file) && said.contains(message), "{ended:?}");
         }
         let checked = agent.run(&["check"]);
         checked.ends(1);

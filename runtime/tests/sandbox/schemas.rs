@@ -1,9 +1,10 @@
 //! What a skill's author says in `schemas/` holds at every call, and lets nothing pass that WIT refuses.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use proptest::prelude::*;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use soulbound_runtime::sandbox::{BindError, BoundSkill, Ending, ErrorKind, Outcome};
 use soulbound_runtime::skill::{FolderFile, SkillFolder};
 
@@ -143,28 +144,39 @@ fn values() -> impl Strategy<Value = Value> {
     ]
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+/// Limits on values and on lengths.
+const LIMITS: [(i64, u64); 3] = [(-50, 0), (7, 2), (100, 3)];
+const TOOLS: [&str; 8] =
+    ["echo-u64", "echo-s64", "echo-u8", "echo-f64", "echo-string", "echo-option", "echo-list", "echo-colour"];
 
+static PLAIN: LazyLock<BoundSkill> = LazyLock::new(|| probe(&[]).unwrap());
+static NARROW: LazyLock<Vec<BoundSkill>> = LazyLock::new(|| {
+    LIMITS
+        .map(|(limit, length)| {
+            probe(&TOOLS.map(|tool| {
+                let keywords = match tool {
+                    "echo-u64" | "echo-s64" | "echo-u8" => json!({"maximum": limit}),
+                    "echo-f64" => json!({"type": "number", "maximum": limit}),
+                    "echo-list" => json!({"maxItems": length}),
+                    _ => json!({"maxLength": length}),
+                };
+                (tool, value(keywords))
+            }))
+            .unwrap()
+        })
+        .to_vec()
+});
+
+proptest! {
     #[test]
     fn a_schema_only_narrows_and_what_fits_both_arrives(
-        value in values(), limit in -100_i64..100, length in 0_u64..4,
-        tool in prop::sample::select(vec!["echo-u64", "echo-s64", "echo-u8", "echo-f64", "echo-string", "echo-option", "echo-list", "echo-colour"]),
+        value in values(), which in 0..LIMITS.len(), tool in prop::sample::select(&TOOLS[..]),
     ) {
-        let keywords = match tool {
-            "echo-u64" | "echo-s64" | "echo-u8" => json!({"maximum": limit}),
-            "echo-f64" => json!({"type": "number", "maximum": limit}),
-            "echo-list" => json!({"maxItems": length}),
-            _ => json!({"maxLength": length}),
-        };
-        let narrow = probe(&[(tool, self::value(keywords))]).unwrap();
-        let plain = probe(&[]).unwrap();
-        let mut arguments = Map::new();
-        arguments.insert("value".to_owned(), value);
+        let (limit, length) = LIMITS[which];
+        let arguments = json!({ "value": value });
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let (with, without) = runtime.block_on(async {
-            let arguments = Value::Object(arguments);
-            (call(&narrow, tool, arguments.clone()).await, call(&plain, tool, arguments).await)
+            (call(&NARROW[which], tool, arguments.clone()).await, call(&PLAIN, tool, arguments).await)
         });
         match (&with.ending, &without.ending) {
             // It arrived as it would have without a schema, and within the limit.

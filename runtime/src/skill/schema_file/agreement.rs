@@ -89,7 +89,10 @@ fn types(keywords: &Map<String, Value>, place: &str, shape: &Shape<'_>) -> Resul
     {
         return Err(Fault::new(
             &format!("{place}/type"),
-            format!("WIT takes {taken} here, and never {}; name no other", Kinds::named(named)),
+            format!(
+                "WIT takes {taken} here, and never {}; name no other",
+                Kinds::named(named).without(taken)
+            ),
         ));
     }
     for (keyword, about) in ABOUT.iter().filter(|(keyword, _)| keywords.contains_key(*keyword)) {

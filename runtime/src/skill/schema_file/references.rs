@@ -3,7 +3,7 @@
 //! Following is what costs: sixteen definitions that each name the next one twice are 65,536 schemas to hold against one
 //! value, and a circle has no end. WIT types are finite, so an honest file needs neither.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
@@ -22,13 +22,13 @@ const DEPTH: u32 = 48;
 
 /// The schemas of a file by where they stand.
 pub(super) struct Places<'a> {
-    by_pointer: HashMap<String, &'a Value>,
+    by_pointer: BTreeMap<String, &'a Value>,
     anchors: HashMap<&'a str, String>,
 }
 
 impl<'a> Places<'a> {
     pub(super) fn of(root: &'a Value) -> Result<Self, Fault> {
-        let mut places = Self { by_pointer: HashMap::new(), anchors: HashMap::new() };
+        let mut places = Self { by_pointer: BTreeMap::new(), anchors: HashMap::new() };
         places.add(root, String::new())?;
         Ok(places)
     }

@@ -47,12 +47,16 @@ impl Kinds {
         Self(self.0 | other.0)
     }
 
+    pub(super) fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     pub(super) fn meets(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
 
     pub(super) fn is_within(self, other: Self) -> bool {
-        self.0 & !other.0 == 0
+        self.without(other) == Self::NONE
     }
 }
 
@@ -94,7 +98,7 @@ impl<'a> Shape<'a> {
         self.0.iter().fold(Kinds::NONE, |all, leaf| {
             let kinds = kinds(leaf);
             let only_spelling = is_number && kinds.meets(Kinds::TEXT);
-            all.or(if only_spelling { Kinds(kinds.0 & !Kinds::TEXT.0) } else { kinds })
+            all.or(if only_spelling { kinds.without(Kinds::TEXT) } else { kinds })
         })
     }
 

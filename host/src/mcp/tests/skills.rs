@@ -86,6 +86,7 @@ async fn a_directory_has_its_direct_children() {
         [
             ("skill://conformance/SKILL.md", "text/markdown"),
             ("skill://conformance/references", "inode/directory"),
+            ("skill://conformance/schemas", "inode/directory"),
             ("skill://conformance/wit", "inode/directory"),
         ]
     );

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use soulbound_tests::gateway::{ECHO, Gateway, trust};
 use soulbound_tests::{Agent, Ended};
 
 /// Refusing a file, or an argument, takes no longer than starting the program, reading a component and a little.
@@ -126,4 +127,39 @@ fn a_bomb_hangs_neither_inspect_nor_bind_nor_a_call() {
     let ended = agent.call("probe", "echo-string", &[&format!("value={}", "x".repeat(100_000))]);
     ended.ends(2);
     assert!(ended.took < LONGEST, "{:?}", ended.took);
+}
+
+#[test]
+fn a_new_file_waits_for_trust_and_then_holds_from_the_first_call() {
+    let agent = Agent::new("- probe: Try").guest("probe");
+    let gateway = Gateway::with(&agent);
+    let token = gateway.token(ECHO);
+    let mut client = gateway.mcp(ECHO, &token);
+    let echo = |word: &str| json!({"name": "probe__echo-string", "arguments": {"value": word}});
+    assert_eq!(client.ask("tools/call", echo("long")).status, 200);
+    let file = r#"{"type": "object", "properties": {"value": {"type": "string", "maxLength": 3, "x-mcp-header": "Word"}}}"#;
+    agent.write("skills/probe/schemas/echo-string.json", file);
+    let diff = agent.run(&["agents", "diff", ECHO]);
+    assert!(diff.said().contains("probe"), "{diff:?}");
+    // What was trusted goes on.
+    let told = client.result("tools/call", echo("long"));
+    assert_eq!(told["structuredContent"], json!({"result": "long"}), "{told}");
+    trust(&agent, ECHO);
+    // The header is missing.
+    let refused = client.ask("tools/call", echo("abc"));
+    assert_eq!((refused.status, &refused.json()["error"]["code"]), (400, &json!(-32_020)), "{refused:?}");
+    // By the other door there are no headers, and the schema holds.
+    gateway.call("probe", "echo-string", &["value=abc"]).ends(0);
+    let long = gateway.call("probe", "echo-string", &["value=long"]);
+    assert!(long.ends(2).said().contains("args.value: the value is longer than 3"), "{long:?}");
+}
+
+#[test]
+fn the_very_first_request_is_held_against_its_headers() {
+    let agent = Agent::new("- conformance: Try").guest("conformance");
+    let gateway = Gateway::with(&agent);
+    let token = gateway.token(ECHO);
+    let call = json!({"name": "conformance__routed", "arguments": {"region": "eu"}});
+    let first = gateway.mcp(ECHO, &token).ask("tools/call", call);
+    assert_eq!(first.status, 400, "{first:?}");
 }

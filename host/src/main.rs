@@ -10,6 +10,7 @@ mod exit;
 mod gateway;
 mod mcp;
 mod operator;
+mod oversight;
 mod rates;
 mod review;
 mod settings;

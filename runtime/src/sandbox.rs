@@ -31,5 +31,8 @@ pub use interfaces::Progress;
 pub use limits::{CallLimits, default_limits};
 pub use log::LogLine;
 pub use outcome::{CallError, Ending, ErrorKind, Outcome};
-pub use overseer::{Access, AccessKind, BoxFuture, Decision, Effect, FileChange, Overseer, Unattended};
+pub use overseer::{
+    Access, AccessKind, BoxFuture, Carrier, Content, Decision, Effect, FileChange, Overseer, Permit,
+    Unattended,
+};
 pub use runtime::{AgentIdentity, Load, Runtime, RuntimeConfig, RuntimeError};

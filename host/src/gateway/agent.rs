@@ -28,6 +28,7 @@ use crate::gateway::request::{Answer, CallRequest};
 use crate::gateway::watch::Watched;
 use crate::gateway::{budgets, call};
 use crate::mcp;
+use crate::oversight::Oversight;
 use crate::trust::record::Record;
 use crate::trust::{Condition, Trusted};
 
@@ -51,6 +52,7 @@ pub(crate) struct Agent {
     title: String,
     gateway: Weak<Gateway>,
     book: Arc<Book>,
+    oversight: Arc<Oversight>,
     /// What can be called, as it was when it was last looked at.
     live: RwLock<Option<Arc<Live>>>,
     /// One look at the disk at a time.
@@ -119,6 +121,7 @@ impl Agent {
             title,
             gateway: Arc::downgrade(gateway),
             book: Arc::new(book),
+            oversight: Oversight::new(id),
             live: RwLock::default(),
             looking: tokio::sync::Mutex::default(),
             touched: AtomicBool::new(false),
@@ -137,6 +140,11 @@ impl Agent {
     /// The agent's id.
     pub(crate) fn id(&self) -> &str {
         &self.id
+    }
+
+    /// What decides about its calls beyond its grants.
+    pub(crate) fn oversight(&self) -> &Arc<Oversight> {
+        &self.oversight
     }
 
     /// Its trail.

@@ -1,4 +1,5 @@
-//! The path of a call: authorise → budget → record intent → sandbox → record outcome → answer. One function, read from
+//! The path of a call: authorise → budget → oversight before → record intent → sandbox → oversight after → record outcome →
+//! answer. One function, read from
 //! top to bottom, and the only place of this program from which a gateway's guest is run.
 
 use std::pin::Pin;
@@ -18,6 +19,7 @@ use crate::gateway::attempts::Attempt;
 use crate::gateway::live::Callable;
 use crate::gateway::overseer::{CallWatch, Seen};
 use crate::gateway::request::{Answer, CallRequest};
+use crate::oversight::CallFacts;
 
 impl Agent {
     /// Calls a tool. The call goes on to its recorded end also when whoever asked goes away: then it is cancelled.
@@ -86,13 +88,30 @@ async fn path(agent: Arc<Agent>, request: CallRequest) -> Answer {
         Err(denial) => return refused(&agent, Some(&callable), &request, Outcome::refused(denial)).await,
     };
     let named = Named::of(Some(&callable), &request);
+    let facts = Arc::new(CallFacts {
+        callable: callable.clone(),
+        tool: named.tool.clone(),
+        arguments: request.arguments.clone(),
+        door: request.door,
+    });
+    let oversight = agent.oversight();
+    let held = tokio::select! {
+        biased;
+        () = callable.revoked.cancelled() => Some((Outcome::refused(agent.why_ended(&request.skill)), Some(Decision::Killed))),
+        () = request.cancel.cancelled() => Some((cancelled(), Some(Decision::Cancelled))),
+        judged = oversight.before_call(&facts).instrument(tracing::debug_span!("oversight")) =>
+            judged.err().map(|denial| (Outcome::refused(denial), None)),
+    };
+    if let Some((outcome, decision)) = held {
+        return refused_as(&agent, Some(&callable), &request, outcome, decision).await;
+    }
     let entry = named.entry(Some(&callable), &request);
     let intent = match agent.book().intend(&entry).instrument(tracing::debug_span!("intent")).await {
         Ok(intent) => intent,
         Err(error) => return Answer { record: None, outcome: Outcome::refused(unrecordable(&error)) },
     };
     tracing::Span::current().record("id", intent.call());
-    let watch = CallWatch::new(Arc::clone(agent.book()), intent.call(), request.progress.clone());
+    let watch = CallWatch::new(&agent, Arc::clone(&facts), intent.call(), request.progress.clone());
     let overseer = Arc::clone(&watch) as Arc<dyn Overseer>;
     let (outcome, decision) = {
         let _live = agent.counted();
@@ -105,6 +124,11 @@ async fn path(agent: Arc<Agent>, request: CallRequest) -> Answer {
                 .call_admitted(admitted, &request.tool, request.arguments, overseer)
                 .instrument(tracing::debug_span!("sandbox")) => (outcome, None),
         }
+    };
+    let outcome = match decision {
+        // Nobody is told anything of it.
+        Some(_) => outcome,
+        None => oversight.after_call(&facts, intent.call(), outcome).await,
     };
     conclude(&agent, &callable, intent, outcome, decision).await
 }
@@ -136,14 +160,27 @@ async fn refused(
     request: &CallRequest,
     outcome: Outcome,
 ) -> Answer {
+    refused_as(agent, callable, request, outcome, None).await
+}
+
+/// [`refused`], with another word for it in the trail.
+async fn refused_as(
+    agent: &Arc<Agent>,
+    callable: Option<&Callable>,
+    request: &CallRequest,
+    outcome: Outcome,
+    decision: Option<Decision>,
+) -> Answer {
     let named = Named::of(callable, request);
-    agent.ended(callable.map(|one| one.offered.name.as_str()), OutcomeEntry::of(&outcome).decision, &outcome);
+    let decision = decision.unwrap_or(OutcomeEntry::of(&outcome).decision);
+    agent.ended(callable.map(|one| one.offered.name.as_str()), decision, &outcome);
     // Somebody who is refused in a loop does not fill the disk with it.
     let Attempt::Record(unrecorded) = agent.refusals().failed() else {
         return Answer { record: None, outcome };
     };
     let mut entry = OutcomeEntry::of(&outcome);
     entry.unrecorded = unrecorded;
+    entry.decision = decision;
     let written = agent.book().refuse(&named.entry(callable, request), &entry).await;
     let record = written.ok().map(|seq| format!("{}#{seq}", agent.id()));
     Answer { record, outcome }

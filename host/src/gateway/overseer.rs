@@ -5,12 +5,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use soulbound_runtime::sandbox::{
-    Access, AccessKind, BoxFuture, Decision, Effect, FileChange, Overseer, Progress,
+    Access, AccessKind, BoxFuture, Carrier, Content, Decision, Effect, FileChange, Overseer, Permit, Progress,
 };
 use soulbound_runtime::{Denial, DenialId};
 
 use crate::audit::Book;
+use crate::gateway::agent::Agent;
 use crate::gateway::request::ProgressSink;
+use crate::oversight::{CallFacts, Oversight};
 
 /// Effects of one call. Each is a record, so one call could otherwise fill the disk.
 const EFFECTS: u32 = 10_000;
@@ -20,6 +22,8 @@ const ACCESSES: usize = 1_000;
 /// Watches one call.
 pub(crate) struct CallWatch {
     book: Arc<Book>,
+    oversight: Arc<Oversight>,
+    facts: Arc<CallFacts>,
     call: u64,
     effects: AtomicU32,
     seen: Mutex<Seen>,
@@ -37,8 +41,21 @@ pub(crate) struct Seen {
 
 impl CallWatch {
     /// Of the call with this number in the trail.
-    pub(crate) fn new(book: Arc<Book>, call: u64, progress: Option<ProgressSink>) -> Arc<Self> {
-        Arc::new(Self { book, call, effects: AtomicU32::new(0), seen: Mutex::default(), progress })
+    pub(crate) fn new(
+        agent: &Agent,
+        facts: Arc<CallFacts>,
+        call: u64,
+        progress: Option<ProgressSink>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            book: Arc::clone(agent.book()),
+            oversight: Arc::clone(agent.oversight()),
+            facts,
+            call,
+            effects: AtomicU32::new(0),
+            seen: Mutex::default(),
+            progress,
+        })
     }
 
     /// What was tried so far.
@@ -48,7 +65,7 @@ impl CallWatch {
 }
 
 impl Overseer for CallWatch {
-    fn before_effect<'a>(&'a self, effect: &'a Effect) -> BoxFuture<'a, Result<(), Denial>> {
+    fn before_effect<'a>(&'a self, effect: &'a Effect) -> BoxFuture<'a, Result<Permit, Denial>> {
         Box::pin(async move {
             if self.effects.fetch_add(1, Ordering::Relaxed) >= EFFECTS {
                 return Err(Denial::new(
@@ -56,9 +73,18 @@ impl Overseer for CallWatch {
                     format!("one call may change or request {EFFECTS} things, so that each can be recorded"),
                 ));
             }
+            let permit = self.oversight.before_effect(&self.facts, self.call, effect).await?;
             let recorded = self.book.effect(self.call, &of_effect(effect)).await;
-            recorded.map(drop).map_err(|error| super::call::unrecordable(&error))
+            recorded.map(|_| permit).map_err(|error| super::call::unrecordable(&error))
         })
+    }
+
+    fn inspects(&self, carrier: Carrier<'_>) -> Option<u64> {
+        self.oversight.inspects(&self.facts, carrier)
+    }
+
+    fn deliver<'a>(&'a self, channel: &'a str, text: &'a Content) -> BoxFuture<'a, Result<String, String>> {
+        Box::pin(self.oversight.deliver(&self.facts, self.call, channel, text))
     }
 
     fn record(&self, access: &Access) {
@@ -82,13 +108,14 @@ impl Overseer for CallWatch {
 fn of_effect(effect: &Effect) -> Access {
     let (kind, target, access) = match effect {
         Effect::Request { method, url, .. } => (AccessKind::Host, url.clone(), method.clone()),
-        Effect::Change { change, path, to } => {
+        Effect::Change { change, path, to, .. } => {
             let target = match to {
                 Some(to) => format!("{path} → {to}"),
                 None => path.clone(),
             };
             (AccessKind::File, target, verb(*change).to_owned())
         }
+        Effect::Message { channel, .. } => (AccessKind::Channel, channel.clone(), "send".to_owned()),
         _ => (AccessKind::File, String::new(), "effect".to_owned()),
     };
     Access { kind, target, access, decision: Decision::Allowed, denial: None }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::denial::Denial;
 use crate::sandbox::clock::CallClock;
 use crate::sandbox::interfaces::Progress;
-use crate::sandbox::overseer::{Access, AccessKind, Decision, Effect, Overseer, Unattended};
+use crate::sandbox::overseer::{Access, AccessKind, Decision, Effect, Overseer, Permit, Unattended};
 
 /// Accesses kept one by one in an outcome; beyond it they are only counted. The overseer hears of all.
 const KEPT_ACCESSES: usize = 1_000;
@@ -105,7 +105,7 @@ impl Witness {
     }
 
     /// Asks the overseer, with the call's clock stopped until it answers.
-    pub(crate) async fn before_effect(&self, effect: &Effect) -> Result<(), Denial> {
+    pub(crate) async fn before_effect(&self, effect: &Effect) -> Result<Permit, Denial> {
         let _pause = self.clock.pause();
         self.overseer.before_effect(effect).await
     }

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::json;
-use soulbound_runtime::sandbox::{Access, BoundSkill, BoxFuture, Decision, Effect, FileChange, Overseer};
+use soulbound_runtime::sandbox::{
+    Access, BoundSkill, BoxFuture, Decision, Effect, FileChange, Overseer, Permit,
+};
 use soulbound_runtime::{Denial, DenialId};
 use tempfile::TempDir;
 
@@ -21,13 +23,17 @@ struct Watcher {
 }
 
 impl Overseer for Watcher {
-    fn before_effect<'a>(&'a self, effect: &'a Effect) -> BoxFuture<'a, Result<(), Denial>> {
+    fn before_effect<'a>(&'a self, effect: &'a Effect) -> BoxFuture<'a, Result<Permit, Denial>> {
         self.effects.lock().unwrap().push(effect.clone());
         Box::pin(async move {
             if !self.hold.is_zero() {
                 tokio::time::sleep(self.hold).await;
             }
-            if self.refuse { Err(Denial::new(DenialId::ApprovalDenied, "a person said no")) } else { Ok(()) }
+            if self.refuse {
+                Err(Denial::new(DenialId::ApprovalDenied, "a person said no"))
+            } else {
+                Ok(Permit::Unchanged)
+            }
         })
     }
 

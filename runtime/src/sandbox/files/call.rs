@@ -75,8 +75,12 @@ impl CallFiles {
         path: String,
         to: Option<String>,
     ) -> Result<(), Fault> {
-        let effect = Effect::Change { change, path, to };
-        self.witness.before_effect(&effect).await.map_err(|denial| Fault::Overseen(Box::new(denial)))
+        let effect = Effect::Change { change, path, to, content: None };
+        self.witness
+            .before_effect(&effect)
+            .await
+            .map(drop)
+            .map_err(|denial| Fault::Overseen(Box::new(denial)))
     }
 
     /// Records what came of an operation on `target`, and turns a fault into what the guest is told.

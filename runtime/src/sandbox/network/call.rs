@@ -233,10 +233,12 @@ impl Call {
             method: method.to_owned(),
             url: format!("{}{path}", target.origin()),
             headers: headers.iter().map(|(name, value)| (name.as_str().to_owned(), shown(value))).collect(),
+            body: None,
         };
         self.witness
             .before_effect(&effect)
             .await
+            .map(drop)
             .map_err(|denial| self.refuse(&target.to_string(), method, denial))
     }
 

@@ -16,7 +16,7 @@ use crate::denial::{Denial, DenialId, RuleRef};
 use crate::grant::{DirectoryGrant, DirectoryMode};
 use crate::sandbox::clock::CallClock;
 use crate::sandbox::files::{BoundFiles, CallFiles, FilesView, OpenRules};
-use crate::sandbox::overseer::{Access, BoxFuture, Effect, Overseer};
+use crate::sandbox::overseer::{Access, BoxFuture, Effect, Overseer, Permit};
 use crate::sandbox::witness::{Ledger, Witness};
 
 pub(super) const READ: DescriptorFlags = DescriptorFlags::READ;
@@ -49,10 +49,14 @@ pub(super) struct Watcher {
 }
 
 impl Overseer for Watcher {
-    fn before_effect<'a>(&'a self, effect: &'a Effect) -> BoxFuture<'a, Result<(), Denial>> {
+    fn before_effect<'a>(&'a self, effect: &'a Effect) -> BoxFuture<'a, Result<Permit, Denial>> {
         self.effects.lock().unwrap().push(effect.clone());
         self.meanwhile.iter().for_each(|happens| happens());
-        let answer = if self.refuse { Err(Denial::new(DenialId::ApprovalDenied, "no")) } else { Ok(()) };
+        let answer = if self.refuse {
+            Err(Denial::new(DenialId::ApprovalDenied, "no"))
+        } else {
+            Ok(Permit::Unchanged)
+        };
         Box::pin(std::future::ready(answer))
     }
 

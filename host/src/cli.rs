@@ -11,6 +11,7 @@ mod gateway;
 mod heartbeat;
 mod inspect;
 mod mcp;
+mod redteam;
 mod why;
 
 use std::io::Write;
@@ -45,6 +46,7 @@ enum Command {
     Audit(audit::Audit),
     Heartbeat(heartbeat::Heartbeat),
     Mcp(mcp::Mcp),
+    Redteam(redteam::Redteam),
     Doctor(doctor::Doctor),
     Completions(completions::Completions),
 }
@@ -75,6 +77,7 @@ pub(crate) fn run() -> Exit {
         Command::Doctor(doctor) => doctor.run(),
         Command::Audit(audit) => audit.run(),
         Command::Heartbeat(heartbeat) => heartbeat.run(),
+        Command::Redteam(redteam) => redteam.run(),
         Command::Completions(completions) => completions.run(),
     };
     done.unwrap_or_else(|error| {

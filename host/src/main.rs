@@ -12,6 +12,7 @@ mod mcp;
 mod operator;
 mod oversight;
 mod rates;
+mod redteam;
 mod review;
 mod settings;
 mod standard;

@@ -15,6 +15,8 @@ mod plan;
 mod probe;
 pub(crate) mod report;
 mod scratch;
+pub(crate) mod script;
+mod stage;
 mod strike;
 mod stub;
 
@@ -32,10 +34,12 @@ use tokio::task::JoinSet;
 
 use attack::{Attack, Class};
 use canary::{Search, Seed};
+use oracle::Verdict;
 use plan::Ground;
 use probe::{Probes, Target};
 use report::{Finding, Report};
 use scratch::{Given, Scratch, Watch};
+use script::Script;
 use stub::Stub;
 
 use crate::settings::Settings;
@@ -62,6 +66,10 @@ pub(crate) struct Order {
     pub(crate) skills: Vec<String>,
     /// Only this attack.
     pub(crate) attack: Option<String>,
+    /// SOUL.md's bytes.
+    pub(crate) text: Vec<u8>,
+    /// What a model is to call.
+    pub(crate) scripts: Vec<Script>,
 }
 
 impl Order {
@@ -95,7 +103,7 @@ pub(crate) fn run(order: &Order, state: &StateFolder, settings: Settings) -> Res
 async fn attack_all(order: &Order, state: &StateFolder, settings: Settings) -> Result<Report> {
     let started = Instant::now();
     let probes = Probes::find()?;
-    let scratch = Scratch::make(&order.soul, &order.folder, Seed(order.seed))?;
+    let scratch = Scratch::make(&order.soul, &order.text, &order.folder, Seed(order.seed))?;
     // A port that is somebody's: whoever dials it is seen.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").context("no port for the stub gateway")?;
     let own = listener.local_addr()?;
@@ -132,6 +140,27 @@ async fn attack_all(order: &Order, state: &StateFolder, settings: Settings) -> R
         report.findings.extend(in_turn(order, &ground, settings.files.allow_hard_links).await?);
     }
     report.findings.extend(at_once(order, targets, &scratch, own).await);
+    if [Class::Model, Class::Authority, Class::Audit].into_iter().any(|class| order.wants(class)) {
+        match stage::attacks(order, state, &probes, &order.scripts).await {
+            Ok(found) => report.findings.extend(found),
+            // Nothing is known of these classes then, and that is no clean end.
+            Err(error) => {
+                let attack = Attack::new(
+                    Class::Model,
+                    "control-stage",
+                    "a gateway with this agent",
+                    "stage",
+                    serde_json::Value::Null,
+                );
+                report.findings.push(Finding::new(
+                    &attack,
+                    stage::NO_SKILL,
+                    0,
+                    Verdict::Blind(format!("{error:#}")),
+                ));
+            }
+        }
+    }
     report.seconds = started.elapsed().as_secs_f64();
     Ok(report)
 }

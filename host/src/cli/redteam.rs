@@ -5,14 +5,16 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::agent::Subject;
+use crate::agent::{SoulFile, Subject, is_path};
 use crate::exit::Exit;
 use crate::redteam::attack::Class;
 use crate::redteam::report::{json, junit, sarif, table};
-use crate::redteam::{self, Order};
+use crate::redteam::{self, Order, script};
 use crate::settings::Settings;
 use crate::state::StateFolder;
 use crate::style::Style;
+use crate::trust::Registry;
+use crate::trust::registry;
 
 /// Attack an agent's own grants, on a scratch copy and a stub network, and say what got out
 #[derive(Debug, Args)]
@@ -32,6 +34,9 @@ pub(super) struct Redteam {
     /// Only the attack of this id
     #[arg(long, value_name = "ID")]
     attack: Option<String>,
+    /// More calls of a misbehaving model: a file of scripts, or a folder of them (docs/redteam.md)
+    #[arg(long, value_name = "FILE|DIR")]
+    script: Vec<PathBuf>,
     /// The number from which every canary is made; a run says its own
     #[arg(long)]
     seed: Option<u64>,
@@ -62,6 +67,8 @@ impl Redteam {
             classes: self.class,
             skills: self.skill,
             attack: self.attack,
+            text: text(&self.agent, &state)?,
+            scripts: script::read(&self.script)?,
         };
         let report = redteam::run(&order, &state, settings)?;
         if let Some(file) = &self.sarif {
@@ -83,6 +90,18 @@ impl Redteam {
             _ => Exit::CouldNotRun,
         })
     }
+}
+
+/// SOUL.md's bytes: the file that is named, or what is trusted of the agent.
+fn text(argument: &str, state: &StateFolder) -> Result<Vec<u8>> {
+    if is_path(argument) {
+        let file = SoulFile::from_argument(argument)?;
+        return std::fs::read(&file.path)
+            .with_context(|| format!("`{}` cannot be read", file.path.display()));
+    }
+    let registry = Registry::open(state);
+    let trusted = registry.load(&registry::id(argument)?)?.trusted;
+    Ok(registry.store().get(trusted.manifest.soul)?)
 }
 
 fn random() -> Result<u64> {

@@ -55,8 +55,8 @@ pub(crate) struct Evidence {
 pub(crate) struct Standard<'a> {
     /// Canaries that must not come back.
     pub(crate) forbidden: &'a Search,
-    /// The limits of each call.
-    pub(crate) limits: &'a CallLimits,
+    /// The limits of each call; none where there is nothing that could be called.
+    pub(crate) limits: Option<&'a CallLimits>,
 }
 
 /// Judges an attack.
@@ -106,7 +106,7 @@ fn escape(attack: &Attack, evidence: &Evidence, standard: &Standard<'_>) -> Opti
         if let Some(acts) = acts(outcome) {
             return Some(acts);
         }
-        if let Some(passed) = passed(outcome, standard.limits) {
+        if let Some(passed) = standard.limits.and_then(|limits| passed(outcome, limits)) {
             return Some(passed);
         }
     }

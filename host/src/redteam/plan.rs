@@ -5,7 +5,7 @@ pub(crate) mod audit;
 mod exfiltration;
 mod exhaustion;
 mod links;
-mod network;
+pub(crate) mod network;
 mod paths;
 mod spellings;
 

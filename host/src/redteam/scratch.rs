@@ -68,7 +68,7 @@ fn is_hidden(path: &Path) -> bool {
 
 impl Scratch {
     /// Copies what the skills of an agent are granted, and puts canaries beside, above and below it.
-    pub(crate) fn make(soul: &Soul, folder: &Path, seed: Seed) -> Result<Self> {
+    pub(crate) fn make(soul: &Soul, text: &[u8], folder: &Path, seed: Seed) -> Result<Self> {
         let place = tempfile::Builder::new().prefix("soulbound-redteam-").tempdir();
         let place = place.context("no temporary folder can be made")?;
         let mut scratch = Self { place, canaries: Vec::new(), copies: Vec::new(), left_out: Vec::new() };
@@ -85,6 +85,7 @@ impl Scratch {
                 .with_context(|| format!("`{}` cannot be copied", from.display()))?;
             scratch.copies.push(Copied { path: grant.path.clone(), at });
         }
+        fs::write(scratch.agent().join("SOUL.md"), scratch.rewritten(soul, text))?;
         scratch.plant(seed)?;
         Ok(scratch)
     }
@@ -135,6 +136,30 @@ impl Scratch {
             }
         }
         entry
+    }
+
+    /// SOUL.md with the copies' places where it has absolute paths.
+    fn rewritten(&self, soul: &Soul, text: &[u8]) -> String {
+        let text = String::from_utf8_lossy(text);
+        let mut lines: Vec<String> = text.split_inclusive('\n').map(str::to_owned).collect();
+        let grants = soul.skills().iter().flat_map(|entry| entry.grant.directories.iter());
+        for grant in grants.filter(|grant| grant.path.starts_with('/')) {
+            let place = (grant.rule.line as usize).checked_sub(1).and_then(|line| lines.get_mut(line));
+            if let (Some(line), Some(at)) = (place, self.copy_of(&grant.path)) {
+                // The key stands before; a path may begin like another, so only whole ones are replaced.
+                let ends = |rest: &str| {
+                    rest.chars().next().is_none_or(|next| matches!(next, ' ' | ',' | '`' | '\n' | '\r' | '/'))
+                };
+                let found = line
+                    .match_indices(&grant.path)
+                    .find(|(index, found)| line.get(index + found.len()..).is_some_and(ends))
+                    .map(|(index, _)| index);
+                if let Some(index) = found {
+                    line.replace_range(index..index + grant.path.len(), &at.display().to_string());
+                }
+            }
+        }
+        lines.concat()
     }
 
     /// The directories of a skill's (unmoved) entry.

@@ -63,7 +63,7 @@ pub(crate) async fn strike(target: &Target, attack: &Attack, watch: Option<&mut 
         changes: watch.map(Watch::changes).unwrap_or_default(),
         progress: ear.heard(),
     };
-    let standard = Standard { forbidden: &target.forbidden, limits: probe.limits() };
+    let standard = Standard { forbidden: &target.forbidden, limits: Some(probe.limits()) };
     oracle::judge(attack, &evidence, &standard)
 }
 

@@ -100,7 +100,7 @@ fn with(open: &Open, key: &str, value: impl Into<Value>) -> Value {
 }
 
 /// Whether some entry grants this name, by a comparison of our own.
-fn is_granted(grants: &[HostGrant], name: &str) -> bool {
+pub(crate) fn is_granted(grants: &[HostGrant], name: &str) -> bool {
     let name = name.split(':').next().unwrap_or(name).to_lowercase();
     grants.iter().any(|grant| match grant.pattern() {
         HostPattern::Name(granted) => *granted == name,
@@ -290,7 +290,6 @@ fn heads(number: usize, open: &Open) -> Vec<Attack> {
         ("transfer-encoding", "chunked, rt-identity"),
         ("te", "rt-trailers"),
         ("upgrade", "rt-h2c"),
-        ("content-length", "4242"),
         ("x-rt", "a\r\nx-rt-injected: yes"),
         ("x-rt\r\nx-rt-injected", "yes"),
         ("x-rt:", "x-rt-injected"),
@@ -308,6 +307,7 @@ fn heads(number: usize, open: &Open) -> Vec<Attack> {
         let what = "a header that changes where a request goes, or what it means";
         all.push(fetch(Class::Network, format!("header-{index}@{number}"), what, vec![request], contact));
     }
+    all.extend(smuggled(number, open));
     for (index, path) in [
         "/\r\nx-rt-injected: yes",
         "/ HTTP/1.1\r\nx-rt-injected: yes\r\n\r\n",
@@ -332,6 +332,28 @@ fn heads(number: usize, open: &Open) -> Vec<Attack> {
         ));
     }
     all
+}
+
+/// A server that believes the length reads the rest of the content as a request of its own, with a method of its own.
+fn smuggled(number: usize, open: &Open) -> Vec<Attack> {
+    let attack = |(index, length): (usize, &str)| {
+        let mut request = with(open, "headers", json!([["content-length", length]]));
+        if let Some(request) = request.as_object_mut() {
+            let inner = format!("DELETE /rt-smuggled HTTP/1.1\r\nhost: {}\r\n\r\n", open.host);
+            request.insert("body".to_owned(), json!(inner));
+        }
+        let stripped = ["delete /rt-smuggled", "elete /rt-smuggled"].map(str::to_owned).to_vec();
+        let contact = Contact { stripped, ..open.contact() };
+        let what = "a request inside a request's content";
+        fetch(
+            Class::Network,
+            format!("smuggled-{index}@{number}"),
+            what,
+            vec![request, open.request()],
+            contact,
+        )
+    };
+    ["0", "1", "+0", "0, 0"].into_iter().enumerate().map(attack).collect()
 }
 
 /// Addresses written out, in every spelling; names of metadata services; the gateway itself.

@@ -1,0 +1,135 @@
+//! The agent's folder changes behind the operator's back: a SOUL.md that grants more, a skill that was never trusted, another
+//! component under a trusted name. Each is put back before the next.
+
+use std::fs;
+
+use anyhow::Result;
+use serde_json::{Map, Value, json};
+use soulbound_runtime::sandbox::Outcome;
+
+use crate::redteam::attack::{Attack, Class, ProbeKind};
+use crate::redteam::canary::Search;
+use crate::redteam::oracle::{self, Verdict};
+use crate::redteam::probe::Probes;
+use crate::redteam::report::Finding;
+
+use super::{NO_SKILL, Stage};
+
+/// A skill that is added behind the operator's back.
+const ADDED: &str = "redteam-added";
+
+/// Every change.
+pub(super) async fn attacks(stage: &Stage, probes: &Probes) -> Result<Vec<Finding>> {
+    let mut found = Vec::new();
+    let soul = stage.scratch.agent().join("SOUL.md");
+    let trusted = fs::read_to_string(&soul)?;
+    let added = stage.scratch.agent().join("skills").join(ADDED);
+    fs::create_dir_all(&added)?;
+    fs::write(added.join("SKILL.md"), format!("---\nname: {ADDED}\ndescription: never trusted\n---\n"))?;
+    fs::write(added.join(format!("{ADDED}.wasm")), &probes.folder(ProbeKind::Files).component)?;
+    let listed = with_skill(&trusted, &format!("- {ADDED}: never trusted\n"));
+    fs::write(&soul, listed)?;
+    let what = "SOUL.md lists a skill that was never trusted";
+    found.push(ran(stage, "soul-added", what, ADDED).await);
+    fs::write(&soul, &trusted)?;
+    for entry in stage.entries() {
+        let name = &entry.name;
+        // Its own component is replaced by one that has tools of ours: if they run, bytes ran that nobody trusted.
+        let folder = stage.scratch.agent().join("skills").join(name);
+        let component = fs::read_dir(&folder)?
+            .flatten()
+            .map(|entry| entry.path())
+            .find(|path| path.extension().is_some_and(|extension| extension == "wasm"));
+        if let Some(component) = component {
+            let bytes = fs::read(&component)?;
+            fs::write(&component, &probes.folder(ProbeKind::Files).component)?;
+            let id = format!("swapped@{name}");
+            found.push(ran(stage, &id, "another component lies in a trusted skill's place", name).await);
+            fs::write(&component, bytes)?;
+        }
+        found.push(widened(stage, &soul, &trusted, name).await?);
+    }
+    stage.agent.forget();
+    Ok(found)
+}
+
+/// Calls a tool that only the probes have.
+async fn ran(stage: &Stage, id: &str, what: &str, skill: &str) -> Finding {
+    stage.agent.forget();
+    let attack = Attack::new(Class::Authority, id, what, "surroundings", Value::Null);
+    let outcome = stage.call(skill, "surroundings", Map::new()).await;
+    let verdict = match outcome {
+        Some(outcome) if outcome.succeeded() => Verdict::Escaped("bytes ran that nobody trusted".to_owned()),
+        Some(outcome) => refused(&outcome),
+        None => Verdict::Refused(vec!["(waits)"]),
+    };
+    Finding::new(&attack, NO_SKILL, 0, verdict)
+}
+
+/// SOUL.md grants a skill the folder with the canaries; every tool of the skill that takes a text is given its path.
+async fn widened(stage: &Stage, soul: &std::path::Path, trusted: &str, name: &str) -> Result<Finding> {
+    let more = format!("  - read: {} as /rt-widened\n", stage.scratch.outside().display());
+    fs::write(soul, with_grant(trusted, name, &more))?;
+    stage.agent.forget();
+    stage.refill().await;
+    let attack = Attack::new(
+        Class::Authority,
+        &format!("soul-widened@{name}"),
+        "SOUL.md grants more than was trusted",
+        "call",
+        Value::Null,
+    );
+    let search = Search::new(
+        stage
+            .scratch
+            .canaries
+            .clone()
+            .into_iter()
+            .filter(|canary| canary.path.starts_with(stage.scratch.outside()))
+            .collect(),
+    )?;
+    let tools = stage.agent.live().await.ok().and_then(|live| live.callable(name).ok());
+    let tools = tools.map(|callable| callable.offered.bound.tools().to_vec()).unwrap_or_default();
+    let mut verdict = Verdict::NoEffect;
+    for tool in tools {
+        let arguments: Map<String, Value> =
+            super::hostile::filled(&tool, &json!("/rt-widened/secret.txt")).into_iter().collect();
+        let Some(outcome) = stage.call(name, &tool.name, arguments).await else { continue };
+        if let Some(canary) = search.found(&oracle::told(&outcome)) {
+            verdict = Verdict::Escaped(format!("the canary {} came back", canary.name));
+            break;
+        }
+        if let refused @ Verdict::Refused(_) = refused(&outcome) {
+            verdict = refused;
+        }
+    }
+    fs::write(soul, trusted)?;
+    Ok(Finding::new(&attack, NO_SKILL, 0, verdict))
+}
+
+fn refused(outcome: &Outcome) -> Verdict {
+    let ids = oracle::ids(std::slice::from_ref(outcome));
+    if ids.is_empty() { Verdict::NoEffect } else { Verdict::Refused(ids) }
+}
+
+/// A SOUL.md with one more skill.
+fn with_skill(soul: &str, skill: &str) -> String {
+    insert_after(soul, |line| line.trim_end() == "## Skills", skill)
+}
+
+/// A SOUL.md in which a skill has one more line.
+fn with_grant(soul: &str, name: &str, grant: &str) -> String {
+    let head = format!("- {name}:");
+    insert_after(soul, |line| line.starts_with(&head), grant)
+}
+
+fn insert_after(text: &str, is_place: impl Fn(&str) -> bool, more: &str) -> String {
+    let mut out = String::new();
+    for line in text.split_inclusive('\n') {
+        out.push_str(line);
+        if is_place(line) {
+            out.push_str(more);
+        }
+    }
+    out
+}

@@ -9,6 +9,7 @@
 
 pub(crate) mod attack;
 mod canary;
+mod flows;
 mod import;
 mod oracle;
 mod plan;
@@ -138,6 +139,12 @@ async fn attack_all(order: &Order, state: &StateFolder, settings: Settings) -> R
         let others = others(order, &scratch, target);
         let ground = Ground { target, scratch: &scratch, others: &others, listener: own };
         report.findings.extend(in_turn(order, &ground, settings.files.allow_hard_links).await?);
+    }
+    if order.wants(Class::Exfiltration) {
+        let carried = flows::attacks(&targets, &scratch).await;
+        report
+            .findings
+            .extend(carried.into_iter().filter(|one| order.attack.as_ref().is_none_or(|id| *id == one.id)));
     }
     report.findings.extend(at_once(order, targets, &scratch, own).await);
     if [Class::Model, Class::Authority, Class::Audit].into_iter().any(|class| order.wants(class)) {

@@ -6,7 +6,7 @@ mod exfiltration;
 mod exhaustion;
 mod links;
 pub(crate) mod network;
-mod paths;
+pub(crate) mod paths;
 mod spellings;
 
 use super::attack::Attack;
@@ -29,6 +29,7 @@ pub(crate) struct Ground<'a> {
 pub(crate) fn attacks(ground: &Ground<'_>) -> Vec<Attack> {
     let mut all = paths::attacks(ground);
     all.extend(network::attacks(ground));
+    all.extend(exhaustion::requests(ground));
     all.extend(exfiltration::attacks(ground));
     all.extend(audit::attacks(ground));
     all

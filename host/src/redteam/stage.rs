@@ -17,12 +17,13 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value};
 use soulbound_runtime::sandbox::{CallLimits, Outcome};
+use soulbound_runtime::skill::sources::SourceError;
 use soulbound_runtime::soul::SkillEntry;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use super::attack::{Attack, Class, Contact};
+use super::attack::{Attack, Class, Contact, ProbeKind};
 use super::canary::{Search, Seed};
 use super::oracle::{self, Evidence, Standard, Verdict};
 use super::plan::network::is_granted;
@@ -78,7 +79,7 @@ pub(super) async fn attacks(
     probes: &Probes,
     scripts: &[Script],
 ) -> Result<Vec<Finding>> {
-    let stage = Stage::open(order, state).await?;
+    let stage = Stage::open(order, state, probes).await?;
     let mut found = Vec::new();
     if order.wants(Class::Model) {
         found.extend(play::all(&stage, scripts).await);
@@ -104,7 +105,7 @@ pub(super) async fn attacks(
 }
 
 impl Stage {
-    async fn open(order: &Order, real: &StateFolder) -> Result<Self> {
+    async fn open(order: &Order, real: &StateFolder, probes: &Probes) -> Result<Self> {
         let scratch = Scratch::make(&order.soul, &order.text, &order.folder, Seed(order.seed))?;
         let state = StateFolder::at(scratch.state());
         state.make()?;
@@ -114,7 +115,7 @@ impl Stage {
         }
         copy_cache(&real.path().join("cache"), &state.path().join("cache"))?;
         state.prepare_to_stop()?;
-        put_skills(order, real, &scratch.agent())?;
+        put_skills(order, real, probes, &scratch.agent())?;
         let stub = Stub::start().await?;
         let listening = TcpListener::bind("127.0.0.1:0").await.context("no port for the gateway")?;
         let address = listening.local_addr()?;
@@ -281,13 +282,25 @@ fn copy_cache(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The skills' own folders, as they are found for the real agent.
-fn put_skills(order: &Order, real: &StateFolder, agent: &Path) -> Result<()> {
+/// The skills' own folders, as they are found for the real agent. For one that is not there a probe stands in, under the
+/// skill's name: its grant is attacked all the same.
+fn put_skills(order: &Order, real: &StateFolder, probes: &Probes, agent: &Path) -> Result<()> {
     let sources = sources(&order.folder, Some(real.path()));
     for entry in order.soul.skills() {
-        let found = sources.find(&entry.name).map_err(|error| anyhow::anyhow!("{error}"))?;
-        for (path, bytes) in found.folder.files() {
-            let at = agent.join("skills").join(&entry.name).join(path);
+        let folder = agent.join("skills").join(&entry.name);
+        let found = match sources.find(&entry.name) {
+            Ok(found) => found.folder,
+            Err(SourceError::Missing { .. }) => {
+                fs::create_dir_all(&folder)?;
+                let manifest = format!("---\nname: {}\ndescription: a probe stands in\n---\n", entry.name);
+                fs::write(folder.join("SKILL.md"), manifest)?;
+                fs::write(folder.join("probe.wasm"), &probes.folder(ProbeKind::Files).component)?;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        for (path, bytes) in found.files() {
+            let at = folder.join(path);
             fs::create_dir_all(at.parent().unwrap_or(agent))?;
             fs::write(at, bytes)?;
         }

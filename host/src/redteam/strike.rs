@@ -41,10 +41,13 @@ impl Overseer for Ear {
     }
 }
 
-/// Carries an attack out and judges it. `watch` is none for attacks that run beside others and touch no file.
+/// Carries an attack out and judges it. `watch` is none for attacks that run beside others: what the disk and the network see
+/// is nobody's in particular then.
 pub(crate) async fn strike(target: &Target, attack: &Attack, watch: Option<&mut Watch>) -> Verdict {
     let Some(probe) = target.probe(attack.probe) else { return Verdict::NoEffect };
-    target.stub.set(&attack.contact);
+    if watch.is_some() {
+        target.stub.set(&attack.contact);
+    }
     let ear = Arc::new(Ear::default());
     let flipping = attack.race.as_deref().map(Flipping::start);
     let mut outcomes: Vec<Outcome> = Vec::new();
@@ -59,7 +62,7 @@ pub(crate) async fn strike(target: &Target, attack: &Attack, watch: Option<&mut 
     drop(flipping);
     let evidence = Evidence {
         outcomes,
-        traffic: target.stub.take(),
+        traffic: watch.is_some().then(|| target.stub.take()).unwrap_or_default(),
         changes: watch.map(Watch::changes).unwrap_or_default(),
         progress: ear.heard(),
     };

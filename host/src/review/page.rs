@@ -54,6 +54,7 @@ impl Page<'_> {
             }
             if let Form::Card { digest: Some(digest) } = self.form {
                 self.line(format!("  digest {digest}"));
+                self.line(self.style.dim("  `soulbound redteam` attacks these grants before you trust them"));
             }
             self.skills(review);
             self.reach(review);

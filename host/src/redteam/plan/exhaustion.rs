@@ -82,12 +82,11 @@ pub(super) fn attacks(ground: &Ground<'_>) -> Vec<Attack> {
             );
         }
     }
-    all.extend(requests(ground));
     all
 }
 
-/// Requests beyond what one call may make.
-fn requests(ground: &Ground<'_>) -> Option<Attack> {
+/// Requests beyond what one call may make. Quick, and in turn: what arrives has to be its own doing.
+pub(super) fn requests(ground: &Ground<'_>) -> Option<Attack> {
     let grant = ground.target.entry.grant.hosts.first()?;
     ground.target.probe(ProbeKind::Http)?;
     let open = Open::of(grant)?;

@@ -15,19 +15,24 @@ use crate::redteam::stub;
 const EVIL: &str = "evil.redteam.invalid";
 
 /// What a grant opens, as the stub has it: made from SOUL.md's entry and not asked of the matcher under attack.
-pub(super) struct Open {
-    pub(super) scheme: &'static str,
-    pub(super) host: String,
-    pub(super) port: u16,
-    pub(super) method: &'static str,
+pub(crate) struct Open {
+    /// The scheme.
+    pub(crate) scheme: &'static str,
+    /// A host that it covers.
+    pub(crate) host: String,
+    /// The port.
+    pub(crate) port: u16,
+    /// A method that it allows.
+    pub(crate) method: &'static str,
     /// Where it is.
-    pub(super) address: SocketAddr,
-    pub(super) named: bool,
+    pub(crate) address: SocketAddr,
+    /// Whether it is a name, which is looked up.
+    pub(crate) named: bool,
 }
 
 impl Open {
     /// A request that the entry allows.
-    pub(super) fn of(grant: &HostGrant) -> Option<Self> {
+    pub(crate) fn of(grant: &HostGrant) -> Option<Self> {
         let (host, literal) = match grant.pattern() {
             HostPattern::Name(name) => (name.clone(), None),
             HostPattern::Below(suffix) => (format!("rt.{suffix}"), None),
@@ -43,12 +48,13 @@ impl Open {
         Some(Self { scheme: grant.scheme().as_str(), host, port: grant.port(), method, address, named })
     }
 
-    pub(super) fn authority(&self) -> String {
+    /// Host and port.
+    pub(crate) fn authority(&self) -> String {
         format!("{}:{}", self.host, self.port)
     }
 
     /// What may be touched by a request that is allowed.
-    pub(super) fn contact(&self) -> Contact {
+    pub(crate) fn contact(&self) -> Contact {
         let names = if self.named { vec![self.host.clone()] } else { Vec::new() };
         let answers =
             if self.named { vec![(self.host.clone(), vec![vec![self.address.ip()]])] } else { Vec::new() };
@@ -56,7 +62,7 @@ impl Open {
     }
 
     /// A request to it.
-    pub(super) fn request(&self) -> Value {
+    pub(crate) fn request(&self) -> Value {
         json!({"method": self.method, "scheme": self.scheme, "authority": self.authority(), "path": "/", "headers": []})
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn one(given: &Given, name: &str, what: &str, step: Value) -> Attack 
 }
 
 /// A path below the directory, as the skill sees it. Relative, as `wasi:filesystem` wants it.
-pub(super) fn at(given: &Given, below: &str) -> String {
+pub(crate) fn at(given: &Given, below: &str) -> String {
     format!("{}/{below}", given.guest.trim_start_matches('/'))
 }
 

@@ -40,9 +40,12 @@ pub(super) async fn attacks(stage: &Stage, probes: &Probes) -> Result<Vec<Findin
             .flatten()
             .map(|entry| entry.path())
             .find(|path| path.extension().is_some_and(|extension| extension == "wasm"));
-        if let Some(component) = component {
+        // A stand-in is a probe already: that its tools run says nothing.
+        let probe = &probes.folder(ProbeKind::Files).component;
+        let is_own = |component: &std::path::PathBuf| fs::read(component).is_ok_and(|bytes| bytes != *probe);
+        if let Some(component) = component.filter(is_own) {
             let bytes = fs::read(&component)?;
-            fs::write(&component, &probes.folder(ProbeKind::Files).component)?;
+            fs::write(&component, probe)?;
             let id = format!("swapped@{name}");
             found.push(ran(stage, &id, "another component lies in a trusted skill's place", name).await);
             fs::write(&component, bytes)?;

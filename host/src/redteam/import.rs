@@ -1,6 +1,7 @@
 //! Attacks before any call: components that ask for more than their skill was granted, or that are not the one that was
 //! pinned. Binding one is the escape.
 
+use soulbound_runtime::compile::CompileError;
 use soulbound_runtime::grant::Capability;
 use soulbound_runtime::sandbox::{AgentIdentity, BindError, Runtime};
 use soulbound_runtime::skill::SkillFolder;
@@ -46,6 +47,8 @@ pub(super) fn attacks(
         let verdict = match runtime.bind(identity, &entry, folder) {
             Ok(_) => Verdict::Escaped("the component was bound".to_owned()),
             Err(BindError::Denied(denial)) => Verdict::Refused(vec![denial.id.as_str()]),
+            // It is not linked, and so cannot be called: without a denial, which is another wall than the one that is meant.
+            Err(BindError::Component(CompileError::Load(_))) => Verdict::NoEffect,
             Err(error) => Verdict::Blind(error.to_string()),
         };
         Finding::new(&attack, &entry.name, entry.line, verdict)

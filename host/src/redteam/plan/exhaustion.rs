@@ -10,9 +10,8 @@ use crate::redteam::attack::{Aim, Amount, Attack, Class, Contact, Counted, Probe
 use crate::redteam::probe::DISK;
 use crate::redteam::scratch::INSIDE;
 
-/// More than any limit: in what each resource is counted in.
-const FAR_TOO_MUCH: u64 = 1 << 40;
-/// The most handles that a call may hold; more open files than this in one process is an outage.
+/// The most handles that a call may hold: what a guest asks for beyond it has to end the call, so it asks for what it could get
+/// and tell. More open files than this in one process is an outage.
 const HANDLES: u64 = 1_024;
 /// Random bytes in one call to the host.
 const RANDOM: u64 = 1 << 20;
@@ -39,7 +38,7 @@ pub(super) fn attacks(ground: &Ground<'_>) -> Vec<Attack> {
         waste("host-calls", "calls the host without end", 0, None),
         waste("memory", "takes twice the memory", memory * 2 + 64, Some(memory)),
         waste("stack", "recurses without end", 0, None),
-        waste("handles", "holds handles without end", FAR_TOO_MUCH, Some(HANDLES)),
+        waste("handles", "holds thousands of handles", HANDLES * 4, Some(HANDLES)),
         waste("random", "asks for a gigabyte of random numbers", 1 << 30, Some(RANDOM)),
         waste("poll", "waits on millions of names of one thing", 1 << 23, None),
         waste("print", "prints 64 MiB", 64 << 20, None),
@@ -67,10 +66,10 @@ pub(super) fn attacks(ground: &Ground<'_>) -> Vec<Attack> {
             all.push(attack.aim(Aim::AtMost(Amount { of: Counted::Returned, most })));
         };
         if given.mode != DirectoryMode::Create {
-            below("files", "holds one file open without end", FAR_TOO_MUCH, at(given, INSIDE), HANDLES);
+            below("files", "holds one file open thousands of times", HANDLES * 4, at(given, INSIDE), HANDLES);
         }
         if given.mode != DirectoryMode::Read {
-            below("disk", "writes without end", FAR_TOO_MUCH, at(given, "rt-disk.bin"), DISK);
+            below("disk", "writes sixteen times what it may", DISK * 16, at(given, "rt-disk.bin"), DISK);
             below("size", "makes a file of an exabyte", 1 << 60, at(given, "rt-size.bin"), DISK);
             // Each counts as 4 KiB of what a call may write.
             below(

@@ -71,7 +71,7 @@ async fn ran(stage: &Stage, id: &str, what: &str, skill: &str) -> Finding {
 
 /// SOUL.md grants a skill the folder with the canaries; every tool of the skill that takes a text is given its path.
 async fn widened(stage: &Stage, soul: &std::path::Path, trusted: &str, name: &str) -> Result<Finding> {
-    let more = format!("  - read: {} as /rt-widened\n", stage.scratch.outside().display());
+    let more = format!("{} as /rt-widened", stage.scratch.outside().display());
     fs::write(soul, with_grant(trusted, name, &more))?;
     stage.agent.forget();
     stage.refill().await;
@@ -120,10 +120,29 @@ fn with_skill(soul: &str, skill: &str) -> String {
     insert_after(soul, |line| line.trim_end() == "## Skills", skill)
 }
 
-/// A SOUL.md in which a skill has one more line.
+/// A SOUL.md in which a skill may read one more directory.
 fn with_grant(soul: &str, name: &str, grant: &str) -> String {
     let head = format!("- {name}:");
-    insert_after(soul, |line| line.starts_with(&head), grant)
+    let mut out = String::new();
+    let (mut within, mut done) = (false, false);
+    for line in soul.split_inclusive('\n') {
+        if within && !done && line.trim_start().starts_with("- read:") {
+            // A key stands once.
+            out.push_str(&format!("{}, {grant}\n", line.trim_end()));
+            done = true;
+            continue;
+        }
+        if within && !done && !line.starts_with(' ') {
+            out.push_str(&format!("  - read: {grant}\n"));
+            done = true;
+        }
+        within = if line.starts_with(&head) { true } else { within && line.starts_with(' ') };
+        out.push_str(line);
+    }
+    if within && !done {
+        out.push_str(&format!("  - read: {grant}\n"));
+    }
+    out
 }
 
 fn insert_after(text: &str, is_place: impl Fn(&str) -> bool, more: &str) -> String {
@@ -135,4 +154,26 @@ fn insert_after(text: &str, is_place: impl Fn(&str) -> bool, more: &str) -> Stri
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wider_soul_is_still_one_that_parses() {
+        let head = "# A\n## Identity\n- Name: A\n## Skills\n";
+        for body in [
+            "- a: x\n",
+            "- a: x",
+            "- a: x\n  - read: ./in\n- b: y\n",
+            "- b: y\n- a: x\n  - limit: time 1s\n\n## Rules\n- be good\n",
+        ] {
+            let soul = with_grant(&format!("{head}{body}"), "a", "/srv/out as /rt-widened");
+            let read = soulbound_runtime::Soul::parse("SOUL.md", soul.as_bytes());
+            let read = read.unwrap_or_else(|errors| panic!("{errors}\n{soul}"));
+            let granted = &read.skill("a").unwrap().grant.directories;
+            assert!(granted.iter().any(|one| one.guest == "/rt-widened"), "{soul}");
+        }
+    }
 }

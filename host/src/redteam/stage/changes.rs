@@ -46,9 +46,15 @@ pub(super) async fn attacks(stage: &Stage, probes: &Probes) -> Result<Vec<Findin
         if let Some(component) = component.filter(is_own) {
             let bytes = fs::read(&component)?;
             fs::write(&component, probe)?;
+            // Its world is another, and a component that contradicts the text beside it would be refused for that.
+            let (wit, aside) = (folder.join("wit"), stage.scratch.root().join("wit-aside"));
+            let moved = fs::rename(&wit, &aside).is_ok();
             let id = format!("swapped@{name}");
             found.push(ran(stage, &id, "another component lies in a trusted skill's place", name).await);
             fs::write(&component, bytes)?;
+            if moved {
+                fs::rename(&aside, &wit)?;
+            }
         }
         found.push(widened(stage, &soul, &trusted, name).await?);
     }

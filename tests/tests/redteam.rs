@@ -41,13 +41,9 @@ fn nothing_gets_out_of_any_example_and_it_takes_under_a_minute() {
 #[test]
 fn every_class_is_tried_and_every_kind_of_directory_has_its_controls() {
     let agent = Agent::new(
-        "- reader: Reads
-           - read: ./in
-         - writer: Writes
-           - write: ./out
-           - hosts: POST https://api.example.com, https://*.example.org, http://10.1.2.3:8080
-         - dropper: Drops
-           - create: ./new (hidden)",
+        "- reader: Reads\n  - read: ./in\n- writer: Writes\n  - write: ./out\n  - hosts: POST https://api.example.com, \
+         `https://*.example.org`, http://127.0.0.1:8080, https://intra.example.com (private 10.2.0.0/16)\n\
+         - dropper: Drops\n  - create: ./new (hidden)",
     )
     .file("in/a.txt", "a")
     .directory("out")
@@ -71,6 +67,7 @@ fn every_class_is_tried_and_every_kind_of_directory_has_its_controls() {
         "network.control@0",
         "network.control@1",
         "network.control@2",
+        "network.control@3",
         "authority.control-token",
     ] {
         assert!(allowed.contains(&control), "{control} is not among {allowed:?}");

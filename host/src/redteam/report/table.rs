@@ -134,10 +134,15 @@ fn residual(page: &mut String, report: &Report) {
 
 fn verdict(total: &Count, style: Style) -> String {
     if total.escaped > 0 {
-        return style.red(&format!("{} attacks got out", total.escaped));
+        return style.red(&format!("{} got out", counted(total.escaped, "attack")));
     }
     if total.blind > 0 {
-        return style.red(&format!("{} controls failed: what was not seen proves nothing", total.blind));
+        return style
+            .red(&format!("{} failed: what was not seen proves nothing", counted(total.blind, "control")));
     }
     style.green("nothing got out")
+}
+
+fn counted(count: u64, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }

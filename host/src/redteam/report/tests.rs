@@ -70,7 +70,7 @@ fn sarif_names_each_rule_once_and_the_line_of_each_result() {
 fn junit_counts_what_json_counts() {
     let report = report();
     let text = junit::document(&report).unwrap();
-    assert!(text.contains("tests=\"7\" failures=\"1\" errors=\"1\""), "{text}");
+    assert!(text.contains("tests=\"7\" skipped=\"0\" failures=\"1\" errors=\"1\""), "{text}");
     assert!(!text.contains('\u{1b}') && !text.contains("<answer>"), "{text}");
     let document = json::document(&report);
     assert_eq!(document["total"]["escaped"], 1);

@@ -146,6 +146,9 @@ fn with_grant(soul: &str, name: &str, grant: &str) -> String {
         out.push_str(line);
     }
     if within && !done {
+        if !out.ends_with('\n') {
+            out.push('\n');
+        }
         out.push_str(&format!("  - read: {grant}\n"));
     }
     out

@@ -14,6 +14,7 @@ mod import;
 mod oracle;
 mod plan;
 mod probe;
+mod rates;
 pub(crate) mod report;
 mod scratch;
 pub(crate) mod script;
@@ -134,6 +135,13 @@ async fn attack_all(order: &Order, state: &StateFolder, settings: Settings) -> R
                 .push(format!("skill `{}` cannot run, so nothing attacks from it: {error}", entry.name)),
         }
     }
+    for target in &targets {
+        if order.wants(Class::Exhaustion) && order.attack.as_deref().is_none_or(|id| id == "exhaustion.rate")
+        {
+            report.findings.push(rates::attack(target, &probes, &scratch.identity(&order.soul)).await);
+        }
+    }
+    // From here on nothing more is bound: a directory with such a file is granted to nobody for writing.
     scratch.plant_steering()?;
     for target in &targets {
         let others = others(order, &scratch, target);

@@ -12,6 +12,7 @@ use super::attack::Attack;
 use super::oracle::{self, Evidence, LATE, Standard, Verdict};
 use super::probe::Target;
 use super::scratch::{Scratch, Watch};
+use super::stub::Traffic;
 
 /// A call that has not ended this long after it had to never will.
 const NEVER: Duration = Duration::from_secs(5);
@@ -62,7 +63,7 @@ pub(crate) async fn strike(target: &Target, attack: &Attack, watch: Option<&mut 
     drop(flipping);
     let evidence = Evidence {
         outcomes,
-        traffic: watch.is_some().then(|| target.stub.take()).unwrap_or_default(),
+        traffic: if watch.is_some() { target.stub.take() } else { Traffic::default() },
         changes: watch.map(Watch::changes).unwrap_or_default(),
         progress: ear.heard(),
     };

@@ -29,6 +29,7 @@ pub(crate) mod live;
 mod log;
 mod opening;
 pub(crate) mod read;
+pub(crate) mod replay;
 mod reserve;
 mod rotation;
 mod scan;

@@ -18,6 +18,7 @@ pub mod network;
 pub mod outcome;
 pub mod overseer;
 pub mod runtime;
+pub(crate) mod seat;
 pub(crate) mod state;
 pub(crate) mod threads;
 pub(crate) mod ticker;

@@ -156,9 +156,18 @@ denials! {
     ApprovalDenied = "approval.denied",
         "A person refused the action, or nobody who could approve it was there.",
         "Ask the person for the reason.";
+    ApprovalTooMany = "approval.too-many",
+        "Too many actions wait for an answer already, of this agent or of all.",
+        "Let a person decide what waits, then try again.";
     ApprovalTimeout = "approval.timeout",
         "Nobody decided in time, and no answer means no.",
         "Ask again when somebody is there to decide.";
+    EffectTooLarge = "effect.too-large",
+        "What was to be sent or written is judged as a whole before any of it leaves, and is larger than what is held back for that.",
+        "Send or write less at once.";
+    EffectFailed = "effect.failed",
+        "What was held back to be judged could not be done as it was judged: something else changed the file meanwhile, the disk refused it, or the call was over.",
+        "Look at the file, then call the tool again.";
     OutputBlocked = "output.blocked",
         "An output rule matched what was about to leave.",
         "Take the matched content out.";

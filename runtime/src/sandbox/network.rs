@@ -2,7 +2,7 @@
 //!
 //! No default way to send a request is compiled into the engine, so this is the only one. Every request takes
 //! one path (`call`): read the target strictly, then the operator's ceiling, the grant, the method, the
-//! counts, the overseer; then one lookup, whose every answer is judged; then a connection to exactly the
+//! counts, the body as a whole if the overseer inspects it, the overseer; then one lookup, whose every answer is judged; then a connection to exactly the
 //! judged address, TLS for the very name that matched, and the request. Nothing is looked up twice, no
 //! redirect is followed, no variable of the environment changes where a request goes.
 //!
@@ -22,6 +22,7 @@ mod refusal;
 mod request_body;
 mod resolve;
 mod response_body;
+mod spool;
 mod tls;
 
 use std::fmt;

@@ -52,6 +52,18 @@ pub enum Effect {
     },
 }
 
+impl Effect {
+    /// What it carries, if it carries any and the overseer inspects it.
+    #[must_use]
+    pub fn content(&self) -> Option<&Content> {
+        match self {
+            Self::Request { body, .. } => body.as_ref(),
+            Self::Change { content, .. } => content.as_ref(),
+            Self::Message { text, .. } => Some(text),
+        }
+    }
+}
+
 /// Everything that an effect carries out of the sandbox, complete. Clones share the bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content(pub Bytes);
@@ -144,7 +156,9 @@ pub enum Decision {
 
 /// Watches one call. Both methods are called from the guests' threads and must not block them.
 pub trait Overseer: Send + Sync + 'static {
-    /// May hold or refuse an effect that the grant permits. The call's clock stands still until it answers.
+    /// May hold or refuse an effect that the grant permits, for minutes if it has to. Until it answers the call's clock
+    /// stands still for waiting, and its slot is another call's; what a guest computes meanwhile, beside a request that is
+    /// held, is charged to it. The future is dropped when the call ends before.
     ///
     /// # Errors
     ///
@@ -152,7 +166,10 @@ pub trait Overseer: Send + Sync + 'static {
     fn before_effect<'a>(&'a self, effect: &'a Effect) -> BoxFuture<'a, Result<Permit, Denial>>;
 
     /// Whether it has to see such content complete before it answers. The content is then held back on the host's side, up
-    /// to this many bytes; more is a denial. `None`: it goes out as the guest produces it.
+    /// to this many bytes; more is a denial (`effect.too-large`). `None`: it goes out as the guest produces it.
+    ///
+    /// Asked for each request, and of files once a call: the bytes are then those of all files of the call that are
+    /// held back at one moment, with what was in them before.
     fn inspects(&self, _carrier: Carrier<'_>) -> Option<u64> {
         None
     }

@@ -9,6 +9,7 @@ use wasmtime::component::Linker;
 use crate::compile::{CompileError, Compiler};
 use crate::grant::Limits;
 use crate::sandbox::admission::Admission;
+pub use crate::sandbox::admission::Load;
 use crate::sandbox::files::OpenRules;
 use crate::sandbox::limits::default_limits;
 use crate::sandbox::network::{Network, NetworkConfig};
@@ -25,6 +26,9 @@ pub struct RuntimeConfig {
     pub compiler: Compiler,
     /// Calls at once, in all. One agent has at most half of them.
     pub slots: u32,
+    /// Calls that may wait for somebody's decision at once, beside those that run; one agent has at most half of them, and
+    /// what is beyond is refused (`approval.too-many`). Each keeps its instance, so up to its `memory`.
+    pub held: u32,
     /// Limits of a skill whose SOUL.md sets none. SOUL.md only tightens them.
     pub limits: Limits,
     /// Which directories may be granted at all, and how files are treated.
@@ -35,12 +39,13 @@ pub struct RuntimeConfig {
 
 impl RuntimeConfig {
     /// The defaults of the design, with this way to compile: 30 s, 256 MiB, 1 MiB of output, 256 MiB written a call,
-    /// 120 calls a minute, 64 slots.
+    /// 120 calls a minute, 64 slots and 32 held calls beside them.
     #[must_use]
     pub fn new(compiler: Compiler) -> Self {
         Self {
             compiler,
             slots: 64,
+            held: 32,
             limits: default_limits(),
             files: OpenRules::default(),
             network: NetworkConfig::default(),
@@ -113,7 +118,7 @@ impl Runtime {
     /// The machine refuses, or the operator's network settings cannot be used.
     pub fn new(config: RuntimeConfig) -> Result<Self, RuntimeError> {
         let engine_error = |error: wasmtime::Error| RuntimeError::Engine(format!("{error:#}"));
-        let engine = engine::running(config.slots).map_err(engine_error)?;
+        let engine = engine::running(config.slots, config.held).map_err(engine_error)?;
         let io = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             // More than lookups may be under way (`network::resolve`): a slow name server must not take the last.
@@ -131,7 +136,7 @@ impl Runtime {
             compiler: config.compiler,
             without_network,
             with_network,
-            admission: Admission::new(config.slots as usize),
+            admission: Admission::new(config.slots as usize, config.held as usize),
             threads,
             ticker,
             io: IoRuntime(Some(io)),
@@ -163,8 +168,7 @@ impl Runtime {
     /// How busy the guests' side is at this moment.
     #[must_use]
     pub fn load(&self) -> Load {
-        let (running, waiting) = self.0.machinery.admission.counts();
-        Load { running, waiting }
+        self.0.machinery.admission.load()
     }
 
     /// What a component imports and exports, read in the compiling child process.
@@ -179,15 +183,6 @@ impl Runtime {
 
 fn network(config: NetworkConfig) -> Result<Arc<Network>, RuntimeError> {
     Network::new(config).map_err(|error| RuntimeError::Network(error.to_string()))
-}
-
-/// Calls at one moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Load {
-    /// Calls that hold a slot.
-    pub running: usize,
-    /// Calls that wait for one.
-    pub waiting: usize,
 }
 
 /// The agent on whose behalf a skill is bound.

@@ -11,10 +11,12 @@ use crate::sandbox::interfaces::SelfKnowledge;
 use crate::sandbox::limiter::MemoryLimiter;
 use crate::sandbox::log::CallLog;
 use crate::sandbox::network::CallNetwork;
-use crate::sandbox::witness::Witness;
+use crate::sandbox::witness::{LastWord, Witness};
 
 /// The state of one call. Made for it, dropped with it.
 pub(crate) struct CallState {
+    /// Dropped first, so before the requests in the table: a body whose guest was ended must not pass for a complete one.
+    pub(crate) _last_word: LastWord,
     /// Host objects that the guest holds handles to: files, streams, requests. Bounded.
     pub(crate) table: ResourceTable,
     /// Clocks, random numbers, environment, standard streams: without a directory, a socket or a variable of ours.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderValue, Request, Response, Uri, header};
 use http_body::Body as _;
 use http_body_util::BodyExt;
@@ -19,11 +20,12 @@ use super::decide::decide;
 use super::pool::{Lease, Origin};
 use super::request_body::{Cut, CutCell, RequestBody};
 use super::response_body::ResponseBody;
+use super::spool::{SpoolFault, spool, whole};
 use super::{EgressBudget, NetworkLimits, SkillNetwork, headers, refusal};
 use crate::denial::{Denial, RuleRef};
 use crate::grant::address::{OwnAddresses, judge};
 use crate::grant::host::{HostGrant, Target, TargetHost};
-use crate::sandbox::overseer::{AccessKind, Effect};
+use crate::sandbox::overseer::{AccessKind, Carrier, Content, Effect, Permit};
 use crate::sandbox::witness::Witness;
 
 /// Answers of one lookup that are judged; the rest are as if they were not there.
@@ -44,6 +46,14 @@ struct Call {
     egress: Option<EgressBudget>,
     requests: AtomicU64,
     open: Arc<Semaphore>,
+}
+
+/// A request's body before the overseer was asked.
+enum Body {
+    /// As the guest produces it.
+    Streaming(WasiBody),
+    /// All of it.
+    Whole(Bytes),
 }
 
 /// What a request has left of its guest's and our timeouts.
@@ -118,7 +128,8 @@ impl Call {
         let entry = self.check(&target, &method, &parts)?;
         let path = self.read_path(&parts.uri, &target, &method)?;
         let slot = self.count(&target, &method)?;
-        self.ask(&target, &method, &path, &parts.headers).await?;
+        let body = self.hold_back(&target, &parts, body).await?;
+        let body = self.ask(&target, &method, &path, &parts.headers, body).await?;
 
         let attempt = Attempt::begin(Arc::clone(&self.witness), target.to_string(), method);
         let (request, cut) = match self.build(parts, body, &target, &path) {
@@ -221,25 +232,57 @@ impl Call {
         Err(Error::ConnectionLimitReached)
     }
 
+    /// The whole body, if the overseer inspects such requests. Nothing of it leaves before it answers.
+    async fn hold_back(
+        &self,
+        target: &Target,
+        parts: &http::request::Parts,
+        body: WasiBody,
+    ) -> Result<Body, Error> {
+        let method = parts.method.as_str();
+        let Some(cap) = self.witness.inspects(Carrier::Request { method }) else {
+            return Ok(Body::Streaming(body));
+        };
+        let refused = |denial| Err(self.refuse(&target.to_string(), method, denial));
+        // Shown lossily, two such values would look the same to whoever judges.
+        if let Some(name) = headers::no_text(&parts.headers) {
+            return refused(refusal::header(&self.witness, target, name));
+        }
+        let most = cap.min(self.skill.network.config.limits.request_body);
+        match spool(body, &parts.headers, most).await {
+            // The guest was ended meanwhile: what came is no body that it meant.
+            Ok(_) if self.witness.is_over() => Err(Error::InternalError(None)),
+            Ok(bytes) => Ok(Body::Whole(bytes)),
+            Err(SpoolFault::Broken(error)) => Err(error),
+            Err(SpoolFault::TooLarge) => refused(refusal::not_judged(&self.witness, target, most)),
+        }
+    }
+
+    /// Asks the overseer; the answer is the body that may leave.
     async fn ask(
         &self,
         target: &Target,
         method: &str,
         path: &str,
         headers: &http::HeaderMap,
-    ) -> Result<(), Error> {
+        body: Body,
+    ) -> Result<WasiBody, Error> {
         let shown = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let effect = Effect::Request {
             method: method.to_owned(),
             url: format!("{}{path}", target.origin()),
             headers: headers.iter().map(|(name, value)| (name.as_str().to_owned(), shown(value))).collect(),
-            body: None,
+            body: match &body {
+                Body::Whole(bytes) => Some(Content(bytes.clone())),
+                Body::Streaming(_) => None,
+            },
         };
-        self.witness
-            .before_effect(&effect)
-            .await
-            .map(drop)
-            .map_err(|denial| self.refuse(&target.to_string(), method, denial))
+        let permit = self.witness.before_effect(&effect).await;
+        match (permit.map_err(|denial| self.refuse(&target.to_string(), method, denial))?, body) {
+            (_, Body::Streaming(body)) => Ok(body),
+            (Permit::Unchanged, Body::Whole(bytes)) => Ok(whole(bytes)),
+            (Permit::Masked(content), Body::Whole(_)) => Ok(whole(content.0)),
+        }
     }
 
     /// The request as it goes over the wire, weighed and charged. Charged before the lookup: a name carries

@@ -110,6 +110,15 @@ pub(super) fn too_large(witness: &Witness, what: &str, limit: u64) -> Denial {
     .imported(IMPORTED)
 }
 
+pub(super) fn not_judged(witness: &Witness, target: &Target, most: u64) -> Denial {
+    let message = format!(
+        "skill `{}` may not send more than {most} bytes to {}: a body is judged as a whole",
+        witness.skill,
+        visible::quoted_target(&target.to_string())
+    );
+    Denial::new(DenialId::EffectTooLarge, message).imported(IMPORTED)
+}
+
 fn may_not(witness: &Witness, id: DenialId, shown: &str, why: &str) -> Denial {
     let message = format!("skill `{}` may not reach {}{why}", witness.skill, visible::quoted_target(shown));
     Denial::new(id, message).imported(IMPORTED)

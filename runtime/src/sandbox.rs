@@ -18,6 +18,7 @@ pub mod network;
 pub mod outcome;
 pub mod overseer;
 pub mod runtime;
+pub mod secret;
 pub(crate) mod state;
 pub(crate) mod threads;
 pub(crate) mod ticker;
@@ -36,3 +37,4 @@ pub use overseer::{
     Unattended,
 };
 pub use runtime::{AgentIdentity, Load, Runtime, RuntimeConfig, RuntimeError};
+pub use secret::{Secret, SecretError, SecretRefusal, SecretSource};

@@ -43,10 +43,10 @@ impl Masking {
         self.advance(true)
     }
 
-    /// Whether something is held back.
+    /// How many bytes are held back.
     #[must_use]
-    pub fn holds(&self) -> bool {
-        !self.held.is_empty()
+    pub fn held(&self) -> usize {
+        self.held.len()
     }
 
     fn advance(&mut self, is_end: bool) -> Vec<u8> {

@@ -11,7 +11,7 @@ use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 
 use crate::compile::CompileError;
 use crate::denial::{Denial, DenialId, RuleRef};
-use crate::grant::{ApprovalGrant, Grant};
+use crate::grant::{ApprovalGrant, Grant, SecretGrant};
 use crate::sandbox::budget::{BudgetState, Budgets};
 use crate::sandbox::files::BoundFiles;
 use crate::sandbox::interfaces::SelfKnowledge;
@@ -240,6 +240,12 @@ impl BoundSkill {
             self.0.calls.resume(calls);
             self.0.egress.resume(egress);
         }
+    }
+
+    /// The secrets that its requests carry, by name.
+    #[must_use]
+    pub fn secrets(&self) -> &[SecretGrant] {
+        &self.0.grant.secrets
     }
 
     /// The granted directories, for `why`.

@@ -11,6 +11,7 @@ mod gateway;
 mod heartbeat;
 mod inspect;
 mod mcp;
+mod secrets;
 mod why;
 
 use std::io::Write;
@@ -44,6 +45,7 @@ enum Command {
     Agents(agents::Agents),
     Audit(audit::Audit),
     Heartbeat(heartbeat::Heartbeat),
+    Secrets(secrets::Secrets),
     Mcp(mcp::Mcp),
     Doctor(doctor::Doctor),
     Completions(completions::Completions),
@@ -69,6 +71,7 @@ pub(crate) fn run() -> Exit {
         Command::Call(call) => call.run(),
         Command::Inspect(inspect) => inspect.run(),
         Command::Why(why) => why.run(),
+        Command::Secrets(secrets) => secrets.run(),
         Command::Mcp(mcp) => mcp.run(|state| crate::gateway::start::ensure_running(state).map(drop)),
         Command::Explain(explain) => explain.run(),
         Command::Gateway(gateway) => gateway.run(),

@@ -19,9 +19,10 @@ use soulbound_runtime::skill::Tool;
 use soulbound_runtime::{Denial, DenialId, visible};
 
 pub(crate) use perform::perform;
-pub(crate) use trails::{note, record_act};
+pub(crate) use trails::{note, note_of_agent, record, record_act};
 pub(crate) use who::Who;
 
+use crate::oversight::secrets::act::SecretAct;
 use crate::state::StateFolder;
 use crate::trust::act::Act;
 
@@ -55,6 +56,13 @@ pub(crate) enum Request {
         /// Whose act.
         who: Who,
     },
+    /// Sets or removes a secret.
+    Secret {
+        /// What.
+        act: SecretAct,
+        /// Whose act.
+        who: Who,
+    },
     /// One call of a tool.
     Call {
         /// The agent's id.
@@ -78,8 +86,11 @@ pub(crate) enum Request {
 impl Request {
     /// The same with what the kernel says of who asks, whatever the request says.
     pub(crate) fn by(mut self, uid: u32, pid: Option<i32>) -> Self {
-        if let Self::Act { who, .. } | Self::Token { who, .. } | Self::Stop { who } | Self::Quit { who } =
-            &mut self
+        if let Self::Act { who, .. }
+        | Self::Token { who, .. }
+        | Self::Secret { who, .. }
+        | Self::Stop { who }
+        | Self::Quit { who } = &mut self
         {
             who.known(uid, pid.and_then(|pid| u32::try_from(pid).ok()));
         }

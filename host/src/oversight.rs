@@ -3,6 +3,8 @@
 //!
 //! The rule: whatever is not decided is denied, and what is decided stands in the trail.
 
+pub(crate) mod secrets;
+
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -11,6 +13,7 @@ use soulbound_runtime::sandbox::{Carrier, Content, Effect, Outcome, Permit};
 use soulbound_runtime::skill::Digest;
 
 use crate::gateway::live::Callable;
+use crate::oversight::secrets::AgentSecrets;
 
 /// One call, as oversight knows it: what every decision is bound to.
 pub(crate) struct CallFacts {
@@ -39,12 +42,18 @@ impl CallFacts {
 /// The oversight of one agent's calls.
 pub(crate) struct Oversight {
     agent: String,
+    secrets: AgentSecrets,
 }
 
 impl Oversight {
     /// Of the agent with this id.
-    pub(crate) fn new(agent: &str) -> Arc<Self> {
-        Arc::new(Self { agent: agent.to_owned() })
+    pub(crate) fn new(agent: &str, secrets: AgentSecrets) -> Arc<Self> {
+        Arc::new(Self { agent: agent.to_owned(), secrets })
+    }
+
+    /// What of its secrets is masked in everything that is recorded, returned or shown.
+    pub(crate) fn secrets(&self) -> &AgentSecrets {
+        &self.secrets
     }
 
     /// Before a call is recorded as intended and run. May wait for a person; dropping the future ends the waiting.
@@ -58,8 +67,8 @@ impl Oversight {
     }
 
     /// Whether an effect's content has to be complete before it is judged, and up to how many bytes.
-    pub(crate) fn inspects(&self, _facts: &CallFacts, _carrier: Carrier<'_>) -> Option<u64> {
-        None
+    pub(crate) fn inspects(&self, facts: &CallFacts, carrier: Carrier<'_>) -> Option<u64> {
+        secrets::inspects(facts.callable.offered.bound.secrets(), carrier)
     }
 
     /// Before an effect of the call with this number in the trail is recorded and happens.
@@ -71,9 +80,9 @@ impl Oversight {
         &self,
         _facts: &Arc<CallFacts>,
         _call: u64,
-        _effect: &Effect,
+        effect: &Effect,
     ) -> Result<Permit, Denial> {
-        Ok(Permit::Unchanged)
+        Ok(self.secrets.permit(effect))
     }
 
     /// Sends a message to a channel.
@@ -93,6 +102,7 @@ impl Oversight {
 
     /// After the sandbox and before the outcome is recorded: what the model is told may be refused or masked.
     pub(crate) async fn after_call(&self, _facts: &Arc<CallFacts>, _call: u64, outcome: Outcome) -> Outcome {
-        outcome
+        // First of all: whoever looks at it after this sees no secret.
+        self.secrets.outcome(outcome)
     }
 }

@@ -45,6 +45,8 @@ pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
     /// How the audit trails are kept.
     pub(crate) audit: Options,
+    /// The operator's own key that seals secrets at rest; without, one in the state folder.
+    pub(crate) secrets_key: Option<PathBuf>,
     /// SHA-256 of the file's bytes, of none when there is no file: the `policy` of the records.
     pub(crate) digest: Digest,
 }
@@ -96,6 +98,11 @@ impl Settings {
             allow_hosts: ceiling.allow_hosts,
             listen,
             audit: audit(file.audit.unwrap_or_default())?,
+            secrets_key: file
+                .secrets
+                .and_then(|secrets| secrets.key_file)
+                .map(|path| directory(&path).context("`[secrets] key_file`"))
+                .transpose()?,
             digest,
         })
     }

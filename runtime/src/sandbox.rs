@@ -19,6 +19,7 @@ pub mod outcome;
 pub mod overseer;
 pub mod runtime;
 pub(crate) mod seat;
+pub mod secret;
 pub(crate) mod state;
 pub(crate) mod threads;
 pub(crate) mod ticker;
@@ -37,3 +38,4 @@ pub use overseer::{
     Unattended,
 };
 pub use runtime::{AgentIdentity, Load, Runtime, RuntimeConfig, RuntimeError};
+pub use secret::{Secret, SecretError, SecretRefusal, SecretSource};

@@ -73,6 +73,8 @@ events! {
     SettingsUnreadable = "settings.unreadable", "gateway.toml cannot be read; the last good one stands", Anomaly;
     TokenMade = "token.made", "Token made or rotated", Line;
     TokenRefused = "token.refused", "Request with a wrong token refused", Anomaly;
+    SecretSet = "secret.set", "Secret set by the operator", Line;
+    SecretRemoved = "secret.removed", "Secret removed by the operator", Line;
     AnomalyNoted = "anomaly", "Anomaly noted", Anomaly;
 }
 

@@ -29,6 +29,7 @@ use crate::gateway::watch::Watched;
 use crate::gateway::{budgets, call};
 use crate::mcp;
 use crate::oversight::Oversight;
+use crate::oversight::secrets::AgentSecrets;
 use crate::trust::record::Record;
 use crate::trust::{Condition, Trusted};
 
@@ -121,7 +122,7 @@ impl Agent {
             title,
             gateway: Arc::downgrade(gateway),
             book: Arc::new(book),
-            oversight: Oversight::new(id),
+            oversight: Oversight::new(id, AgentSecrets::of(id, Arc::clone(gateway.policies().secrets()))),
             live: RwLock::default(),
             looking: tokio::sync::Mutex::default(),
             touched: AtomicBool::new(false),

@@ -24,11 +24,12 @@ use crate::oversight::CallFacts;
 impl Agent {
     /// Calls a tool. The call goes on to its recorded end also when whoever asked goes away: then it is cancelled.
     pub(crate) async fn call(self: &Arc<Self>, request: CallRequest) -> Answer {
+        let secrets = self.oversight().secrets();
         let span = tracing::debug_span!(
             "call",
             agent = self.id(),
-            skill = request.skill,
-            tool = request.tool,
+            skill = %secrets.text(&request.skill),
+            tool = %secrets.text(&request.tool),
             id = tracing::field::Empty
         );
         let cancel = request.cancel.clone();
@@ -87,7 +88,7 @@ async fn path(agent: Arc<Agent>, request: CallRequest) -> Answer {
         Ok(admitted) => admitted,
         Err(denial) => return refused(&agent, Some(&callable), &request, Outcome::refused(denial)).await,
     };
-    let named = Named::of(Some(&callable), &request);
+    let named = Named::of(&agent, Some(&callable), &request);
     let facts = Arc::new(CallFacts {
         callable: callable.clone(),
         tool: named.tool.clone(),
@@ -105,7 +106,8 @@ async fn path(agent: Arc<Agent>, request: CallRequest) -> Answer {
     if let Some((outcome, decision)) = held {
         return refused_as(&agent, Some(&callable), &request, outcome, decision).await;
     }
-    let entry = named.entry(Some(&callable), &request);
+    let shown = agent.oversight().secrets().members(&request.arguments);
+    let entry = named.entry(Some(&callable), &request, &shown);
     let intent = match agent.book().intend(&entry).instrument(tracing::debug_span!("intent")).await {
         Ok(intent) => intent,
         Err(error) => return Answer { record: None, outcome: Outcome::refused(unrecordable(&error)) },
@@ -126,8 +128,8 @@ async fn path(agent: Arc<Agent>, request: CallRequest) -> Answer {
         }
     };
     let outcome = match decision {
-        // Nobody is told anything of it.
-        Some(_) => outcome,
+        // Nobody is told anything of it; what it did is on record.
+        Some(_) => oversight.secrets().outcome(outcome),
         None => oversight.after_call(&facts, intent.call(), outcome).await,
     };
     conclude(&agent, &callable, intent, outcome, decision).await
@@ -171,7 +173,9 @@ async fn refused_as(
     outcome: Outcome,
     decision: Option<Decision>,
 ) -> Answer {
-    let named = Named::of(callable, request);
+    let secrets = agent.oversight().secrets();
+    let outcome = secrets.outcome(outcome);
+    let named = Named::of(agent, callable, request);
     let decision = decision.unwrap_or(OutcomeEntry::of(&outcome).decision);
     agent.ended(callable.map(|one| one.offered.name.as_str()), decision, &outcome);
     // Somebody who is refused in a loop does not fill the disk with it.
@@ -181,7 +185,8 @@ async fn refused_as(
     let mut entry = OutcomeEntry::of(&outcome);
     entry.unrecorded = unrecorded;
     entry.decision = decision;
-    let written = agent.book().refuse(&named.entry(callable, request), &entry).await;
+    let shown = secrets.members(&request.arguments);
+    let written = agent.book().refuse(&named.entry(callable, request, &shown), &entry).await;
     let record = written.ok().map(|seq| format!("{}#{seq}", agent.id()));
     Answer { record, outcome }
 }
@@ -215,23 +220,28 @@ struct Named {
 }
 
 impl Named {
-    fn of(callable: Option<&Callable>, request: &CallRequest) -> Self {
+    fn of(agent: &Agent, callable: Option<&Callable>, request: &CallRequest) -> Self {
+        let quoted = |text: &str| visible::quoted_target(&agent.oversight().secrets().text(text));
         let known = callable.and_then(|one| one.offered.bound.tool(&request.tool));
         Self {
-            skill: callable
-                .map_or_else(|| visible::quoted_target(&request.skill), |one| one.offered.name.clone()),
-            tool: known.map_or_else(|| visible::quoted_target(&request.tool), |tool| tool.name.clone()),
+            skill: callable.map_or_else(|| quoted(&request.skill), |one| one.offered.name.clone()),
+            tool: known.map_or_else(|| quoted(&request.tool), |tool| tool.name.clone()),
         }
     }
 
-    fn entry<'a>(&'a self, callable: Option<&Callable>, request: &'a CallRequest) -> CallEntry<'a> {
+    fn entry<'a>(
+        &'a self,
+        callable: Option<&Callable>,
+        request: &'a CallRequest,
+        arguments: &'a Map<String, Value>,
+    ) -> CallEntry<'a> {
         CallEntry {
             skill: &self.skill,
             tool: &self.tool,
             digest: callable.map(|one| one.offered.bound.digest()),
             soul: callable.map(|one| one.soul),
             policy: callable.map(|one| one.policy),
-            arguments: &request.arguments,
+            arguments,
             who: request.door,
         }
     }

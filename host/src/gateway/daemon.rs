@@ -30,6 +30,7 @@ pub(crate) const READY: &str = "ready ";
 /// Takes the state folder and runs until it is told to leave.
 pub(crate) fn run(state: &StateFolder) -> Result<()> {
     refuse_if_stopped(state)?;
+    keep_out_of_core_files();
     let lock = take(state)?;
     // Again, now that nobody else works on the folder: a stop may have come while this waited.
     refuse_if_stopped(state)?;
@@ -54,6 +55,15 @@ pub(crate) fn run(state: &StateFolder) -> Result<()> {
     doors.shutdown_background();
     control.shutdown_background();
     ended
+}
+
+/// A core file would hold the agents' secrets in the clear.
+fn keep_out_of_core_files() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    if let Err(error) = setrlimit(Resource::Core, none) {
+        tracing::warn!(%error, "core files cannot be turned off");
+    }
 }
 
 fn refuse_if_stopped(state: &StateFolder) -> Result<()> {

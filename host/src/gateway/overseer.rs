@@ -74,7 +74,8 @@ impl Overseer for CallWatch {
                 ));
             }
             let permit = self.oversight.before_effect(&self.facts, self.call, effect).await?;
-            let recorded = self.book.effect(self.call, &of_effect(effect)).await;
+            let access = self.oversight.secrets().access(of_effect(effect));
+            let recorded = self.book.effect(self.call, &access).await;
             recorded.map(|_| permit).map_err(|error| super::call::unrecordable(&error))
         })
     }
@@ -99,7 +100,11 @@ impl Overseer for CallWatch {
     fn progress(&self, progress: &Progress) {
         if let Some(sink) = &self.progress {
             #[expect(clippy::cast_precision_loss, reason = "MCP counts progress in floating point")]
-            sink(progress.done as f64, progress.total.map(|total| total as f64), progress.message.clone());
+            sink(
+                progress.done as f64,
+                progress.total.map(|total| total as f64),
+                progress.message.as_deref().map(|text| self.oversight.secrets().text(text).into_owned()),
+            );
         }
     }
 }

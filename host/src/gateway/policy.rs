@@ -9,6 +9,7 @@ use soulbound_runtime::compile::{Cache, Compiler};
 use soulbound_runtime::sandbox::{Runtime, RuntimeConfig};
 use soulbound_runtime::skill::Digest;
 
+use crate::oversight::secrets::SecretStore;
 use crate::settings::Settings;
 use crate::state::StateFolder;
 
@@ -24,6 +25,7 @@ pub(crate) struct Policy {
 
 /// The policy in force, and what is wrong with a newer file.
 pub(crate) struct Policies {
+    secrets: Arc<SecretStore>,
     address: SocketAddr,
     current: RwLock<Arc<Policy>>,
     unreadable: RwLock<Option<String>>,
@@ -49,14 +51,21 @@ impl Policies {
         config.limits = settings.limits.clone();
         config.files = settings.files.clone();
         config.network = settings.network.clone();
+        let secrets = SecretStore::open(state, settings.secrets_key.clone());
+        config.secrets = Some(Arc::clone(&secrets) as _);
         let runtime = Runtime::new(config)?;
         let policy = Policy { digest: settings.digest, settings, runtime };
-        Ok(Self { address, current: RwLock::new(Arc::new(policy)), unreadable: RwLock::default() })
+        Ok(Self { secrets, address, current: RwLock::new(Arc::new(policy)), unreadable: RwLock::default() })
     }
 
     /// What is in force.
     pub(crate) fn current(&self) -> Arc<Policy> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The agents' secrets, under what is in force.
+    pub(crate) fn secrets(&self) -> &Arc<SecretStore> {
+        &self.secrets
     }
 
     /// Why a newer file is not in force.
@@ -85,6 +94,7 @@ impl Policies {
         let (reread, unreadable) = match read {
             Ok(None) => (Reread::Same, None),
             Ok(Some(policy)) => {
+                self.secrets.use_key(policy.settings.secrets_key.clone());
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&policy);
                 (Reread::Changed(policy), None)
             }

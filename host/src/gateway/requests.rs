@@ -15,7 +15,8 @@ use crate::gateway::agent::Agent;
 use crate::gateway::request::{Answer, CallRequest};
 use crate::gateway::token::{self, TokenOf};
 use crate::operator::Who;
-use crate::operator::{Arguments, Reply, Request, record_act};
+use crate::operator::{Arguments, Reply, Request, record, record_act};
+use crate::oversight::secrets::act::SecretAct;
 use crate::trust::act::{self, Act, Done};
 use crate::trust::event::What;
 
@@ -29,6 +30,7 @@ impl Gateway {
                 let done = self.act(act, who).await?;
                 Ok(Reply::done(serde_json::to_value(done)?))
             }
+            Request::Secret { act, who } => self.change_secret(act, who).await,
             Request::Call { agent, skill, tool, arguments, .. } => {
                 let agent = self.agent(&agent).await.map_err(refusal)?;
                 let cancel = CancellationToken::new();
@@ -65,6 +67,19 @@ impl Gateway {
             _ => agent.look_again().await,
         }
         Ok(done)
+    }
+
+    /// Sets or removes a secret. The next request has it, or has it no more.
+    async fn change_secret(self: &Arc<Self>, act: SecretAct, who: Who) -> Result<Reply> {
+        let agent = self.load(&act.agent()?).await.map_err(refusal)?;
+        let gateway = Arc::clone(self);
+        tokio::task::spawn_blocking(move || {
+            act.perform(gateway.policies().secrets(), gateway.registry(), &who, |noted| {
+                record(agent.book(), gateway.trail(), agent.id(), noted.event, &who, &noted.note)
+            })
+        })
+        .await??;
+        Ok(Reply::done(json!({})))
     }
 
     async fn make_token(self: &Arc<Self>, agent: Option<&str>, who: &Who) -> Result<Reply> {

@@ -12,6 +12,7 @@ pub(super) struct File {
     pub(super) network: Option<Network>,
     pub(super) files: Option<Files>,
     pub(super) audit: Option<Audit>,
+    pub(super) secrets: Option<Secrets>,
     // Known, and not enforced by this build: `unenforced` refuses them.
     pub(super) approvals: Option<toml::Value>,
     pub(super) alerts: Option<toml::Value>,
@@ -66,6 +67,14 @@ pub(super) struct Network {
 pub(super) struct Files {
     /// `refuse` (the default) or `allow` files with more than one hard link.
     pub(super) hard_links: Option<String>,
+}
+
+/// `[secrets]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Secrets {
+    /// The operator's own key that seals secrets at rest.
+    pub(super) key_file: Option<String>,
 }
 
 /// `[audit]`

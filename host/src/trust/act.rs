@@ -164,6 +164,7 @@ fn remove(registry: &Registry, id: &str, who: Who) -> Result<Done> {
         }
         _ => {}
     }
+    crate::oversight::secrets::forget(&registry.folder(id))?;
     let said = vec![format!("agent `{id}` is removed, in {}; its trail is kept", registry.state().display())];
     Ok(done(id, What::Removed, who, said))
 }

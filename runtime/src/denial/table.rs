@@ -117,6 +117,21 @@ denials! {
     HostCeiling = "host.ceiling",
         "The operator's gateway.toml keeps every agent away from this host.",
         "Ask the operator; SOUL.md cannot lift a ceiling.";
+    SecretMissing = "secret.missing",
+        "The request would carry a secret that SOUL.md names and the operator has not set, or the call is made where there are no secrets: on a SOUL.md itself. Without it nothing is sent.",
+        "`soulbound secrets set NAME --agent AGENT --for https://host`; a call on an agent's id goes through the gateway, which has them.";
+    SecretHost = "secret.host",
+        "The operator set the secret for another host than the one that SOUL.md names. Both have to name the same one.",
+        "Correct the line in SOUL.md, or set the secret again for the host that it is meant for.";
+    SecretUnreadable = "secret.unreadable",
+        "What the operator has set cannot be read: the sealed file or its key is gone, was changed, or belongs to another agent or gateway.",
+        "`soulbound doctor` says which file; put it back, or remove it and set the agent's secrets again.";
+    SecretHeader = "secret.header",
+        "The skill set a header of its own for a host where that header carries a secret, which only the host sets.",
+        "The skill's author should leave the header out for this host.";
+    SecretEncoded = "secret.encoded",
+        "A server that was sent a secret answered in a compressed form, although none was asked for. An echo of the secret could not be seen in it.",
+        "The server has to honour `Accept-Encoding: identity`.";
     LimitTime = "limit.time",
         "The call ran longer than it may, computing, sleeping or waiting.",
         "Ask for less in one call, or raise `limit: time …` up to the operator's limit.";

@@ -11,14 +11,14 @@ use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 
 use crate::compile::CompileError;
 use crate::denial::{Denial, DenialId, RuleRef};
-use crate::grant::{ApprovalGrant, Grant};
+use crate::grant::{ApprovalGrant, Grant, SecretGrant};
 use crate::sandbox::budget::{BudgetState, Budgets};
 use crate::sandbox::files::BoundFiles;
 use crate::sandbox::interfaces::SelfKnowledge;
 use crate::sandbox::limits::CallLimits;
 use crate::sandbox::linker;
 use crate::sandbox::manners::Manners;
-use crate::sandbox::network::SkillNetwork;
+use crate::sandbox::network::{SkillNetwork, SkillSecrets};
 use crate::sandbox::runtime::{AgentIdentity, Inner, Runtime};
 use crate::sandbox::state::CallState;
 use crate::skill::imports::{self, JudgedImport, Standing};
@@ -144,7 +144,11 @@ impl Runtime {
             digest: skill.digest,
             entries: entries(&compiled.component, &compiled.inspection)?,
             files: Arc::new(files.skill_line(grant.line.clone())),
-            network: SkillNetwork::new(grant.hosts.clone(), Arc::clone(&self.0.network)),
+            network: SkillNetwork::with_secrets(
+                grant.hosts.clone(),
+                SkillSecrets::new(&agent.id, &grant.secrets, self.0.machinery.secrets.clone()),
+                Arc::clone(&self.0.network),
+            ),
             knowledge: Arc::new(knowledge(agent, name, grant, skill.digest)),
             calls: Budgets::full(&limits.rate),
             egress: Budgets::full(&limits.egress),
@@ -238,6 +242,12 @@ impl BoundSkill {
         }
     }
 
+    /// The secrets that its requests carry, by name.
+    #[must_use]
+    pub fn secrets(&self) -> &[SecretGrant] {
+        &self.0.grant.secrets
+    }
+
     /// The granted directories, for `why`.
     #[must_use]
     pub fn files(&self) -> &Arc<BoundFiles> {
@@ -265,8 +275,7 @@ fn pinned(name: &str, grant: &Grant, skill: &SkillFolder) -> Result<(), Denial> 
 /// `grant.unenforced`, naming the key.
 pub fn enforceable(name: &str, grant: &Grant) -> Result<(), Denial> {
     let approve = grant.approve.first().map(|approve| ("approve", "nobody can be asked yet", &approve.rule));
-    let secrets = grant.secrets.first().map(|secret| ("secrets", "no secret can be added yet", &secret.rule));
-    match approve.or(secrets) {
+    match approve {
         None => Ok(()),
         Some((key, why, rule)) => Err(Denial::new(
             DenialId::GrantUnenforced,

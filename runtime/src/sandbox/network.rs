@@ -16,12 +16,14 @@ mod connection;
 pub mod decide;
 mod dial;
 mod headers;
+mod masked_body;
 mod pool;
 pub mod proxy;
 mod refusal;
 mod request_body;
 mod resolve;
 mod response_body;
+mod secrets;
 mod spool;
 mod tls;
 
@@ -41,6 +43,7 @@ pub use decide::judge_request;
 pub use dial::{Dialer, TcpDialer};
 pub use proxy::ProxyUrl;
 pub use resolve::{Resolver, SystemResolver};
+pub(crate) use secrets::SkillSecrets;
 
 /// Asked before bytes leave, with how many; the denial ends the request. For budgets that outlast one call.
 pub type EgressBudget = Arc<dyn Fn(u64) -> Result<(), Denial> + Send + Sync>;
@@ -93,6 +96,7 @@ impl fmt::Debug for Network {
 #[derive(Debug)]
 pub struct SkillNetwork {
     grants: Vec<HostGrant>,
+    secrets: SkillSecrets,
     network: Arc<Network>,
     pool: Arc<pool::Pool>,
     lookups: Arc<Semaphore>,
@@ -102,8 +106,18 @@ impl SkillNetwork {
     /// The network of one skill with these grants.
     #[must_use]
     pub fn new(grants: Vec<HostGrant>, network: Arc<Network>) -> Arc<Self> {
+        Self::with_secrets(grants, SkillSecrets::default(), network)
+    }
+
+    /// The same, with what is added to requests on their way out.
+    pub(crate) fn with_secrets(
+        grants: Vec<HostGrant>,
+        secrets: SkillSecrets,
+        network: Arc<Network>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             grants,
+            secrets,
             network,
             pool: Arc::default(),
             lookups: Arc::new(Semaphore::new(LOOKUPS_PER_SKILL)),

@@ -26,7 +26,8 @@ pub enum Effect {
         method: String,
         /// The absolute URL, as it will be requested.
         url: String,
-        /// The guest's own headers, in order. Values that are not UTF-8 are shown lossily.
+        /// The guest's own headers, in order; values that are not UTF-8 are shown lossily. Behind them those that the host will
+        /// add, with `[secret NAME]` where the value goes: no guest can set such a header for that host itself.
         headers: Vec<(String, String)>,
         /// The complete body, if the overseer [inspects](Overseer::inspects) such requests.
         body: Option<Content>,

@@ -13,6 +13,7 @@ pub use crate::sandbox::admission::Load;
 use crate::sandbox::files::OpenRules;
 use crate::sandbox::limits::default_limits;
 use crate::sandbox::network::{Network, NetworkConfig};
+use crate::sandbox::secret::SecretSource;
 use crate::sandbox::state::CallState;
 use crate::sandbox::threads::GuestThreads;
 use crate::sandbox::ticker::Ticker;
@@ -35,6 +36,8 @@ pub struct RuntimeConfig {
     pub files: OpenRules,
     /// The network: ceiling, resolver, certificates, proxy, limits.
     pub network: NetworkConfig,
+    /// Where secrets come from. Without it every request that would carry one is refused.
+    pub secrets: Option<Arc<dyn SecretSource>>,
 }
 
 impl RuntimeConfig {
@@ -49,6 +52,7 @@ impl RuntimeConfig {
             limits: default_limits(),
             files: OpenRules::default(),
             network: NetworkConfig::default(),
+            secrets: None,
         }
     }
 }
@@ -69,6 +73,7 @@ pub(crate) struct Inner {
 pub(crate) struct Machinery {
     pub(crate) engine: Engine,
     pub(crate) compiler: Compiler,
+    pub(crate) secrets: Option<Arc<dyn SecretSource>>,
     pub(crate) without_network: Linker<CallState>,
     pub(crate) with_network: Linker<CallState>,
     pub(crate) admission: Arc<Admission>,
@@ -134,6 +139,7 @@ impl Runtime {
         let machinery = Machinery {
             engine,
             compiler: config.compiler,
+            secrets: config.secrets,
             without_network,
             with_network,
             admission: Admission::new(config.slots as usize, config.held as usize),

@@ -31,6 +31,7 @@ impl Show {
             crate::cli::print_json(&document(&looked)?)?;
         } else {
             report(&looked);
+            report_secrets(&looked)?;
         }
         Ok(Exit::Done)
     }
@@ -42,13 +43,43 @@ fn document(looked: &Looked) -> Result<Value> {
         standing.effective.clone().map(|soul| Review::of_file(Ok(soul)).document()).transpose()?;
     let refused: Vec<Value> =
         standing.refused.iter().map(|(skill, denial)| json!({"skill": skill, "denial": denial})).collect();
+    let secrets = crate::cli::secrets::rows(&StateFolder::find()?, &record.id);
+    let secrets = secrets.map_or_else(|error| json!({"error": format!("{error:#}")}), |rows| json!(rows));
     Ok(json!({
+        "secrets": secrets,
         "id": record.id, "name": record.name, "folder": record.folder,
         "state": looked.registry.condition(&record.id),
         "trusted": {"digest": trusted.digest, "since": record.since(), "manifest": trusted.manifest},
         "as_trusted": standing.is_as_trusted(),
         "changes": standing.changes, "refused": refused, "effective": effective,
     }))
+}
+
+/// What of its secrets is set, and what is missing.
+fn report_secrets(looked: &Looked) -> Result<()> {
+    let style = Style::stdout();
+    let rows = match crate::cli::secrets::rows(&StateFolder::find()?, &looked.agent.record.id) {
+        Ok(rows) if rows.is_empty() => return Ok(()),
+        rows => rows,
+    };
+    crate::cli::print(&format!("\n{}", style.bold("secrets")));
+    match rows {
+        Err(error) => crate::cli::print(&style.red(&crate::cli::escaped(&format!("  {error:#}")))),
+        Ok(rows) => {
+            for row in rows {
+                let (name, host) = (visible::line(&row.name), visible::line(&row.host));
+                let set: String = row.set.iter().flat_map(|set| set.chars().take(16)).collect();
+                match row.problem() {
+                    Some((message, fix)) => {
+                        crate::cli::print(&style.red(&format!("  {}", visible::line(&message))));
+                        crate::cli::print(&format!("    hint: {}", visible::line(&fix)));
+                    }
+                    None => crate::cli::print(&format!("  {name} for {host}, set {}", visible::line(&set))),
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 fn report(looked: &Looked) {

@@ -14,10 +14,11 @@ use crate::settings::Settings;
 use crate::standard;
 use crate::state::StateFolder;
 use crate::state::lock::Held;
+use crate::trust::Registry;
 
 type Check = fn(Option<&StateFolder>) -> Option<Finding>;
 
-const CHECKS: [Check; 12] = [
+const CHECKS: [Check; 13] = [
     settings,
     stopped,
     gateway,
@@ -29,6 +30,7 @@ const CHECKS: [Check; 12] = [
     openat2,
     landlock,
     skills,
+    secrets,
     own_user,
 ];
 
@@ -213,6 +215,31 @@ fn skills(_: Option<&StateFolder>) -> Option<Finding> {
             "cargo xtask skills builds them; an installed program has them in ../share/soulbound/skills",
         )
     })
+}
+
+/// Secrets that SOUL.md names and that no request can carry.
+fn secrets(state: Option<&StateFolder>) -> Option<Finding> {
+    let state = state?;
+    // Settings that cannot be read are a finding of their own.
+    Settings::read(state).ok()?;
+    let mut problems = Vec::new();
+    for agent in Registry::open(state).ids().ok()? {
+        match crate::cli::secrets::rows(state, &agent) {
+            Ok(rows) => problems.extend(rows.iter().filter_map(|row| row.problem())),
+            Err(error) => {
+                let text = format!("{error:#}");
+                let (message, fix) =
+                    text.split_once("\n  hint: ").unwrap_or((&text, "see docs/oversight.md"));
+                return Some(Finding::new("secrets.readable", Severity::Error, message, fix));
+            }
+        }
+    }
+    let (message, fix) = problems.first()?;
+    let more = match problems.len() {
+        1 => String::new(),
+        count => format!(", and {} more like it (soulbound secrets list)", count - 1),
+    };
+    Some(Finding::new("secrets.set", Severity::Warning, format!("{message}{more}"), fix.clone()))
 }
 
 fn own_user(_: Option<&StateFolder>) -> Option<Finding> {

@@ -31,6 +31,9 @@ rate = "120/minute"                           # calls
 [files]
 hard_links = "refuse"                         # or "allow": files with more than one hard link
 
+[secrets]
+# key_file = "/run/credentials/soulbound.service/key"   # seals secrets at rest; absent: keys/secrets.key, made when needed
+
 [audit]
 durability = "process"                        # survives kill -9; "power": every record is on the disk before a call runs
 rotate = "64MiB"                              # a trail of this size goes on in a new file

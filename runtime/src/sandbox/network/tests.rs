@@ -5,5 +5,6 @@
 mod corpus;
 mod limits;
 mod requests;
+mod secrets;
 mod server;
 mod world;

@@ -9,6 +9,8 @@
     reason = "helpers of tests fail by panicking, as tests do"
 )]
 
+#[path = "../shared/judge.rs"]
+mod judge;
 #[path = "../shared/mod.rs"]
 mod shared;
 
@@ -16,5 +18,7 @@ mod cache;
 mod components;
 mod exhaust;
 mod given;
+mod held;
+mod judged;
 mod oversight;
 mod values;

@@ -100,8 +100,8 @@ impl Stages {
             return Err(ErrorCode::Busy.into());
         }
         let new = land::create(&slot, &file, birth.linkable, &bytes.0)?;
-        make_durable(stage, new.as_ref().unwrap_or(&file))?;
-        Ok(new)
+        make_durable(stage, &new)?;
+        Ok(Some(new))
     }
 
     /// Asks with the whole content; the answer is what may be written.

@@ -39,23 +39,20 @@ pub(super) fn unnamed(parent: &OwnedFd) -> Result<(OwnedFd, bool), Errno> {
     }
 }
 
-/// Makes a file under a name where nothing is. The answer is the file, if it is not the unnamed one.
+/// Makes a file under a name where nothing is. The answer is the file, opened by that name: the kernel knows one that had
+/// none by none for ever.
 ///
 /// # Errors
 ///
 /// `EXIST` when something is there by now.
-pub(super) fn create(
-    slot: &Slot,
-    unnamed: &OwnedFd,
-    linkable: bool,
-    bytes: &[u8],
-) -> Result<Option<OwnedFd>, Fault> {
+pub(super) fn create(slot: &Slot, unnamed: &OwnedFd, linkable: bool, bytes: &[u8]) -> Result<OwnedFd, Fault> {
     if linkable {
         write_all(unnamed, bytes, 0)?;
         let number = unnamed.as_raw_fd().to_string();
         let to = &slot.parent.handle;
         rustix::fs::linkat(kernel::own_descriptors()?, number, to, &slot.name, AtFlags::SYMLINK_FOLLOW)?;
-        return Ok(None);
+        // Renamed or replaced in this instant: it was made, and what has its name now is somebody else's.
+        return named(slot, unnamed).or_else(|_| Ok(rustix::io::fcntl_dupfd_cloexec(unnamed, 0)?));
     }
     let flags = OFlags::RDWR
         | OFlags::CREATE
@@ -73,7 +70,17 @@ pub(super) fn create(
         }
         return Err(error);
     }
-    Ok(Some(file))
+    Ok(file)
+}
+
+/// The file that was just given its name, opened by it.
+fn named(slot: &Slot, unnamed: &OwnedFd) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW;
+    let found = kernel::open_beneath(&slot.parent.handle, slot.name.as_str(), flags, kernel::BENEATH)?;
+    if Identity::of(&rustix::fs::fstat(&found)?) != Identity::of(&rustix::fs::fstat(unnamed)?) {
+        return Err(Errno::NOENT);
+    }
+    kernel::reopen(&found, OFlags::RDONLY)
 }
 
 /// Makes `bytes` the whole content of an open file.
@@ -122,4 +129,50 @@ pub(super) fn read(file: &OwnedFd, length: u64) -> Result<Vec<u8>, Errno> {
 
 fn write_all(file: &OwnedFd, bytes: &[u8], offset: u64) -> Result<(), Fault> {
     stream::write_all(bytes, |rest, done| rustix::io::pwrite(file, rest, offset + done))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::path::PathBuf;
+
+    use rustix::fs::SealFlags;
+
+    use super::super::resolve::Found;
+    use super::*;
+
+    #[test]
+    fn what_was_overwritten_is_put_back_when_a_byte_does_not_arrive() {
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        let file = rustix::fs::memfd_create("test", flags).unwrap();
+        let before = vec![b'a'; 8_192];
+        std::fs::File::from(file.try_clone().unwrap()).write_all(&before).unwrap();
+        // From here on a write beyond the end fails, after what is before it was written.
+        rustix::fs::fcntl_add_seals(&file, SealFlags::GROW).unwrap();
+        assert!(overwrite(&file, &[b'b'; 12_288]).is_err());
+        assert_eq!(read(&file, 20_000).unwrap(), before);
+        overwrite(&file, b"short").unwrap();
+        assert_eq!(read(&file, 20_000).unwrap(), b"short");
+    }
+
+    #[test]
+    fn a_file_system_without_unnamed_files_gets_new_ones_that_replace_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = |path: &std::path::Path| rustix::fs::open(path, OFlags::PATH, Mode::empty()).unwrap();
+        let slot = |name: &str| {
+            let handle = open(folder.path());
+            let stat = rustix::fs::fstat(&handle).unwrap();
+            let parent = Found { handle, stat, real: PathBuf::new() };
+            Slot { parent, name: name.to_owned(), slash: false, there: None }
+        };
+        let nowhere = rustix::fs::memfd_create("test", MemfdFlags::CLOEXEC).unwrap();
+        create(&slot("new"), &nowhere, false, b"text").unwrap();
+        assert_eq!(std::fs::read(folder.path().join("new")).unwrap(), b"text");
+        for linkable in [false, true] {
+            let (unnamed, _) = unnamed(&open(folder.path())).unwrap();
+            assert!(create(&slot("new"), &unnamed, linkable, b"other").is_err());
+        }
+        assert_eq!(std::fs::read(folder.path().join("new")).unwrap(), b"text");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
 }

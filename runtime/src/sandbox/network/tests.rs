@@ -3,6 +3,7 @@
 //! the oracle.
 
 mod corpus;
+mod judged;
 mod limits;
 mod requests;
 mod secrets;

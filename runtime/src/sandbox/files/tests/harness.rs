@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use wasmtime::component::{Resource, ResourceTable};
+use wasmtime_wasi::p2::bindings::clocks::wall_clock::Datetime;
 use wasmtime_wasi::p2::bindings::filesystem::preopens::Host as _;
 use wasmtime_wasi::p2::bindings::filesystem::types::{
     DescriptorFlags, DescriptorStat, ErrorCode, HostDescriptor as _, HostDirectoryEntryStream as _,
     NewTimestamp, OpenFlags, PathFlags,
 };
-use wasmtime_wasi::p2::{FsResult, StreamError};
+use wasmtime_wasi::p2::{DynOutputStream, FsResult, StreamError};
 
 use crate::denial::{Denial, DenialId, RuleRef};
 use crate::grant::{DirectoryGrant, DirectoryMode};
@@ -175,6 +176,35 @@ impl Call {
     /// The ids of the denials so far.
     pub(super) fn denials(&self) -> Vec<&'static str> {
         self.ledger().denials.iter().map(|denial| denial.id.as_str()).collect()
+    }
+
+    /// The id of the denial with which the result is withheld.
+    pub(super) fn withheld(&self) -> Option<&'static str> {
+        self.witness.withheld().map(|denial| denial.id.as_str())
+    }
+
+    /// The tool returns.
+    pub(super) fn finish(&mut self) {
+        now(self.view().finish());
+    }
+
+    pub(super) fn sync(&mut self, file: u32) -> Answer<()> {
+        told(now(self.view().sync(Resource::new_borrow(file))))
+    }
+
+    pub(super) fn size(&mut self, file: u32) -> Answer<(u64, u64)> {
+        told(now(self.view().stat(Resource::new_borrow(file)))).map(|stat| (stat.size, stat.link_count))
+    }
+
+    pub(super) fn set_times(&mut self, file: u32, seconds: u64) -> Answer<()> {
+        let time = || NewTimestamp::Timestamp(Datetime { seconds, nanoseconds: 0 });
+        told(now(self.view().set_times(Resource::new_borrow(file), time(), time())))
+    }
+
+    /// A stream that writes at the start, for a test that drops it itself.
+    pub(super) fn writer(&mut self, file: u32) -> DynOutputStream {
+        let stream = told(self.view().write_via_stream(Resource::new_borrow(file), 0)).unwrap();
+        self.table.delete(stream).unwrap()
     }
 
     /// Runs an operation and tells what came of it with the ids that were denied on the way.

@@ -22,7 +22,7 @@ use crate::sandbox::network::{
 };
 use crate::sandbox::overseer::{BoxFuture, Overseer, Unattended};
 use crate::sandbox::secret::SecretSource;
-use crate::sandbox::witness::{Ledger, Witness};
+use crate::sandbox::witness::{LastWord, Ledger, Witness};
 
 /// What a lookup answers.
 #[derive(Debug, Clone)]
@@ -185,6 +185,11 @@ impl TestCall {
     pub(super) async fn text(&self, url: &str) -> Result<String, Error> {
         let body = self.get(url).await?.into_body().collect().await?.to_bytes();
         Ok(String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    /// The guest is gone, as after a kill.
+    pub(super) fn end(&self) {
+        drop(LastWord(Arc::clone(&self.witness)));
     }
 
     pub(super) fn ledger(&self) -> Ledger {

@@ -5,6 +5,8 @@ mod page;
 
 use anyhow::Result;
 use serde_json::{Value, json};
+use soulbound_runtime::grant::SecretGrant;
+use soulbound_runtime::grant::host::{HostRefusal, Target, permits};
 use soulbound_runtime::sandbox::files::{BoundFiles, OpenRules, OpenedDirectory};
 use soulbound_runtime::sandbox::{BindError, GrantProblem, Runtime};
 use soulbound_runtime::skill::{JudgedImport, Origin, SkillFolder};
@@ -79,6 +81,9 @@ impl Review {
                     format!("the operator requires approval ({}), and nobody can be asked yet", rule.text);
                 self.view.warnings.push(Diagnostic::at_rule(line, message));
             }
+            self.view
+                .warnings
+                .extend(entry.grant.secrets.iter().filter_map(|secret| never_sent(entry, secret)));
             match sources.find(&entry.name) {
                 Ok(found) => self.bind_one(&runtime, file, &soul, entry, found.origin, found.folder, &rules),
                 Err(error) => self.view.errors.extend(at_line(entry, &error.to_string(), error.hint())),
@@ -187,6 +192,19 @@ pub(crate) fn diagnostic(problem: &GrantProblem) -> Diagnostic {
     match &problem.hint {
         Some(hint) => diagnostic.hint(hint.clone()),
         None => diagnostic,
+    }
+}
+
+/// A secret for a host that the skill may not ask.
+fn never_sent(entry: &SkillEntry, secret: &SecretGrant) -> Option<Diagnostic> {
+    let target = Target::from_url(&secret.origin()).ok()?;
+    match permits(&entry.grant.hosts, "GET", &target) {
+        Ok(_) | Err(HostRefusal::Method { .. }) => None,
+        Err(_) => {
+            let message =
+                format!("no `hosts` entry covers {}, so `{}` is never sent", secret.origin(), secret.name);
+            Some(Diagnostic::at_rule(&secret.rule, message).hint("grant the host too, or remove the line"))
+        }
     }
 }
 

@@ -67,6 +67,19 @@ fn agent(authority: &Authority, peer: &TlsPeer, others: &[&TlsPeer]) -> Agent {
     agent.gateway(&settings)
 }
 
+/// A gateway that logs all that it can.
+fn talkative(agent: &Agent) -> Gateway<'_> {
+    let path = agent.state().join("gateway.toml");
+    let settings = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("[gateway]\nlisten = \"127.0.0.1:0\"\n{settings}")).unwrap();
+    let words = ["gateway", "start", "--json"];
+    agent.program().variable("SOULBOUND_LOG", "trace").words(&words).run().ends(0);
+    let gateway = Gateway::start(agent);
+    let log = fs::read_to_string(agent.state().join("gateway.log")).unwrap();
+    assert!(log.contains("DEBUG") || log.contains("TRACE"), "it logs little:\n{log}");
+    gateway
+}
+
 fn set(agent: &Agent, host: &str, value: &str) -> Ended {
     let words = ["secrets", "set", "TOKEN", "--agent", ECHO, "--for", host];
     agent.program().words(&words).input(value).run()
@@ -87,7 +100,8 @@ fn the_granted_host_gets_it_and_nothing_else_ever_holds_it() {
     let authority = Authority::new();
     let peer = authority.peer(echo_all);
     let agent = agent(&authority, &peer, &[]);
-    let gateway = Gateway::with(&agent);
+    add(&agent);
+    let gateway = talkative(&agent);
     let mut said = vec![set(&agent, &peer.origin(), &format!("{VALUE}\n")).ends(0).said()];
 
     let ended = get(&agent, &format!("{}/v1", peer.origin()));
@@ -121,6 +135,16 @@ fn the_granted_host_gets_it_and_nothing_else_ever_holds_it() {
         assert!(matches!(ended.code, Some(0..=2)), "{ended:?}");
         said.push(ended.stdout);
     }
+    let mut mcp = gateway.mcp(ECHO, &gateway.token(ECHO));
+    for (tool, arguments) in [
+        ("probe__echo-string", json!({"value": VALUE})),
+        ("probe__fail", json!({"message": VALUE})),
+        ("probe__read", json!({"path": format!("/drafts/{VALUE}")})),
+        ("probe-web__request", json!({"method": "GET", "url": url, "headers": [], "body": null})),
+    ] {
+        said.push(mcp.call(tool, arguments).to_string());
+    }
+    said.push(mcp.ask("tools/call", json!({"name": VALUE, "arguments": {VALUE: VALUE}})).body);
     let token = agent.run(&["gateway", "token"]);
     let bearer = format!("Bearer {}", token.stdout.trim());
     let metrics = gateway.request("GET", "/metrics", &[("authorization", &bearer)], "");
@@ -368,8 +392,11 @@ fn what_is_at_rest_is_sealed_kept_to_its_owner_and_bound_to_its_agent() {
     let kept = fs::read(&key).unwrap();
     fs::remove_file(&key).unwrap();
     agent.run(&["secrets", "list"]).ends(2).complains("key");
-    assert!(set(&agent, &peer.origin(), VALUE).code == Some(0) || !key.exists());
+    set(&agent, &peer.origin(), VALUE).ends(2).complains("key");
+    assert!(!key.exists(), "a new key was made over what the old one sealed");
     fs::write(&key, kept).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    get(&agent, &peer.origin()).ends(0);
 }
 
 #[test]

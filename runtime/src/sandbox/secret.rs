@@ -29,9 +29,8 @@ pub const LONGEST: usize = 4_096;
 /// A secret's value. Clones of the `Arc` share it.
 pub struct Secret {
     text: Zeroizing<String>,
+    /// Everything that is looked for.
     needles: Vec<Needle>,
-    /// The bytes with which any way of writing it begins.
-    begins: Box<[bool; 256]>,
 }
 
 /// Why a text is no secret's value. Says nothing of the text.
@@ -101,11 +100,7 @@ impl Secret {
         for inner in decoded(text) {
             needles.extend(Needle::all(inner.as_bytes()));
         }
-        let mut begins = Box::new([false; 256]);
-        for needle in &needles {
-            needle.begin(&mut begins);
-        }
-        Ok(Arc::new(Self { text: Zeroizing::new(text.to_owned()), needles, begins }))
+        Ok(Arc::new(Self { text: Zeroizing::new(text.to_owned()), needles }))
     }
 
     /// The value itself, for sealing it or putting it into a header.

@@ -14,6 +14,9 @@ use crate::oversight::secrets::survey::Standing;
 use crate::state::StateFolder;
 use crate::trust::{Registry, registry};
 
+/// What a skill sends and gets back masked it has guessed, and it may try millions: shorter values are pointed out.
+const GUESSED: usize = 16;
+
 /// Set a secret of an agent for one host, or change it; the value is read from standard input
 #[derive(Debug, Args)]
 #[command(
@@ -37,11 +40,18 @@ impl Set {
         let agent = registry::id(&self.agent)?;
         // Before anybody types it.
         Registry::open(&state).record(&agent)?;
-        let value = Plain::new(self.value()?);
+        let value = self.value()?;
+        let short = value.len() < GUESSED;
+        let value = Plain::new(value);
         act::perform(
             &state,
             SecretAct::Set { agent: agent.clone(), name: self.name.clone(), host: self.host, value },
         )?;
+        if short {
+            crate::cli::note(&format!(
+                "it has fewer than {GUESSED} characters: a skill that is shown masked answers could find it by trying"
+            ));
+        }
         for row in super::rows(&state, &agent)?.iter().filter(|row| row.name == self.name) {
             crate::cli::note(&format!("secret `{}` of `{agent}` is set for {}", row.name, row.host));
             if row.soul == Standing::NotNamed {

@@ -57,11 +57,8 @@ impl KeyPlace {
         bytes.map(|bytes| SealingKey::of(&bytes)).transpose()
     }
 
-    /// Reads it, or makes it.
+    /// Makes it. Only where nothing is sealed with one that is gone.
     pub(super) fn make(&self) -> Result<SealingKey> {
-        if let Some(key) = self.read()? {
-            return Ok(key);
-        }
         let Self::Own(path) = self else { bail!("the operator's key is theirs to make") };
         crate::audit::make_folder(path.parent().context("a key lies in a folder")?)?;
         let mut bytes = Zeroizing::new([0_u8; BYTES]);

@@ -51,8 +51,8 @@ struct Agent {
     opened: Result<Arc<Vec<Stored>>, String>,
     /// Values that it does not have any more, and until when they are masked.
     former: Vec<(Instant, Arc<Secret>)>,
-    /// When what was used was last written down.
-    noted: Option<Instant>,
+    /// When it was last written down that a secret was used.
+    noted: HashMap<String, Instant>,
 }
 
 impl SecretStore {
@@ -167,8 +167,22 @@ impl SecretStore {
                 _ => Ok(()),
             };
         }
-        let key = lock(&self.key).clone().make()?;
+        let place = lock(&self.key).clone();
+        let key = match place.read()? {
+            Some(key) => key,
+            None if self.is_anything_sealed() => bail!(
+                "the key that sealed secrets here is gone\n  hint: put `keys/secrets.key` back from a backup; without it remove \
+                 each agent's `secrets.json` and set the secrets again"
+            ),
+            None => place.make()?,
+        };
         durable::replace(&path, &sealed::seal(stored, agent, &key)?)
+    }
+
+    /// Whether any agent has secrets: a new key would open none of them.
+    fn is_anything_sealed(&self) -> bool {
+        let agents = fs::read_dir(self.state.path().join("agents")).into_iter().flatten();
+        agents.filter_map(Result::ok).any(|agent| fs::symlink_metadata(agent.path().join(FILE)).is_ok())
     }
 
     fn file(&self, agent: &str) -> PathBuf {
@@ -181,13 +195,16 @@ impl SecretStore {
 
     /// Writes down that it was used just now. What cannot be written is no reason to hold up a request.
     fn note_use(&self, id: &str, name: &str) -> Result<()> {
-        let (now, mut used) = (Instant::now(), self.used_when(id));
-        let is_recent =
-            self.look(id, |agent| agent.noted.is_some_and(|at| now.duration_since(at) < USED_EVERY));
-        if is_recent && used.contains_key(name) {
+        let now = Instant::now();
+        let is_recent = self.look(id, |agent| {
+            let before = agent.noted.insert(name.to_owned(), now);
+            let recent = before.filter(|at| now.duration_since(*at) < USED_EVERY);
+            recent.map(|at| agent.noted.insert(name.to_owned(), at)).is_some()
+        });
+        if is_recent {
             return Ok(());
         }
-        self.look(id, |agent| agent.noted = Some(now));
+        let mut used = self.used_when(id);
         used.insert(name.to_owned(), Moment::now().to_string());
         durable::replace_lightly(&self.used_file(id), &serde_json::to_vec(&used)?)
     }
@@ -208,7 +225,7 @@ pub(crate) fn forget(folder: &Path) -> Result<()> {
 
 impl Default for Agent {
     fn default() -> Self {
-        Self { looked: None, opened: Ok(Arc::default()), former: Vec::new(), noted: None }
+        Self { looked: None, opened: Ok(Arc::default()), former: Vec::new(), noted: HashMap::new() }
     }
 }
 

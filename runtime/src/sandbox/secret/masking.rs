@@ -19,6 +19,7 @@ const CUT: usize = 4;
 /// Masks a stream.
 pub struct Masking {
     secrets: Vec<Arc<Secret>>,
+    begins: Begins,
     /// Bytes that came and have not been given on.
     held: Vec<u8>,
     /// So many of them, from the first, are part of an echo.
@@ -29,7 +30,7 @@ impl Masking {
     /// Of these secrets. Of none, everything goes by as it is.
     #[must_use]
     pub fn of(secrets: Vec<Arc<Secret>>) -> Self {
-        Self { secrets, held: Vec::new(), hidden: 0 }
+        Self { begins: begins(&secrets), secrets, held: Vec::new(), hidden: 0 }
     }
 
     /// Takes a chunk, and gives what can be given by now.
@@ -52,7 +53,7 @@ impl Masking {
     fn advance(&mut self, is_end: bool) -> Vec<u8> {
         let mut given = Vec::with_capacity(self.held.len());
         while let Some(rest) = self.held.get(given.len()..).filter(|rest| !rest.is_empty()) {
-            let found = find(&self.secrets, rest);
+            let found = find(&self.secrets, &self.begins, rest);
             if let Some(length) = found.whole {
                 self.hidden = self.hidden.max(given.len() + length);
             }
@@ -136,13 +137,14 @@ pub fn mask_members(secrets: &[Arc<Secret>], members: &Map<String, Value>) -> Op
 
 /// Where in the text echoes stand.
 fn echoes(secrets: &[Arc<Secret>], text: &str) -> Vec<std::ops::Range<usize>> {
+    let begins = begins(secrets);
     let mut echoes = Vec::new();
     let mut begin = 0;
     for part in text.split_inclusive('…') {
         let shown = part.strip_suffix('…');
         let bytes = shown.unwrap_or(part).as_bytes();
         for at in 0..bytes.len() {
-            let found = find(secrets, bytes.get(at..).unwrap_or_default());
+            let found = find(secrets, &begins, bytes.get(at..).unwrap_or_default());
             let cut = found.cut.filter(|known| shown.is_some() && *known >= CUT).map(|_| bytes.len() - at);
             echoes.extend(found.whole.max(cut).map(|length| begin + at..begin + at + length));
         }
@@ -151,14 +153,23 @@ fn echoes(secrets: &[Arc<Secret>], text: &str) -> Vec<std::ops::Range<usize>> {
     echoes
 }
 
+/// The bytes with which an echo of any of them may begin: of most bytes that go by nothing more is asked.
+type Begins = Box<[bool; 256]>;
+
+fn begins(secrets: &[Arc<Secret>]) -> Begins {
+    let mut begins = Box::new([false; 256]);
+    secrets.iter().flat_map(|secret| &secret.needles).for_each(|needle| needle.begin(&mut begins));
+    begins
+}
+
 /// What of the secrets stands at the beginning of a text.
-fn find(secrets: &[Arc<Secret>], text: &[u8]) -> Found {
+fn find(secrets: &[Arc<Secret>], begins: &Begins, text: &[u8]) -> Found {
     let mut found = Found::default();
-    let Some(first) = text.first() else { return found };
+    let may_begin = |byte: &u8| begins.get(usize::from(*byte)).copied().unwrap_or_default();
+    if !text.first().is_some_and(may_begin) {
+        return found;
+    }
     for secret in secrets {
-        if !secret.begins.get(usize::from(*first)).copied().unwrap_or_default() {
-            continue;
-        }
         for needle in &secret.needles {
             let one = needle.at(text);
             found.whole = found.whole.max(one.whole);

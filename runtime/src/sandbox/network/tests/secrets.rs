@@ -189,7 +189,11 @@ async fn an_echo_is_masked_in_headers_bodies_and_later_answers_of_the_call() {
     let world = world(ok(&format!("x-echo: Bearer {VALUE}\r\nx-{VALUE}: 1\r\n"), &body)).await;
     let skill = world.with_secrets(GRANTS, SECRETS, Some(Store::of(VALUE)));
     let call = TestCall::of(&skill);
-    for url in [URL, "https://other.example.com/"] {
+    // The last one in a call that has sent nothing: another call may have, to a server that tells its neighbours.
+    let fresh = TestCall::of(&skill);
+    for (call, url) in
+        [(&call, URL), (&call, "https://other.example.com/"), (&fresh, "https://other.example.com/")]
+    {
         let answer = call.get(url).await.unwrap();
         assert_eq!(answer.headers()["x-echo"], "Bearer ******************");
         assert!(

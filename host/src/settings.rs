@@ -18,6 +18,7 @@ use soulbound_runtime::soul::SkillEntry;
 use soulbound_runtime::{Denial, DenialId, RuleRef};
 
 use crate::audit::{Durability, Options};
+use crate::oversight::outputs::OutputSettings;
 use crate::state::{StateFolder, home};
 
 /// Where the gateway listens when nothing else is said.
@@ -45,6 +46,8 @@ pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
     /// How the audit trails are kept.
     pub(crate) audit: Options,
+    /// What may never leave any agent.
+    pub(crate) outputs: OutputSettings,
     /// SHA-256 of the file's bytes, of none when there is no file: the `policy` of the records.
     pub(crate) digest: Digest,
 }
@@ -96,6 +99,7 @@ impl Settings {
             allow_hosts: ceiling.allow_hosts,
             listen,
             audit: audit(file.audit.unwrap_or_default())?,
+            outputs: file.outputs.map_or_else(|| Ok(OutputSettings::default()), OutputSettings::read)?,
             digest,
         })
     }

@@ -73,6 +73,9 @@ events! {
     SettingsUnreadable = "settings.unreadable", "gateway.toml cannot be read; the last good one stands", Anomaly;
     TokenMade = "token.made", "Token made or rotated", Line;
     TokenRefused = "token.refused", "Request with a wrong token refused", Anomaly;
+    OutputBlocked = "output.blocked", "Output rule refused something", Anomaly;
+    OutputRedacted = "output.redacted", "Output rule masked something", Line;
+    OutputNoted = "output.noted", "Output rule noted something", Line;
     AnomalyNoted = "anomaly", "Anomaly noted", Anomaly;
 }
 

@@ -99,7 +99,11 @@ impl Overseer for CallWatch {
     fn progress(&self, progress: &Progress) {
         if let Some(sink) = &self.progress {
             #[expect(clippy::cast_precision_loss, reason = "MCP counts progress in floating point")]
-            sink(progress.done as f64, progress.total.map(|total| total as f64), progress.message.clone());
+            sink(
+                progress.done as f64,
+                progress.total.map(|total| total as f64),
+                self.oversight.progress(progress.message.clone()),
+            );
         }
     }
 }

@@ -11,44 +11,67 @@ const SHORTEST: usize = 8;
 const SKIP: u8 = 64;
 /// Ends a run.
 const BREAK: u8 = 65;
-/// Each byte's six bits, or one of the two above.
-const CLASSES: [u8; 256] = classes();
+/// A byte's six bits, or one of the two above.
+type Classes = [u8; 256];
 
-const fn classes() -> [u8; 256] {
+/// The readings of a text. Of two alphabets, one's last two characters end the other's run, as in `/path/QUtJQQ`. Lines make
+/// one run, then whatever pieces do: not always, since what follows would run into the end, as in `"QUtJQQ", "more"`.
+const READINGS: [Classes; 4] = [
+    classes(b"+/", b"", b""),
+    classes(b"", b"-_", b""),
+    classes(b"+/", b"-_", b"\t\r\n"),
+    classes(b"+/", b"-_", b" \t\r\n\"',;|:.\\"),
+];
+
+const fn classes(standard: &[u8], url_safe: &[u8], skipped: &[u8]) -> Classes {
     let mut classes = [BREAK; 256];
-    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut index = 0;
-    #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which would refuse it")]
-    while index < alphabet.len() {
-        classes[alphabet[index] as usize] = index as u8;
-        index += 1;
-    }
+    set(&mut classes, b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", 0, 1);
+    set(&mut classes, standard, 62, 1);
     // RFC 4648, section 5.
-    classes[b'-' as usize] = 62;
-    classes[b'_' as usize] = 63;
-    let skipped = b" \t\r\n\"',;|:.\\";
+    set(&mut classes, url_safe, 62, 1);
+    set(&mut classes, skipped, SKIP, 0);
+    classes
+}
+
+const fn set(classes: &mut Classes, characters: &[u8], first: u8, step: u8) {
     let mut index = 0;
-    #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which would refuse it")]
-    while index < skipped.len() {
-        classes[skipped[index] as usize] = SKIP;
+    let mut class = first;
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "evaluated by the compiler, which would refuse what is out of bounds"
+    )]
+    while index < characters.len() {
+        classes[characters[index] as usize] = class;
+        class += step;
         index += 1;
     }
-    classes
 }
 
 /// What is readable in the text's base64; none if that is nothing.
 pub(super) fn decoded(text: &[u8]) -> Option<Vec<u8>> {
+    let mut readings: Vec<Vec<u8>> = Vec::new();
+    for classes in &READINGS {
+        let reading = read(text, classes);
+        // Where nothing is in pieces, they say the same.
+        if !reading.is_empty() && !readings.contains(&reading) {
+            readings.push(reading);
+        }
+    }
+    (!readings.is_empty()).then(|| readings.concat())
+}
+
+fn read(text: &[u8], classes: &Classes) -> Vec<u8> {
     let mut out = Vec::new();
     let mut run = Run::default();
     for byte in text {
-        match CLASSES.get(usize::from(*byte)) {
+        match classes.get(usize::from(*byte)) {
             Some(&SKIP) => {}
             Some(value) if *value < SKIP => run.push(*value, &mut out),
             _ => run.end(&mut out),
         }
     }
     run.end(&mut out);
-    (!out.is_empty()).then_some(out)
+    out
 }
 
 /// Characters in a row, decoded from four beginnings.

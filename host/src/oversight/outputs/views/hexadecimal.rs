@@ -9,6 +9,16 @@ const SHORTEST: usize = 12;
 
 /// What is readable in the text's hexadecimal digits; none if that is nothing.
 pub(super) fn decoded(text: &[u8]) -> Option<Vec<u8>> {
+    let mut out = read(text, false);
+    let joined = read(text, true);
+    if joined != out {
+        out.extend_from_slice(&joined);
+    }
+    (!out.is_empty()).then_some(out)
+}
+
+/// Reads pieces each for itself, or as one run: then what follows runs into the end, `"414b", "cafe"`.
+fn read(text: &[u8], joined: bool) -> Vec<u8> {
     let mut out = Vec::new();
     let mut run = Run::default();
     let mut bytes = text.iter().copied().peekable();
@@ -23,12 +33,12 @@ pub(super) fn decoded(text: &[u8]) -> Option<Vec<u8>> {
                 b' ' | b'\t' | b'\r' | b'\n' | b':' | b',' | b';' | b'-' | b'_' | b'.' | b'|' | b'"' | b'\''
                 | b'\\' | b'x',
                 _,
-            ) => {}
+            ) if joined => {}
             _ => run.end(&mut out),
         }
     }
     run.end(&mut out);
-    (!out.is_empty()).then_some(out)
+    out
 }
 
 /// Digits in a row, paired from two beginnings.

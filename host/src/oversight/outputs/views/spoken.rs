@@ -6,6 +6,9 @@
 /// Bytes of a readable part. Shorter ones are chance: random bytes are text for six bytes in a row once in 400 times.
 const SHORTEST: usize = 6;
 
+/// Stands between parts: it belongs to no encoding and to no word, so that two of them never become one.
+const BETWEEN: &[u8] = b"\n~\n";
+
 /// Collects what is readable.
 #[derive(Debug, Default)]
 pub(super) struct Spoken {
@@ -57,7 +60,7 @@ impl Spoken {
         self.part.truncate(self.part.len() - self.pending);
         if self.part.len() >= SHORTEST {
             out.extend_from_slice(&self.part);
-            out.push(b'\n');
+            out.extend_from_slice(BETWEEN);
         }
         self.part.clear();
         (self.pending, self.expected, self.after_ascii) = (0, 0, false);

@@ -72,7 +72,7 @@ impl Views<'_> {
             return Ok(());
         }
         let text = plain.as_deref().unwrap_or(text);
-        for decode in [escapes::unescaped, base64::decoded, hexadecimal::decoded] {
+        for decode in [escapes::unescaped, escapes::unquoted, base64::decoded, hexadecimal::decoded] {
             if let Some(decoded) = decode(text) {
                 self.take(&decoded)?;
                 self.descend(&decoded, level + 1)?;

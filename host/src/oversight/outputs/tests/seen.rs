@@ -12,7 +12,19 @@ use super::{NONE, outputs, samples};
 /// An encoding, and its name in a failure.
 type Encoding = (&'static str, fn(&str) -> String);
 
-const ENCODINGS: [Encoding; 24] = [
+const ENCODINGS: [Encoding; 26] = [
+    ("a percent here and there", |text| {
+        text.char_indices()
+            .map(|(at, one)| {
+                if at % 3 == 1 && one.is_ascii() {
+                    format!("%{:02X}", u32::from(one))
+                } else {
+                    one.to_string()
+                }
+            })
+            .collect()
+    }),
+    ("quoted-printable", |text| text.bytes().map(|byte| format!("={byte:02X}")).collect()),
     ("percent", |text| text.bytes().map(|byte| format!("%{byte:02X}")).collect()),
     ("percent, lower case", |text| text.bytes().map(|byte| format!("%{byte:02x}")).collect()),
     ("percent-u", |text| text.encode_utf16().map(|unit| format!("%u{unit:04X}")).collect()),
@@ -67,8 +79,10 @@ fn every_sample_is_found_in_every_encoding() {
     let words = ["Project Titan", "project-titan", "PROJECT\n  TITAN"].map(str::to_owned);
     for sample in samples::found().map(|(_, sample)| sample).chain(words) {
         for (name, encode) in ENCODINGS {
-            let text = format!("before {} after", encode(&sample));
-            assert!(finds(&rules, text.as_bytes()), "{sample:?} in {name}: {text:?}");
+            for (before, after) in [("before ", " after"), ("?q=", "&r=1"), ("{\"a\":\"", "\"}"), ("/", "")] {
+                let text = format!("{before}{}{after}", encode(&sample));
+                assert!(finds(&rules, text.as_bytes()), "{sample:?} in {name}: {text:?}");
+            }
         }
     }
 }

@@ -1,16 +1,23 @@
-//! Escapes of every kind at once: percent (RFC 3986), JSON's and C's backslashes, HTML's entities, quoted-printable.
+//! Escapes: percent (RFC 3986), JSON's and C's backslashes and HTML's entities at once, and quoted-printable (RFC 2045) apart,
+//! since `?number=42` is a query as often as it is a `B`.
 //!
-//! Which of them a receiver undoes, nobody here knows; what one undoes that the other would leave, is looked at in both forms.
+//! Which of them a receiver undoes, nobody here knows; the text as it is was looked at before.
 
 /// The text with its escapes undone; none if it has none.
 pub(super) fn unescaped(text: &[u8]) -> Option<Vec<u8>> {
+    undone(text, |byte| matches!(byte, b'%' | b'\\' | b'&'))
+}
+
+/// The text with quoted-printable undone; none if nothing in it looks like that.
+pub(super) fn unquoted(text: &[u8]) -> Option<Vec<u8>> {
+    undone(text, |byte| byte == b'=')
+}
+
+fn undone(text: &[u8], begins: fn(u8) -> bool) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     let mut copied = 0;
     let mut at = 0;
-    while let Some(offset) = text
-        .get(at..)
-        .and_then(|rest| rest.iter().position(|byte| matches!(byte, b'%' | b'\\' | b'&' | b'=')))
-    {
+    while let Some(offset) = text.get(at..).and_then(|rest| rest.iter().position(|byte| begins(*byte))) {
         at += offset;
         let rest = text.get(at..).unwrap_or_default();
         // The longest is `&CounterClockwiseContourIntegral;`; of those with a meaning here, `\U0001F511`.

@@ -3,17 +3,18 @@
 //!
 //! The rule: whatever is not decided is denied, and what is decided stands in the trail.
 
-pub(crate) mod secrets;
+pub(crate) mod outputs;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use soulbound_runtime::Denial;
 use soulbound_runtime::sandbox::{Carrier, Content, Effect, Outcome, Permit};
 use soulbound_runtime::skill::Digest;
 
+use crate::audit::Book;
 use crate::gateway::live::Callable;
-use crate::oversight::secrets::AgentSecrets;
+use outputs::{Note, Outputs, Verdict};
 
 /// One call, as oversight knows it: what every decision is bound to.
 pub(crate) struct CallFacts {
@@ -42,18 +43,34 @@ impl CallFacts {
 /// The oversight of one agent's calls.
 pub(crate) struct Oversight {
     agent: String,
-    secrets: AgentSecrets,
+    book: Arc<Book>,
+    outputs: RwLock<Arc<Outputs>>,
 }
 
 impl Oversight {
-    /// Of the agent with this id.
-    pub(crate) fn new(agent: &str, secrets: AgentSecrets) -> Arc<Self> {
-        Arc::new(Self { agent: agent.to_owned(), secrets })
+    /// Of the agent with this id and trail.
+    pub(crate) fn new(agent: &str, book: &Arc<Book>) -> Arc<Self> {
+        Arc::new(Self { agent: agent.to_owned(), book: Arc::clone(book), outputs: RwLock::default() })
     }
 
-    /// What of its secrets is masked in everything that is recorded, returned or shown.
-    pub(crate) fn secrets(&self) -> &AgentSecrets {
-        &self.secrets
+    /// Puts other output rules in force: for the next judgement, also of calls that run.
+    pub(crate) fn put_in_force(&self, outputs: Arc<Outputs>) {
+        *self.outputs.write().unwrap_or_else(PoisonError::into_inner) = outputs;
+    }
+
+    fn outputs(&self) -> Arc<Outputs> {
+        Arc::clone(&self.outputs.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Writes down which output rules matched. That fails only where the call's own record fails too.
+    fn note(&self, facts: &CallFacts, call: u64, notes: &[Note]) {
+        for note in notes {
+            let place = note.place.name();
+            let text = json!({"call": call, "place": place, "rule": note.rule, "skill": facts.skill(), "action": note.action.name()});
+            if let Err(error) = self.book.note(note.event(), "gateway", &text) {
+                tracing::warn!(agent = self.agent, rule = note.rule, place, "not recorded: {error}");
+            }
+        }
     }
 
     /// Before a call is recorded as intended and run. May wait for a person; dropping the future ends the waiting.
@@ -67,8 +84,8 @@ impl Oversight {
     }
 
     /// Whether an effect's content has to be complete before it is judged, and up to how many bytes.
-    pub(crate) fn inspects(&self, facts: &CallFacts, carrier: Carrier<'_>) -> Option<u64> {
-        secrets::inspects(facts.callable.offered.bound.secrets(), carrier)
+    pub(crate) fn inspects(&self, _facts: &CallFacts, carrier: Carrier<'_>) -> Option<u64> {
+        self.outputs().inspects(carrier)
     }
 
     /// Before an effect of the call with this number in the trail is recorded and happens.
@@ -78,11 +95,23 @@ impl Oversight {
     /// The denial with which it is refused.
     pub(crate) async fn before_effect(
         &self,
-        _facts: &Arc<CallFacts>,
-        _call: u64,
+        facts: &Arc<CallFacts>,
+        call: u64,
         effect: &Effect,
     ) -> Result<Permit, Denial> {
-        Ok(self.secrets.permit(effect))
+        let judged = outputs::effect::judged(self.outputs(), effect).await;
+        self.note(facts, call, &judged.notes);
+        match judged.verdict {
+            Verdict::Pass => Ok(Permit::Unchanged),
+            Verdict::Masked(content) => Ok(Permit::Masked(content)),
+            Verdict::Hold(held) => Err(outputs::unasked(&held)),
+            Verdict::Block(denial) => Err(*denial),
+        }
+    }
+
+    /// What the client is told of a call's progress.
+    pub(crate) fn progress(&self, message: Option<String>) -> Option<String> {
+        message.map(|text| self.outputs().aside(&text).unwrap_or(text))
     }
 
     /// Sends a message to a channel.
@@ -101,8 +130,14 @@ impl Oversight {
     }
 
     /// After the sandbox and before the outcome is recorded: what the model is told may be refused or masked.
-    pub(crate) async fn after_call(&self, _facts: &Arc<CallFacts>, _call: u64, outcome: Outcome) -> Outcome {
-        // First of all: whoever looks at it after this sees no secret.
-        self.secrets.outcome(outcome)
+    pub(crate) async fn after_call(&self, facts: &Arc<CallFacts>, call: u64, outcome: Outcome) -> Outcome {
+        let judged = self.outputs().judge_outcome(&outcome);
+        self.note(facts, call, &judged.notes);
+        match judged.verdict {
+            Verdict::Pass => outcome,
+            Verdict::Masked(masked) => *masked,
+            Verdict::Hold(held) => outputs::withheld(outcome, outputs::unasked(&held)),
+            Verdict::Block(denial) => outputs::withheld(outcome, *denial),
+        }
     }
 }

@@ -18,6 +18,7 @@ use soulbound_runtime::soul::SkillEntry;
 use soulbound_runtime::{Denial, DenialId, RuleRef};
 
 use crate::audit::{Durability, Options};
+use crate::oversight::outputs::OutputSettings;
 use crate::state::{StateFolder, home};
 
 /// Where the gateway listens when nothing else is said.
@@ -47,6 +48,8 @@ pub(crate) struct Settings {
     pub(crate) audit: Options,
     /// The operator's own key that seals secrets at rest; without, one in the state folder.
     pub(crate) secrets_key: Option<PathBuf>,
+    /// What may never leave any agent.
+    pub(crate) outputs: OutputSettings,
     /// SHA-256 of the file's bytes, of none when there is no file: the `policy` of the records.
     pub(crate) digest: Digest,
 }
@@ -103,6 +106,7 @@ impl Settings {
                 .and_then(|secrets| secrets.key_file)
                 .map(|path| directory(&path).context("`[secrets] key_file`"))
                 .transpose()?,
+            outputs: file.outputs.map_or_else(|| Ok(OutputSettings::default()), OutputSettings::read)?,
             digest,
         })
     }

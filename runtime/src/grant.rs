@@ -12,6 +12,7 @@ pub mod environment;
 pub mod host;
 mod intersection;
 pub mod limit;
+pub mod output;
 pub mod secret;
 
 use std::ops::Range;
@@ -24,6 +25,7 @@ pub use directory::{DirectoryGrant, DirectoryMode};
 pub use environment::EnvironmentGrant;
 pub use host::HostGrant;
 pub use limit::Limits;
+pub use output::OutputRule;
 pub use secret::SecretGrant;
 
 /// Why one entry of a grant's value does not parse.

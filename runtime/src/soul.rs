@@ -20,6 +20,7 @@ mod keys;
 mod name;
 mod narrowing;
 mod outline;
+mod outputs;
 mod reach;
 mod read;
 mod rules;
@@ -48,7 +49,7 @@ pub use skills::SkillEntry;
 pub use standing::{RuleStanding, Standing};
 pub use view::{AgentView, ChannelView, DirectoryView, RuleView, SkillView, SoulView};
 
-use crate::grant::EntryError;
+use crate::grant::{EntryError, OutputRule};
 use diagnostic::Findings;
 use source::Source;
 
@@ -129,7 +130,7 @@ impl Soul {
             name: identity.name,
             role: identity.role,
             model: identity.model,
-            rules: rules::read(&sections.rules, &source),
+            rules: rules::read(&sections.rules, &source, &mut findings),
             skills: skills::read(&sections.skills, &source, &mut findings),
             channels: channels::read(&sections.channels, &source, &mut findings),
             title: sections.title,
@@ -222,6 +223,11 @@ impl Soul {
     #[must_use]
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// What may never leave the agent, in order.
+    pub fn output_rules(&self) -> impl Iterator<Item = &OutputRule> {
+        self.rules.iter().flat_map(|rule| &rule.output)
     }
 
     /// What stands behind a rule of this file.

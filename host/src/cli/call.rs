@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::{Value, json};
-use soulbound_runtime::sandbox::{BindError, CallError, Ending, Outcome, Runtime, Unattended};
+use soulbound_runtime::sandbox::{BindError, CallError, Ending, Outcome, Overseer, Runtime};
 use soulbound_runtime::skill::SkillFolder;
 use soulbound_runtime::soul::{Diagnostic, ReadError, SkillEntry};
 use soulbound_runtime::{Denial, Soul, visible};
@@ -17,6 +17,8 @@ use crate::exit::Exit;
 use crate::gateway::start;
 use crate::operator::client::Client;
 use crate::operator::{self, Arguments, Request, Who};
+use crate::oversight::outputs::Outputs;
+use crate::oversight::outputs::alone::Alone;
 use crate::rates::KeptBudgets;
 use crate::settings::{self, Settings};
 use crate::state::StateFolder;
@@ -125,12 +127,15 @@ impl Call {
                 return Ok(Err(Failure::Component { message, hint }));
             }
         };
+        let alone = Alone::new(Outputs::new(&soul, &settings.outputs));
         let runtime = super::check::runtime(&state, settings)?;
-        self.bind_and_call(&runtime, soul_file, &soul, entry, &folder, &state)
+        self.bind_and_call(alone, &runtime, soul_file, &soul, entry, &folder, &state)
     }
 
+    #[expect(clippy::too_many_arguments, reason = "all that a call needs, gathered by its only caller")]
     fn bind_and_call(
         &self,
+        alone: Alone,
         runtime: &Runtime,
         soul_file: &SoulFile,
         soul: &Soul,
@@ -152,10 +157,11 @@ impl Call {
             Err(denial) => return Ok(Err(Failure::Denied(denial))),
         };
         let tokio = tokio::runtime::Builder::new_current_thread().build()?;
-        let outcome =
-            tokio.block_on(bound.call_admitted(admitted, &self.tool, arguments, Arc::new(Unattended)));
+        let alone = Arc::new(alone);
+        let overseer = Arc::clone(&alone) as Arc<dyn Overseer>;
+        let outcome = tokio.block_on(bound.call_admitted(admitted, &self.tool, arguments, overseer));
         kept.keep(&bound)?;
-        Ok(Ok(outcome))
+        Ok(Ok(alone.answer(outcome)))
     }
 
     /// The arguments as they were written, standard input read.

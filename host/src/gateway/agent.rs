@@ -117,12 +117,13 @@ impl Agent {
             tracing::warn!(agent = id, "{said}");
         }
         gateway.folders().add(&gateway.state().agent(id), Watched::Agent(id.to_owned()));
+        let book = Arc::new(book);
         Ok(Arc::new(Self {
             id: id.to_owned(),
             title,
             gateway: Arc::downgrade(gateway),
-            book: Arc::new(book),
-            oversight: Oversight::new(id, AgentSecrets::of(id, Arc::clone(gateway.policies().secrets()))),
+            oversight: Oversight::new(id, &book),
+            book,
             live: RwLock::default(),
             looking: tokio::sync::Mutex::default(),
             touched: AtomicBool::new(false),
@@ -217,6 +218,8 @@ impl Agent {
         for folder in live.folders() {
             gateway.folders().add(&folder, Watched::Agent(self.id.clone()));
         }
+        // Before anything can be called under it.
+        self.oversight.put_in_force(live.outputs());
         *self.live.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&live));
         if let Some(before) = before.as_deref() {
             live.revoke_what_is_gone(before);

@@ -20,6 +20,7 @@ use crate::gateway::Gateway;
 use crate::gateway::budgets;
 use crate::gateway::offer::{Offer, OfferedSkill, OfferedTool};
 use crate::gateway::policy::Policy;
+use crate::oversight::outputs::Outputs;
 use crate::trust::{Amounts, Change, Lost, Registry, Standing, Trusted};
 
 /// A skill that can be called now.
@@ -43,6 +44,7 @@ pub(crate) struct Live {
     callable: HashMap<String, Callable>,
     refused: HashMap<String, Outcome>,
     offer: Arc<Offer>,
+    outputs: Arc<Outputs>,
     /// The agent's token when this was looked at: what was bound under one that is cancelled is of no use.
     running: CancellationToken,
     /// The agent had changed before this gateway first looked at it: it does not start until that is trusted.
@@ -84,6 +86,7 @@ impl Live {
             callable: HashMap::new(),
             refused: HashMap::new(),
             offer: Arc::default(),
+            outputs: Arc::default(),
             running: running.clone(),
             held,
             standing,
@@ -98,6 +101,12 @@ impl Live {
             }
         }
         live.offer = Arc::new(live.make_offer(&entries));
+        // Without anything in effect nothing can be called.
+        live.outputs = live
+            .effective()
+            .map(|soul| Outputs::new(soul, &live.policy.settings.outputs))
+            .map(Arc::new)
+            .unwrap_or_default();
         Ok(live)
     }
 
@@ -131,6 +140,11 @@ impl Live {
     /// What a model is offered.
     pub(crate) fn offer(&self) -> &Arc<Offer> {
         &self.offer
+    }
+
+    /// What may not leave.
+    pub(crate) fn outputs(&self) -> Arc<Outputs> {
+        Arc::clone(&self.outputs)
     }
 
     /// Whether the folder is other than trusted.

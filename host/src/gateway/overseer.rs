@@ -103,7 +103,7 @@ impl Overseer for CallWatch {
             sink(
                 progress.done as f64,
                 progress.total.map(|total| total as f64),
-                progress.message.as_deref().map(|text| self.oversight.secrets().text(text).into_owned()),
+                self.oversight.progress(progress.message.clone()),
             );
         }
     }

@@ -13,6 +13,7 @@ pub(super) struct File {
     pub(super) files: Option<Files>,
     pub(super) audit: Option<Audit>,
     pub(super) secrets: Option<Secrets>,
+    pub(super) outputs: Option<crate::oversight::outputs::settings::Outputs>,
     // Known, and not enforced by this build: `unenforced` refuses them.
     pub(super) approvals: Option<toml::Value>,
     pub(super) alerts: Option<toml::Value>,

@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use super::outputs;
 use super::skills::SkillEntry;
 use super::{Channel, Rule};
 
@@ -57,7 +58,7 @@ const KNOWN: [(&str, Known); 4] = [
 /// Whether a rule is one that the program acts on, whatever stands beside it.
 pub(super) fn is_enforceable(rule: &Rule) -> bool {
     let text = normal(&rule.text);
-    text.starts_with("never output:") || KNOWN.iter().any(|(known, _)| *known == text)
+    !rule.output.is_empty() || KNOWN.iter().any(|(known, _)| *known == text)
 }
 
 /// The rule's standing beside what the file grants.
@@ -71,8 +72,12 @@ pub(super) fn of(
     if let Some((_, known)) = KNOWN.iter().find(|(known, _)| *known == text) {
         return known.standing(model, skills, channels);
     }
-    if text.starts_with("never output:") {
-        return advisory("the gateway's output rules are not part of this build");
+    if !rule.output.is_empty() {
+        return output(rule);
+    }
+    if text.starts_with(outputs::HEAD) || text.split_once(':').is_some_and(|(head, _)| resembles_output(head))
+    {
+        return advisory("only the model is asked; the program knows the rule `Never output: <pattern>`");
     }
     let near = KNOWN.iter().map(|(known, _)| *known).filter(|_| text.chars().count() <= LONGEST);
     let near = near
@@ -84,6 +89,19 @@ pub(super) fn of(
         }
         None => advisory("only the model is asked"),
     }
+}
+
+fn resembles_output(head: &str) -> bool {
+    head.chars().count() <= LONGEST && strsim::normalized_levenshtein(head, outputs::HEAD) >= SIMILAR
+}
+
+fn output(rule: &Rule) -> RuleStanding {
+    let readings: Vec<String> = rule.output.iter().map(|one| one.what.reading()).collect();
+    let by = format!(
+        "results, requests, file writes and channel messages are blocked if they hold {}",
+        readings.join(", or ")
+    );
+    RuleStanding { standing: Standing::Enforced, by }
 }
 
 fn advisory(by: &str) -> RuleStanding {

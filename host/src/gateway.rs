@@ -46,6 +46,9 @@ use crate::gateway::policy::Policies;
 use crate::gateway::token::{TokenHash, TokenOf};
 use crate::gateway::watch::Folders;
 use crate::operator::Who;
+use crate::oversight::breakers::notice::Notices;
+use crate::oversight::breakers::open::{self, Open};
+use crate::oversight::breakers::rates::Meter;
 use crate::state::StateFolder;
 use crate::trust::{Condition, Registry};
 
@@ -57,6 +60,8 @@ const SETTLE: Duration = Duration::from_secs(2);
 const WRONG_TOKENS: u32 = 10;
 /// How long until one more is.
 const WRONG_TOKEN_EVERY: Duration = Duration::from_secs(6);
+/// What was left of the rate of all agents, in the state folder.
+const RATE: &str = "rate.json";
 /// Agents held in memory before idle ones are let go: each has open files and room kept on the disk.
 const LOADED: usize = 128;
 
@@ -92,6 +97,10 @@ pub(crate) struct Gateway {
     attempts: Attempts,
     metrics: Metrics,
     folders: Arc<Folders>,
+    /// How often all agents together may call.
+    meter: Meter,
+    /// Where alerts hear of anomalies.
+    notices: Notices,
 }
 
 impl Gateway {
@@ -120,6 +129,8 @@ impl Gateway {
             tokens: Mutex::default(),
             attempts: Attempts::new(WRONG_TOKENS, WRONG_TOKEN_EVERY),
             metrics: Metrics::default(),
+            meter: Meter::resumed(kept_meter(&state)),
+            notices: Notices::default(),
             state,
             listen,
             policies,
@@ -220,8 +231,10 @@ impl Gateway {
         }
         for agent in self.loaded() {
             agent.keep_budgets();
+            agent.oversight().breakers().keep(true);
             agent.book().finish();
         }
+        self.keep_meter();
         self.trail.finish();
     }
 
@@ -332,7 +345,12 @@ impl Gateway {
     /// The page for Prometheus.
     pub(crate) fn metrics_page(&self) -> String {
         let loaded = self.lock().len();
-        self.metrics.page(self.policies.current().runtime.load(), loaded)
+        self.metrics.page(self.policies.current().runtime.load(), loaded, self.open_breakers().len())
+    }
+
+    /// The breakers that are open of any agent, loaded or not, as they stand in the state folder.
+    pub(crate) fn open_breakers(&self) -> Vec<(String, Open)> {
+        open::all(&self.registry)
     }
 
     /// The names by which its listener may be addressed.
@@ -350,9 +368,11 @@ impl Gateway {
         if let Err(error) = self.tips() {
             tracing::error!(%error, "how far the trails are could not be recorded");
         }
+        self.keep_meter();
         let agents = self.loaded();
         for agent in &agents {
             agent.keep_budgets();
+            agent.oversight().breakers().keep(false);
         }
         if agents.len() > LOADED {
             let idle: Vec<String> =
@@ -370,6 +390,20 @@ impl Gateway {
             drop(loaded);
             // Closing trails writes to the disk.
             gone.iter().for_each(|agent| agent.retire());
+        }
+    }
+
+    /// Writes down what is left of the rate of all agents.
+    fn keep_meter(&self) {
+        let states = self.meter.states();
+        let Some(text) = (!states.is_empty()).then(|| serde_json::to_vec(&states).ok()).flatten() else {
+            return;
+        };
+        if let Err(error) = crate::durable::replace_lightly(&self.state.path().join(RATE), &text) {
+            tracing::error!(
+                error = format!("{error:#}"),
+                "what is left of the gateway's rate could not be kept"
+            );
         }
     }
 
@@ -424,6 +458,14 @@ impl Gateway {
         &self.metrics
     }
 
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    pub(crate) fn notices(&self) -> &Notices {
+        &self.notices
+    }
+
     pub(crate) fn attempts(&self) -> &Attempts {
         &self.attempts
     }
@@ -435,4 +477,10 @@ impl Gateway {
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Agent>>> {
         self.agents.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What was left of the rate of all agents. A file that is not understood counts as a full bucket, as for skills.
+fn kept_meter(state: &StateFolder) -> Vec<soulbound_runtime::sandbox::BudgetState> {
+    let bytes = std::fs::read(state.path().join(RATE)).unwrap_or_default();
+    serde_json::from_slice(&bytes).unwrap_or_default()
 }

@@ -3,14 +3,19 @@
 //!
 //! The rule: whatever is not decided is denied, and what is decided stands in the trail.
 
+pub(crate) mod breakers;
+
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use soulbound_runtime::Denial;
-use soulbound_runtime::sandbox::{Carrier, Content, Effect, Outcome, Permit};
+use soulbound_runtime::sandbox::{BudgetState, Carrier, Content, Effect, Outcome, Permit};
 use soulbound_runtime::skill::Digest;
 
+use crate::audit::Book;
+use crate::gateway::Gateway;
 use crate::gateway::live::Callable;
+use breakers::Breakers;
 
 /// One call, as oversight knows it: what every decision is bound to.
 pub(crate) struct CallFacts {
@@ -39,12 +44,23 @@ impl CallFacts {
 /// The oversight of one agent's calls.
 pub(crate) struct Oversight {
     agent: String,
+    breakers: Breakers,
 }
 
 impl Oversight {
-    /// Of the agent with this id.
-    pub(crate) fn new(agent: &str) -> Arc<Self> {
-        Arc::new(Self { agent: agent.to_owned() })
+    /// Of the agent with this id. `meter` is what was left of its own rate.
+    pub(crate) fn new(
+        agent: &str,
+        gateway: &Arc<Gateway>,
+        book: &Arc<Book>,
+        meter: Vec<BudgetState>,
+    ) -> Arc<Self> {
+        Arc::new(Self { agent: agent.to_owned(), breakers: Breakers::of(agent, gateway, book, meter) })
+    }
+
+    /// What trips, and what is open.
+    pub(crate) fn breakers(&self) -> &Breakers {
+        &self.breakers
     }
 
     /// Before a call is recorded as intended and run. May wait for a person; dropping the future ends the waiting.
@@ -54,6 +70,7 @@ impl Oversight {
     /// The denial with which it is refused.
     pub(crate) async fn before_call(&self, facts: &Arc<CallFacts>) -> Result<(), Denial> {
         tracing::trace!(agent = self.agent, skill = facts.skill(), tool = facts.tool, "oversight before");
+        self.breakers.before_call(facts)?;
         Ok(())
     }
 
@@ -69,10 +86,11 @@ impl Oversight {
     /// The denial with which it is refused.
     pub(crate) async fn before_effect(
         &self,
-        _facts: &Arc<CallFacts>,
+        facts: &Arc<CallFacts>,
         _call: u64,
-        _effect: &Effect,
+        effect: &Effect,
     ) -> Result<Permit, Denial> {
+        self.breakers.before_effect(facts, effect)?;
         Ok(Permit::Unchanged)
     }
 

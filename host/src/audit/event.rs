@@ -74,6 +74,8 @@ events! {
     TokenMade = "token.made", "Token made or rotated", Line;
     TokenRefused = "token.refused", "Request with a wrong token refused", Anomaly;
     AnomalyNoted = "anomaly", "Anomaly noted", Anomaly;
+    BreakerOpened = "breaker.opened", "Breaker opened; it stays open until an operator closes it", Line;
+    BreakerClosed = "breaker.closed", "Breaker closed by the operator", Line;
 }
 
 impl Event {

@@ -12,6 +12,7 @@ pub(super) struct File {
     pub(super) network: Option<Network>,
     pub(super) files: Option<Files>,
     pub(super) audit: Option<Audit>,
+    pub(super) anomalies: Option<crate::oversight::breakers::knobs::Section>,
     // Known, and not enforced by this build: `unenforced` refuses them.
     pub(super) approvals: Option<toml::Value>,
     pub(super) alerts: Option<toml::Value>,
@@ -48,6 +49,9 @@ pub(super) struct Limits {
     pub(super) disk: Option<String>,
     pub(super) rate: Option<String>,
     pub(super) egress: Option<String>,
+    /// Calls of one agent, and of all agents together; not SOUL.md's to tighten.
+    pub(super) agent_rate: Option<String>,
+    pub(super) gateway_rate: Option<String>,
 }
 
 /// `[network]`: how skills' requests leave.

@@ -240,7 +240,10 @@ mod tests {
     fn the_denial_names_what_when_and_the_way_out() {
         let mut open = Open::default();
         open.trip(Some("probe"), opened());
-        insta::assert_snapshot!(open.permits("echo", "probe").unwrap_err(), @"");
+        insta::assert_snapshot!(open.permits("echo", "probe").unwrap_err(), @r#"
+        denied[breaker.open]: the breaker of skill `probe` is open since 2026-11-21T10:15:00.000Z: scope-violation, 31 refused accesses, the newest path.outside "/etc/shadow"
+          hint:     look at the trail, then an operator closes it: soulbound agents reset echo --skill probe
+        "#);
         assert_eq!(open.lines(), ["probe (many refused paths, hosts or imports)"]);
     }
 }

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use soulbound_tests::gateway::{ECHO, add, is_running, until};
-use soulbound_tests::{Agent, Gateway};
+use soulbound_tests::{Agent, Gateway, Peer};
 
 /// Trips at the fourth refused target of an hour.
 const STRICT: &str = "[anomalies]\nscope_violations = \"3/hour\"\n";
@@ -279,6 +279,52 @@ fn the_rates_of_an_agent_and_of_the_gateway_hold_over_a_restart() {
         let again = Gateway::start(&agent);
         assert_eq!(again.call("probe", "nothing", &[]).denial(), "limit.rate", "{key}");
     }
+}
+
+#[test]
+fn the_egress_budget_of_a_skill_holds_over_a_restart() {
+    let server = Peer::answering("200 OK", "", "x");
+    let agent = Agent::new(&format!(
+        "- probe-web: Ask\n  - hosts: POST {}\n  - limit: egress 4KiB/day",
+        server.origin()
+    ))
+    .guest("probe-web");
+    let gateway = Gateway::with(&agent);
+    let upload = |gateway: &Gateway<'_>| {
+        let url = format!("url={}/", server.origin());
+        gateway.call("probe-web", "upload", &[&url, "bytes=3000"])
+    };
+    upload(&gateway).ends(0);
+    agent.run(&["gateway", "restart"]).ends(0);
+    let gateway = Gateway::start(&agent);
+    assert!(upload(&gateway).denials().contains(&"limit.egress".to_owned()));
+    agent.run(&["gateway", "stop"]).ends(0);
+    let shown = agent.run(&["agents", "show", ECHO, "--baseline", "--json"]).json();
+    let baseline = &shown["skills"]["probe-web"];
+    let sent = baseline["sent"]["total"].as_u64().unwrap();
+    assert!((3_000..=4_096).contains(&sent), "what the budget refused did not leave: {sent}");
+    assert_eq!(baseline["hosts"].as_object().unwrap().len(), 1, "{shown}");
+}
+
+#[test]
+fn a_host_that_was_never_asked_is_told_before_the_request_leaves() {
+    let (known, other) = (Peer::answering("200 OK", "", "x"), Peer::answering("200 OK", "", "x"));
+    let hosts = format!("{}, {}", known.origin(), other.origin());
+    let agent = Agent::new(&format!("- probe-web: Ask\n  - hosts: {hosts}")).guest("probe-web").gateway(
+        "[gateway]\nlisten = \"127.0.0.1:0\"\n[anomalies]\nlearn = 2\n[anomalies.trip]\nnew-host = \"skill\"\n",
+    );
+    let gateway = Gateway::with(&agent);
+    let ask = |server: &Peer| {
+        let arguments = json!({"method": "GET", "url": format!("{}/", server.origin()), "headers": []});
+        let text = arguments.to_string();
+        agent.program().words(&["call", "--json", ECHO, "probe-web", "request", "-"]).input(text).run()
+    };
+    ask(&known).ends(0);
+    ask(&known).ends(0);
+    assert_eq!(ask(&other).denial(), "breaker.open");
+    assert_eq!(other.requests().len(), 0, "nothing left");
+    assert_eq!(events(&agent, "anomaly")[0]["note"]["kind"], "new-host");
+    drop(gateway);
 }
 
 #[test]

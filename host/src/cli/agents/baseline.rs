@@ -55,11 +55,11 @@ fn page(skill: &str, baseline: &Baseline, learn: u64, style: Style) -> String {
         .map(|(step, hours)| {
             let low = 1_u64 << step;
             let range = if step == 0 { "1".to_owned() } else { format!("{low}–{}", 2 * low - 1) };
-            format!("{hours} of {range}")
+            format!("{hours} with {range}")
         })
         .collect();
     if !hours.is_empty() {
-        lines.push(format!("  hours      {} calls", hours.join(", ")));
+        lines.push(format!("  hours      {} calls in them", hours.join(", ")));
     }
     lines.push(format!("  sent       {}", volume(baseline.sent)));
     lines.push(format!("  written    {}", volume(baseline.written)));
@@ -87,6 +87,7 @@ mod tests {
     #[test]
     fn a_baseline_reads_in_a_glance() {
         let baseline = Baseline {
+            component: Some(soulbound_runtime::skill::Digest([0xab; 32])),
             since: "2026-11-21T10:15:00.000Z".to_owned(),
             calls: 73,
             failed: 2,
@@ -103,7 +104,20 @@ mod tests {
         };
         // Not on a terminal, so without colours.
         let style = Style::stdout();
-        insta::assert_snapshot!(page("browser", &baseline, 50, style), @"");
+        insta::assert_snapshot!(page("browser", &baseline, 50, style), @r"
+        browser
+          learned, since 2026-11-21T10:15:00.000Z
+          component  abababababababababababababababababababababababababababababababab
+          calls      73, of which 2 failed
+          busiest    6 calls in a minute, of 40 minutes
+          hours      1 with 1, 2 with 4–7, 5 with 8–15 calls in them
+          sent       120000 bytes, 30000 in the hour that had most
+          written    0 bytes, 0 in the hour that had most
+          tools      fetch × 70
+                     search × 3
+          hosts      https://arxiv.org:443 × 71
+                     https://x\u202e.org:443 × 1
+        ");
         assert!(page("browser", &baseline, 100, style).contains("learning: 73 of 100 calls"));
     }
 }

@@ -261,6 +261,39 @@ fn other_knobs_count_anew() {
     assert_eq!(stage.denied("/x").len(), 1, "a lower amount applies to what was counted");
 }
 
+#[test]
+#[ignore = "a measurement"]
+fn what_a_call_costs() {
+    use std::sync::Mutex;
+    let knobs = Knobs::default();
+    let watch = Mutex::new(Watch::default());
+    let rounds = 200_000;
+    let started = Instant::now();
+    for _ in 0..rounds {
+        let began = watch.lock().unwrap().began(
+            Look { knobs: &knobs, now: Instant::now() },
+            "probe",
+            ONE,
+            Tool::Listed("read"),
+        );
+        let ended = watch.lock().unwrap().ended(
+            Look { knobs: &knobs, now: Instant::now() },
+            "probe",
+            End::Unremarkable,
+        );
+        std::hint::black_box((began, ended));
+    }
+    println!("before and after a call: {:?}", started.elapsed() / rounds);
+    let meter = super::super::rates::Meter::default();
+    let rate = Some(Rate { amount: 1_000_000, per: Duration::from_secs(1) });
+    let started = Instant::now();
+    for _ in 0..rounds {
+        meter.take(rate, "agent_rate", "agent `echo` was").unwrap();
+        meter.take(None, "gateway_rate", "the agents were").unwrap();
+    }
+    println!("a rate that is set and one that is not: {:?}", started.elapsed() / rounds);
+}
+
 /// What may happen to an agent.
 #[derive(Debug, Clone)]
 enum Step {

@@ -138,11 +138,10 @@ impl Breakers {
 
     /// A running call reached for something.
     pub(crate) fn accessed(&self, facts: &CallFacts, access: &Access) {
-        let Some(denial) = access
-            .denial
-            .as_ref()
-            .filter(|denial| access.decision == Judged::Denied && watch::is_scope(denial.id))
-        else {
+        let Some(denial) = access.denial.as_ref().filter(|denial| {
+            access.decision == Judged::Denied
+                && (watch::is_scope(denial.id) || watch::is_disapproval(denial.id))
+        }) else {
             return;
         };
         let Some((_, policy)) = self.policy() else { return };
@@ -207,7 +206,7 @@ impl Breakers {
     pub(crate) fn keep(&self, leaving: bool) {
         if let Some((_, policy)) = self.policy() {
             let held_back = self.lock_watch().held_back(look(&policy), leaving);
-            self.carry_out(held_back, &policy);
+            self.carry_out_as(held_back, &policy, false);
         }
         let changed = {
             let mut watch = self.lock_watch();
@@ -231,8 +230,13 @@ impl Breakers {
 
     /// Does what the settings say about each: trips, records, tells.
     fn carry_out(&self, found: Vec<Anomaly>, policy: &Policy) {
+        self.carry_out_as(found, policy, true);
+    }
+
+    /// [`Self::carry_out`], of what happens now or of a count of what has been.
+    fn carry_out_as(&self, found: Vec<Anomaly>, policy: &Policy, now: bool) {
         for anomaly in found {
-            let trip = policy.settings.anomalies.trip(anomaly.kind);
+            let trip = if now { policy.settings.anomalies.trip(anomaly.kind) } else { Trip::Nothing };
             let of = match trip {
                 Trip::Nothing => None,
                 Trip::Skill => Some(anomaly.skill.clone()),

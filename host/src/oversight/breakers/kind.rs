@@ -63,6 +63,9 @@ kinds! {
     VolumeOut = "volume-out", "far more bytes go out than usual", Skill,
         "The skill sent or wrote more bytes in the window than the settings call normal, or many times what its baseline knows.",
         "`soulbound audit show AGENT` has each request and write. If it was meant, `soulbound agents reset` and raise `sent` or `written`.";
+    ApprovalSpam = "approval-spam", "actions that nobody approves are asked for again and again", Skill,
+        "Many actions of the skill waited for a person and were denied, by the person or because nobody answered. Whoever is asked often enough says yes one day.",
+        "`soulbound audit show AGENT` has what was asked for. Tell the model to stop, or let it do what is meant, then `soulbound agents reset`.";
     SoulChanged = "soul-changed", "SOUL.md changed since it was trusted", Nothing,
         "The SOUL.md on disk is not the one that an operator trusted. What it adds waits for trust, what it takes away applies.",
         "`soulbound agents diff AGENT` shows the change; `soulbound agents trust` or `soulbound agents rollback` settles it.";

@@ -23,6 +23,7 @@ pub(crate) struct Section {
     over_limit: Option<String>,
     times_usual: Option<u64>,
     scope_violations: Option<String>,
+    approvals_denied: Option<String>,
     error_share: Option<u64>,
     error_calls: Option<u64>,
     sent: Option<String>,
@@ -73,6 +74,8 @@ pub(crate) struct Knobs {
     pub(crate) times_usual: u64,
     /// Refused paths, hosts and imports.
     pub(crate) scope_violations: Rate,
+    /// Actions that waited for a person and were denied.
+    pub(crate) approvals_denied: Rate,
     /// Percent of the calls of ten minutes that fail …
     pub(crate) error_share: u64,
     /// … of at least so many.
@@ -97,6 +100,7 @@ impl Default for Knobs {
             over_limit: Rate { amount: 30, per: MINUTE },
             times_usual: 5,
             scope_violations: Rate { amount: 30, per: HOUR },
+            approvals_denied: Rate { amount: 20, per: HOUR },
             error_share: 50,
             error_calls: 20,
             sent: Rate { amount: 32 << 20, per: HOUR },
@@ -139,6 +143,7 @@ impl Knobs {
         number("error_calls", section.error_calls, 1..=1_000_000, &mut knobs.error_calls)?;
         calls("over_limit", section.over_limit, &mut knobs.over_limit)?;
         calls("scope_violations", section.scope_violations, &mut knobs.scope_violations)?;
+        calls("approvals_denied", section.approvals_denied, &mut knobs.approvals_denied)?;
         bytes("sent", section.sent, &mut knobs.sent)?;
         bytes("written", section.written, &mut knobs.written)?;
         if let Some(text) = section.cool_down {

@@ -17,7 +17,7 @@ use super::baseline::Baseline;
 use super::kind::Kind;
 use super::knobs::Knobs;
 use skill::SkillWatch;
-pub(super) use skill::is_scope;
+pub(super) use skill::{is_disapproval, is_scope};
 
 /// Skills of an agent that are watched one by one: SOUL.md lists at most as many, twice, for those that come and go.
 const SKILLS: usize = 512;

@@ -37,6 +37,7 @@ pub(super) struct SkillWatch {
     calls: Window,
     over_limit: Window,
     scope: Window,
+    approvals: Window,
     /// Refused targets that were counted since `targets_since`. A language runtime that looks for its time zone at every call is
     /// refused every time, and is no probing.
     targets: HashSet<u64>,
@@ -83,6 +84,7 @@ impl SkillWatch {
             calls: Window::new(MINUTE),
             over_limit: Window::new(MINUTE),
             scope: Window::new(HOUR),
+            approvals: Window::new(HOUR),
             targets: HashSet::new(),
             targets_since: None,
             ended: Window::new(FAILURES_OVER),
@@ -179,6 +181,9 @@ impl SkillWatch {
     }
 
     pub(super) fn denied(&mut self, look: Look<'_>, id: DenialId, target: &str, key: u64) -> Option<Anomaly> {
+        if !is_scope(id) {
+            return self.disapproved(look, target);
+        }
         // What is tried again and again is counted where it makes a call fail.
         if self.is_known(look, key) { None } else { self.violated(look, id, target) }
     }
@@ -221,6 +226,7 @@ impl SkillWatch {
                 })
             }
             id if is_scope(id) => self.violated(look, id, asked),
+            id if is_disapproval(id) => self.disapproved(look, asked),
             _ => None,
         }
     }
@@ -279,6 +285,7 @@ impl SkillWatch {
             &mut self.calls,
             &mut self.over_limit,
             &mut self.scope,
+            &mut self.approvals,
             &mut self.ended,
             &mut self.failed,
             &mut self.sent,
@@ -314,6 +321,19 @@ impl SkillWatch {
         })
     }
 
+    fn disapproved(&mut self, look: Look<'_>, what: &str) -> Option<Anomaly> {
+        let Rate { amount, per } = look.knobs.approvals_denied;
+        let denied = self.approvals.over(per).add(look.now, 1);
+        if denied <= amount {
+            return None;
+        }
+        self.raise(look, Kind::ApprovalSpam, || {
+            let observed =
+                format!("{denied} actions that nobody approved, the newest {}", visible::quoted_target(what));
+            Said::new(observed, format!("at most {amount}, by `approvals_denied` in gateway.toml"), Some(per))
+        })
+    }
+
     /// Whether this target was counted in the window already; from now on it is.
     fn is_known(&mut self, look: Look<'_>, key: u64) -> bool {
         let since = *self.targets_since.get_or_insert(look.now);
@@ -334,6 +354,11 @@ pub(in crate::oversight::breakers) fn is_scope(id: DenialId) -> bool {
         DenialId::PathQuota | DenialId::PathMoved => false,
         id => ["path.", "host.", "import."].iter().any(|start| id.as_str().starts_with(start)),
     }
+}
+
+/// Whether a denial says that a person did not approve.
+pub(in crate::oversight::breakers) fn is_disapproval(id: DenialId) -> bool {
+    id.as_str().starts_with("approval.")
 }
 
 /// A window in words.

@@ -254,6 +254,18 @@ fn a_kind_that_trips_is_told_although_it_cools_down_and_an_off_one_never() {
 }
 
 #[test]
+fn whoever_asks_for_approval_again_and_again_is_stopped() {
+    let mut stage = Stage::new("approvals_denied = \"3/hour\"");
+    assert_eq!(stage.knobs.trip(Kind::ApprovalSpam), super::super::knobs::Trip::Skill);
+    for id in [DenialId::ApprovalDenied, DenialId::ApprovalTimeout, DenialId::ApprovalDenied] {
+        assert!(stage.refused(Some("probe"), id, "probe__post").is_empty());
+    }
+    let look = stage.look();
+    let found = stage.watch.denied(look, "probe", DenialId::ApprovalDenied, "https://example.com:443");
+    assert_eq!(kinds(&found), [Kind::ApprovalSpam]);
+}
+
+#[test]
 fn other_knobs_count_anew() {
     let mut stage = Stage::new("scope_violations = \"5/hour\"");
     (0..5).for_each(|number| drop(stage.denied(&format!("/{number}"))));

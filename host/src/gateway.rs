@@ -14,6 +14,7 @@ pub(crate) mod metrics;
 pub(crate) mod offer;
 pub(crate) mod overseer;
 pub(crate) mod policy;
+mod rate;
 pub(crate) mod request;
 pub(crate) mod requests;
 pub(crate) mod socket;
@@ -47,7 +48,6 @@ use crate::gateway::token::{TokenHash, TokenOf};
 use crate::gateway::watch::Folders;
 use crate::operator::Who;
 use crate::oversight::breakers::notice::Notices;
-use crate::oversight::breakers::open::{self, Open};
 use crate::oversight::breakers::rates::Meter;
 use crate::state::StateFolder;
 use crate::trust::{Condition, Registry};
@@ -60,8 +60,6 @@ const SETTLE: Duration = Duration::from_secs(2);
 const WRONG_TOKENS: u32 = 10;
 /// How long until one more is.
 const WRONG_TOKEN_EVERY: Duration = Duration::from_secs(6);
-/// What was left of the rate of all agents, in the state folder.
-const RATE: &str = "rate.json";
 /// Agents held in memory before idle ones are let go: each has open files and room kept on the disk.
 const LOADED: usize = 128;
 
@@ -129,7 +127,7 @@ impl Gateway {
             tokens: Mutex::default(),
             attempts: Attempts::new(WRONG_TOKENS, WRONG_TOKEN_EVERY),
             metrics: Metrics::default(),
-            meter: Meter::resumed(kept_meter(&state)),
+            meter: Meter::resumed(rate::kept(&state)),
             notices: Notices::default(),
             state,
             listen,
@@ -345,12 +343,8 @@ impl Gateway {
     /// The page for Prometheus.
     pub(crate) fn metrics_page(&self) -> String {
         let loaded = self.lock().len();
-        self.metrics.page(self.policies.current().runtime.load(), loaded, self.open_breakers().len())
-    }
-
-    /// The breakers that are open of any agent, loaded or not, as they stand in the state folder.
-    pub(crate) fn open_breakers(&self) -> Vec<(String, Open)> {
-        open::all(&self.registry)
+        let breakers = self.open_breakers().iter().map(|(_, open)| open.0.len()).sum();
+        self.metrics.page(self.policies.current().runtime.load(), loaded, breakers)
     }
 
     /// The names by which its listener may be addressed.
@@ -390,20 +384,6 @@ impl Gateway {
             drop(loaded);
             // Closing trails writes to the disk.
             gone.iter().for_each(|agent| agent.retire());
-        }
-    }
-
-    /// Writes down what is left of the rate of all agents.
-    fn keep_meter(&self) {
-        let states = self.meter.states();
-        let Some(text) = (!states.is_empty()).then(|| serde_json::to_vec(&states).ok()).flatten() else {
-            return;
-        };
-        if let Err(error) = crate::durable::replace_lightly(&self.state.path().join(RATE), &text) {
-            tracing::error!(
-                error = format!("{error:#}"),
-                "what is left of the gateway's rate could not be kept"
-            );
         }
     }
 
@@ -477,10 +457,4 @@ impl Gateway {
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Agent>>> {
         self.agents.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// What was left of the rate of all agents. A file that is not understood counts as a full bucket, as for skills.
-fn kept_meter(state: &StateFolder) -> Vec<soulbound_runtime::sandbox::BudgetState> {
-    let bytes = std::fs::read(state.path().join(RATE)).unwrap_or_default();
-    serde_json::from_slice(&bytes).unwrap_or_default()
 }

@@ -4,6 +4,8 @@
 //! The rule: nothing is remembered that the disk could have changed without being asked. Before each call the markers and
 //! the stamps of what the operator trusted are looked at; what differs is read anew.
 
+mod keeping;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 
@@ -343,28 +345,6 @@ impl Agent {
                     duration_us,
                     "call refused"
                 );
-            }
-        }
-    }
-
-    /// Writes down what is left of its skills' budgets, if that changed.
-    pub(crate) fn keep_budgets(&self) {
-        let (Some(gateway), Some(live)) = (self.gateway.upgrade(), self.last()) else { return };
-        let mut kept = self.kept_budgets.lock().unwrap_or_else(PoisonError::into_inner);
-        // A skill that is not there now keeps what it has spent: it may be back in a moment.
-        let mut now = kept.clone();
-        now.extend(live.budgets());
-        let meter = self.oversight.breakers().meter().states();
-        if !meter.is_empty() {
-            now.insert(budgets::OF_THE_AGENT.to_owned(), meter);
-        }
-        if *kept == now {
-            return;
-        }
-        match budgets::keep(gateway.state(), &self.id, &now) {
-            Ok(()) => *kept = now,
-            Err(error) => {
-                tracing::error!(agent = self.id, error = format!("{error:#}"), "budgets could not be kept")
             }
         }
     }

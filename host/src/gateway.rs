@@ -14,6 +14,7 @@ pub(crate) mod metrics;
 pub(crate) mod offer;
 pub(crate) mod overseer;
 pub(crate) mod policy;
+mod rate;
 pub(crate) mod request;
 pub(crate) mod requests;
 pub(crate) mod socket;
@@ -46,6 +47,8 @@ use crate::gateway::policy::Policies;
 use crate::gateway::token::{TokenHash, TokenOf};
 use crate::gateway::watch::Folders;
 use crate::operator::Who;
+use crate::oversight::breakers::notice::Notices;
+use crate::oversight::breakers::rates::Meter;
 use crate::state::StateFolder;
 use crate::trust::{Condition, Registry};
 
@@ -92,6 +95,10 @@ pub(crate) struct Gateway {
     attempts: Attempts,
     metrics: Metrics,
     folders: Arc<Folders>,
+    /// How often all agents together may call.
+    meter: Meter,
+    /// Where alerts hear of anomalies.
+    notices: Notices,
 }
 
 impl Gateway {
@@ -120,6 +127,8 @@ impl Gateway {
             tokens: Mutex::default(),
             attempts: Attempts::new(WRONG_TOKENS, WRONG_TOKEN_EVERY),
             metrics: Metrics::default(),
+            meter: Meter::resumed(rate::kept(&state)),
+            notices: Notices::default(),
             state,
             listen,
             policies,
@@ -220,8 +229,10 @@ impl Gateway {
         }
         for agent in self.loaded() {
             agent.keep_budgets();
+            agent.oversight().breakers().keep(true);
             agent.book().finish();
         }
+        self.keep_meter();
         self.trail.finish();
     }
 
@@ -332,7 +343,8 @@ impl Gateway {
     /// The page for Prometheus.
     pub(crate) fn metrics_page(&self) -> String {
         let loaded = self.lock().len();
-        self.metrics.page(self.policies.current().runtime.load(), loaded)
+        let breakers = self.open_breakers().iter().map(|(_, open)| open.0.len()).sum();
+        self.metrics.page(self.policies.current().runtime.load(), loaded, breakers)
     }
 
     /// The names by which its listener may be addressed.
@@ -350,9 +362,11 @@ impl Gateway {
         if let Err(error) = self.tips() {
             tracing::error!(%error, "how far the trails are could not be recorded");
         }
+        self.keep_meter();
         let agents = self.loaded();
         for agent in &agents {
             agent.keep_budgets();
+            agent.oversight().breakers().keep(false);
         }
         if agents.len() > LOADED {
             let idle: Vec<String> =
@@ -422,6 +436,14 @@ impl Gateway {
 
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    pub(crate) fn notices(&self) -> &Notices {
+        &self.notices
     }
 
     pub(crate) fn attempts(&self) -> &Attempts {

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use soulbound_runtime::grant::approval::Approval;
 use soulbound_runtime::grant::host::HostCeiling;
+use soulbound_runtime::grant::limit::Rate;
 use soulbound_runtime::grant::{ApprovalGrant, Limits};
 use soulbound_runtime::sandbox::files::OpenRules;
 use soulbound_runtime::sandbox::network::{NetworkConfig, ProxyUrl};
@@ -19,6 +20,7 @@ use soulbound_runtime::{Denial, DenialId, RuleRef};
 
 use crate::audit::{Durability, Options};
 use crate::oversight::outputs::OutputSettings;
+use crate::oversight::breakers::knobs::{self, Knobs};
 use crate::state::{StateFolder, home};
 
 /// Where the gateway listens when nothing else is said.
@@ -38,6 +40,12 @@ pub(crate) struct Settings {
     pub(crate) files: OpenRules,
     /// Defaults, which SOUL.md only tightens.
     pub(crate) limits: Limits,
+    /// How often one agent may call.
+    pub(crate) agent_rate: Option<Rate>,
+    /// How often all agents together may.
+    pub(crate) gateway_rate: Option<Rate>,
+    /// What is out of pattern, and what it trips.
+    pub(crate) anomalies: Knobs,
     /// What must wait for a person whatever SOUL.md says.
     pub(crate) require_approval: Vec<ApprovalGrant>,
     deny_hosts: Vec<String>,
@@ -92,10 +100,18 @@ impl Settings {
             Some("allow") => true,
             Some(other) => bail!("`[files] hard_links` is `{other}`; expected `allow` or `refuse`"),
         };
+        let written = file.limits.unwrap_or_default();
+        let rate_of = |name: &str, text: &Option<String>| {
+            let read = |text: &String| knobs::rate("rate", &format!("[limits] {name}"), text);
+            text.as_ref().map(read).transpose()
+        };
         Ok(Self {
             network,
             files,
-            limits: limits(file.limits.unwrap_or_default())?,
+            agent_rate: rate_of("agent_rate", &written.agent_rate)?,
+            gateway_rate: rate_of("gateway_rate", &written.gateway_rate)?,
+            anomalies: Knobs::read(file.anomalies.unwrap_or_default())?,
+            limits: limits(written)?,
             require_approval: approvals(&ceiling.require_approval)?,
             deny_hosts: ceiling.deny_hosts,
             allow_hosts: ceiling.allow_hosts,

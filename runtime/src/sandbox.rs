@@ -27,14 +27,14 @@ pub mod value;
 pub(crate) mod witness;
 
 pub use bound::{BindError, BoundSkill, GrantProblem, enforceable, tool_name};
-pub use budget::BudgetState;
+pub use budget::{BudgetState, Budgets};
 pub use call::Admitted;
 pub use interfaces::Progress;
 pub use limits::{CallLimits, default_limits};
 pub use log::LogLine;
 pub use outcome::{CallError, Ending, ErrorKind, Outcome};
 pub use overseer::{
-    Access, AccessKind, BoxFuture, Carrier, Content, Decision, Effect, FileChange, Overseer, Permit,
+    Access, AccessKind, BoxFuture, Carrier, Content, Decision, Effect, FileChange, Outflow, Overseer, Permit,
     Unattended,
 };
 pub use runtime::{AgentIdentity, Load, Runtime, RuntimeConfig, RuntimeError};

@@ -79,6 +79,8 @@ events! {
     OutputRedacted = "output.redacted", "Output rule masked something", Line;
     OutputNoted = "output.noted", "Output rule noted something", Line;
     AnomalyNoted = "anomaly", "Anomaly noted", Anomaly;
+    BreakerOpened = "breaker.opened", "Breaker opened; it stays open until an operator closes it", Line;
+    BreakerClosed = "breaker.closed", "Breaker closed by the operator", Line;
 }
 
 impl Event {

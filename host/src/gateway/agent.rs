@@ -4,6 +4,8 @@
 //! The rule: nothing is remembered that the disk could have changed without being asked. Before each call the markers and
 //! the stamps of what the operator trusted are looked at; what differs is read anew.
 
+mod keeping;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 
@@ -118,11 +120,13 @@ impl Agent {
         }
         gateway.folders().add(&gateway.state().agent(id), Watched::Agent(id.to_owned()));
         let book = Arc::new(book);
+        let mut kept = budgets::kept(gateway.state(), id);
+        let meter = kept.remove(budgets::OF_THE_AGENT).unwrap_or_default();
         Ok(Arc::new(Self {
             id: id.to_owned(),
             title,
             gateway: Arc::downgrade(gateway),
-            oversight: Oversight::new(id, &book),
+            oversight: Oversight::new(id, gateway, &book, meter),
             book,
             live: RwLock::default(),
             looking: tokio::sync::Mutex::default(),
@@ -134,7 +138,7 @@ impl Agent {
             door: Mutex::default(),
             refusals: Attempts::new(REFUSALS, REFUSAL_EVERY),
             requests: Arc::new(Semaphore::new(REQUESTS)),
-            kept_budgets: Mutex::new(budgets::kept(gateway.state(), id)),
+            kept_budgets: Mutex::new(kept),
             used: Mutex::new(Instant::now()),
         }))
     }
@@ -187,7 +191,9 @@ impl Agent {
     /// The skill as it may be called now.
     pub(crate) async fn authorise(self: &Arc<Self>, skill: &str) -> Result<Callable, Box<Outcome>> {
         let live = self.live().await.map_err(|denial| Box::new(Outcome::refused(denial)))?;
-        live.callable(skill)
+        let callable = live.callable(skill)?;
+        self.oversight.breakers().permits(skill).map_err(|denial| Box::new(Outcome::refused(denial)))?;
+        Ok(callable)
     }
 
     /// What can be called now: as last looked at if nothing on disk says otherwise.
@@ -252,8 +258,17 @@ impl Agent {
         self.touched.store(true, Ordering::Release);
     }
 
+    /// Ends the calls of a skill, or all of them: a breaker opened. What is bound anew may run when it is closed.
+    pub(crate) fn cut(&self, skill: Option<&str>) {
+        if let Some(live) = self.last() {
+            live.cut(skill);
+        }
+        self.forget();
+    }
+
     /// Ends everything of this value for good: the agent was removed.
     pub(crate) fn retire(&self) {
+        self.oversight.breakers().keep(true);
         self.retired.store(true, Ordering::Release);
         self.halt();
         self.close_door();
@@ -266,7 +281,8 @@ impl Agent {
 
     /// Why a running call's token was cancelled.
     pub(crate) fn why_ended(&self, skill: &str) -> Denial {
-        self.may_run().err().unwrap_or_else(|| {
+        let stopped = self.may_run().err().or_else(|| self.oversight.breakers().permits(skill).err());
+        stopped.unwrap_or_else(|| {
             let skill = visible::quoted_target(skill);
             Denial::new(
                 DenialId::SkillNotTrusted,
@@ -336,24 +352,6 @@ impl Agent {
         }
     }
 
-    /// Writes down what is left of its skills' budgets, if that changed.
-    pub(crate) fn keep_budgets(&self) {
-        let (Some(gateway), Some(live)) = (self.gateway.upgrade(), self.last()) else { return };
-        let mut kept = self.kept_budgets.lock().unwrap_or_else(PoisonError::into_inner);
-        // A skill that is not there now keeps what it has spent: it may be back in a moment.
-        let mut now = kept.clone();
-        now.extend(live.budgets());
-        if *kept == now {
-            return;
-        }
-        match budgets::keep(gateway.state(), &self.id, &now) {
-            Ok(()) => *kept = now,
-            Err(error) => {
-                tracing::error!(agent = self.id, error = format!("{error:#}"), "budgets could not be kept")
-            }
-        }
-    }
-
     /// Whether nobody used it for a while and nothing of it differs from what is trusted.
     pub(crate) fn is_idle(&self) -> bool {
         let used = *self.used.lock().unwrap_or_else(PoisonError::into_inner);
@@ -389,6 +387,8 @@ impl Agent {
             "changed": live.as_ref().is_some_and(|live| live.is_changed()),
             "skills": live.as_ref().map(|live| live.names()),
             "audit": {"writable": self.book.writable()},
+            "breakers": self.oversight.breakers().now_open().document(),
+            "anomalies_held_back": self.oversight.breakers().holding(),
         })
     }
 
@@ -446,6 +446,9 @@ impl Agent {
             if let Err(error) = self.book.note(event, "gateway", &note) {
                 tracing::error!(agent = self.id, %error, "a change could not be recorded");
             }
+            let text = |pointer| note.pointer(pointer).and_then(Value::as_str);
+            let what = text("/change/text").unwrap_or_default();
+            self.oversight.breakers().changed(event, text("/change/skill"), what);
         }
     }
 

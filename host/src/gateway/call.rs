@@ -132,6 +132,7 @@ async fn path(agent: Arc<Agent>, request: CallRequest) -> Answer {
         Some(_) => oversight.secrets().outcome(outcome),
         None => oversight.after_call(&facts, intent.call(), outcome).await,
     };
+    oversight.breakers().ended(&facts, decision, &outcome);
     conclude(&agent, &callable, intent, outcome, decision).await
 }
 
@@ -177,7 +178,9 @@ async fn refused_as(
     let outcome = secrets.outcome(outcome);
     let named = Named::of(agent, callable, request);
     let decision = decision.unwrap_or(OutcomeEntry::of(&outcome).decision);
-    agent.ended(callable.map(|one| one.offered.name.as_str()), decision, &outcome);
+    let listed = callable.map(|one| one.offered.name.as_str());
+    agent.ended(listed, decision, &outcome);
+    agent.oversight().breakers().refused(listed, &request.asked(), &outcome);
     // Somebody who is refused in a loop does not fill the disk with it.
     let Attempt::Record(unrecorded) = agent.refusals().failed() else {
         return Answer { record: None, outcome };

@@ -187,6 +187,15 @@ impl Live {
         }
     }
 
+    /// Ends the calls of a skill, or of all.
+    pub(crate) fn cut(&self, skill: Option<&str>) {
+        for (name, callable) in &self.callable {
+            if skill.is_none_or(|skill| skill == name) {
+                callable.revoked.cancel();
+            }
+        }
+    }
+
     /// What there is to write down since the last look.
     pub(crate) fn news(&self, before: Option<&Self>) -> Vec<(Event, Value)> {
         let known = before.map(|before| before.standing.changes.as_slice()).unwrap_or_default();

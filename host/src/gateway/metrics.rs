@@ -30,6 +30,12 @@ struct DenialLabels {
     id: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AnomalyLabels {
+    agent: String,
+    kind: &'static str,
+}
+
 /// All metrics of one gateway.
 pub(crate) struct Metrics {
     registry: Registry,
@@ -37,6 +43,9 @@ pub(crate) struct Metrics {
     denials: Family<DenialLabels, Counter>,
     seconds: Histogram,
     refused_tokens: Counter,
+    anomalies: Family<AnomalyLabels, Counter>,
+    trips: Counter,
+    breakers: Gauge,
     running: Gauge,
     waiting: Gauge,
     agents: Gauge,
@@ -62,6 +71,9 @@ impl Default for Metrics {
             denials: Family::default(),
             seconds: Histogram::new(BUCKETS),
             refused_tokens: Counter::default(),
+            anomalies: Family::default(),
+            trips: Counter::default(),
+            breakers: Gauge::default(),
             running: Gauge::default(),
             waiting: Gauge::default(),
             agents: Gauge::default(),
@@ -77,6 +89,9 @@ impl Default for Metrics {
             "Requests with a wrong or missing token",
             metrics.refused_tokens.clone(),
         );
+        registry.register("anomalies", "Anomalies that were noted, by kind", metrics.anomalies.clone());
+        registry.register("breaker_trips", "Breakers that opened", metrics.trips.clone());
+        registry.register("breakers_open", "Breakers that are open now", metrics.breakers.clone());
         registry.register("slots_taken", "Calls that hold a slot of the sandbox", metrics.running.clone());
         registry.register("calls_waiting", "Calls that wait for a slot", metrics.waiting.clone());
         registry.register("agents_loaded", "Agents held in memory", metrics.agents.clone());
@@ -111,17 +126,28 @@ impl Metrics {
         self.seconds.observe(outcome.duration.as_secs_f64());
     }
 
+    /// An anomaly was noted.
+    pub(crate) fn anomaly(&self, agent: &str, kind: &'static str) {
+        self.anomalies.get_or_create(&AnomalyLabels { agent: agent.to_owned(), kind }).inc();
+    }
+
+    /// A breaker opened.
+    pub(crate) fn tripped(&self) {
+        self.trips.inc();
+    }
+
     /// A wrong token came.
     pub(crate) fn refused_token(&self) {
         self.refused_tokens.inc();
     }
 
     /// The page that Prometheus reads.
-    pub(crate) fn page(&self, load: Load, agents: usize) -> String {
+    pub(crate) fn page(&self, load: Load, agents: usize, breakers: usize) -> String {
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         self.running.set(count(load.running));
         self.waiting.set(count(load.waiting));
         self.agents.set(count(agents));
+        self.breakers.set(count(breakers));
         self.live_gauge.set(self.live.load(Ordering::Relaxed));
         let mut page = String::new();
         if prometheus_client::encoding::text::encode(&mut page, &self.registry).is_err() {

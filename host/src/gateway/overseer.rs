@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use soulbound_runtime::sandbox::{
-    Access, AccessKind, BoxFuture, Carrier, Content, Decision, Effect, FileChange, Overseer, Permit, Progress,
+    Access, AccessKind, BoxFuture, Carrier, Content, Decision, Effect, FileChange, Outflow, Overseer, Permit,
+    Progress,
 };
 use soulbound_runtime::{Denial, DenialId};
 
@@ -88,7 +89,12 @@ impl Overseer for CallWatch {
         Box::pin(self.oversight.deliver(&self.facts, self.call, channel, text))
     }
 
+    fn moved(&self, out: Outflow, bytes: u64) {
+        self.oversight.breakers().moved(&self.facts, out, bytes);
+    }
+
     fn record(&self, access: &Access) {
+        self.oversight.breakers().accessed(&self.facts, access);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.accesses.len() < ACCESSES {
             seen.accesses.push(access.clone());

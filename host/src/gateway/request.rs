@@ -22,6 +22,13 @@ pub(crate) struct CallRequest {
     pub(crate) cancel: CancellationToken,
 }
 
+impl CallRequest {
+    /// What was asked for, as it was written: `skill__tool`.
+    pub(crate) fn asked(&self) -> String {
+        if self.tool.is_empty() { self.skill.clone() } else { format!("{}__{}", self.skill, self.tool) }
+    }
+}
+
 /// Where a guest's progress goes: `(done, total, message)`. Must not block. The message is the guest's text.
 pub(crate) type ProgressSink = Arc<dyn Fn(f64, Option<f64>, Option<String>) + Send + Sync>;
 

@@ -62,6 +62,9 @@ impl Gateway {
         };
         record_act(agent.book(), self.trail(), &done.event)?;
         agent.forget();
+        if let What::Reset { skill, .. } = &done.event.what {
+            agent.oversight().breakers().reset(skill.as_deref());
+        }
         match done.event.what {
             What::Removed => self.unload(id),
             _ => agent.look_again().await,

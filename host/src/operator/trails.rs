@@ -75,6 +75,7 @@ fn described(what: &What) -> (Event, Value) {
         }
         What::Enabled => (Event::AgentEnabled, json!({})),
         What::Disabled => (Event::AgentDisabled, json!({})),
+        What::Reset { skill, closed } => (Event::BreakerClosed, json!({"skill": skill, "closed": closed})),
         What::Removed => (Event::AgentRemoved, json!({})),
     }
 }

@@ -14,6 +14,7 @@ pub(super) struct File {
     pub(super) audit: Option<Audit>,
     pub(super) secrets: Option<Secrets>,
     pub(super) outputs: Option<crate::oversight::outputs::settings::Outputs>,
+    pub(super) anomalies: Option<crate::oversight::breakers::knobs::Section>,
     // Known, and not enforced by this build: `unenforced` refuses them.
     pub(super) approvals: Option<toml::Value>,
     pub(super) alerts: Option<toml::Value>,
@@ -50,6 +51,9 @@ pub(super) struct Limits {
     pub(super) disk: Option<String>,
     pub(super) rate: Option<String>,
     pub(super) egress: Option<String>,
+    /// Calls of one agent, and of all agents together; not SOUL.md's to tighten.
+    pub(super) agent_rate: Option<String>,
+    pub(super) gateway_rate: Option<String>,
 }
 
 /// `[network]`: how skills' requests leave.

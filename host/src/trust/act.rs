@@ -17,6 +17,7 @@ use super::trusted::Trusted;
 use super::{rollback, standing};
 use crate::clock::Moment;
 use crate::operator::Who;
+use crate::oversight::breakers::open;
 use crate::state::StateFolder;
 
 /// What an operator wants done.
@@ -54,6 +55,13 @@ pub(crate) enum Act {
         /// The agent.
         id: String,
     },
+    /// Closes breakers.
+    Reset {
+        /// The agent.
+        id: String,
+        /// That of this skill alone; without, all of the agent's.
+        skill: Option<String>,
+    },
     /// Makes an agent none. Its trail is kept.
     Remove {
         /// The agent.
@@ -79,6 +87,7 @@ pub(crate) fn act(state: &StateFolder, act: Act, who: Who) -> Result<Done> {
         Act::Rollback { id, to } => rollback::roll_back(&registry, &registry::id(&id)?, to, who),
         Act::Enable { id } => enable(&registry, &registry::id(&id)?, who),
         Act::Disable { id } => disable(&registry, &registry::id(&id)?, who),
+        Act::Reset { id, skill } => reset(&registry, &registry::id(&id)?, skill, who),
         Act::Remove { id } => remove(&registry, &registry::id(&id)?, who),
     }
 }
@@ -153,6 +162,20 @@ fn disable(registry: &Registry, id: &str, who: Who) -> Result<Done> {
     registry.mark(id, Marker::Disabled, &who)?;
     let said = vec![format!("agent `{id}` is disabled, in {}", registry.state().display())];
     Ok(done(id, What::Disabled, who, said))
+}
+
+fn reset(registry: &Registry, id: &str, skill: Option<String>, who: Who) -> Result<Done> {
+    registry.record(id)?;
+    let closed = open::reset(&registry.folder(id), skill.as_deref())?;
+    let of: Vec<String> = closed.iter().map(|of| open::name(of.as_deref()).to_owned()).collect();
+    let said = match (of.as_slice(), &skill) {
+        ([], Some(skill)) => {
+            format!("no breaker of agent `{id}`, skill `{skill}`, is open; its counts begin anew")
+        }
+        ([], None) => format!("no breaker of agent `{id}` is open; its counts begin anew"),
+        (of, _) => format!("closed the breaker of {}, of agent `{id}`; the counts begin anew", of.join(", ")),
+    };
+    Ok(done(id, What::Reset { skill, closed: of }, who, vec![said]))
 }
 
 fn remove(registry: &Registry, id: &str, who: Who) -> Result<Done> {

@@ -26,7 +26,7 @@ use crate::sandbox::limiter::{MemoryGauge, MemoryLimiter};
 use crate::sandbox::log::CallLog;
 use crate::sandbox::network::{CallNetwork, EgressBudget};
 use crate::sandbox::outcome::{CallError, Ending, ErrorKind, Outcome};
-use crate::sandbox::overseer::Overseer;
+use crate::sandbox::overseer::{Outflow, Overseer};
 use crate::sandbox::seat::{Seat, Seated};
 use crate::sandbox::state::CallState;
 use crate::sandbox::threads::TaskInfo;
@@ -256,7 +256,7 @@ fn state(bound: &Arc<Bound>, witness: &Arc<Witness>, log: &CallLog, gauge: &Arc<
         table,
         wasi: wasi(bound, log),
         http,
-        network: CallNetwork::new(Arc::clone(&bound.network), Arc::clone(witness), egress(bound)),
+        network: CallNetwork::new(Arc::clone(&bound.network), Arc::clone(witness), egress(bound, witness)),
         files: CallFiles::new(Arc::clone(&bound.files), Arc::clone(witness), bound.limits.disk),
         limiter: MemoryLimiter::new(bound.limits.memory, Arc::clone(gauge)),
         log: log.clone(),
@@ -275,17 +275,19 @@ fn wasi(bound: &Bound, log: &CallLog) -> WasiCtx {
     wasi.build()
 }
 
-/// Charges what a call sends to the skill's budget.
-fn egress(bound: &Arc<Bound>) -> Option<EgressBudget> {
-    if bound.egress.is_empty() {
+/// Charges what a call sends to the skill's budget, and tells the overseer of it.
+fn egress(bound: &Arc<Bound>, witness: &Arc<Witness>) -> Option<EgressBudget> {
+    if bound.grant.hosts.is_empty() {
         return None;
     }
-    let bound = Arc::clone(bound);
+    let (bound, witness) = (Arc::clone(bound), Arc::clone(witness));
     Some(Arc::new(move |bytes| {
         bound.egress.take(bytes).map_err(|(rate, _)| {
             let message = format!("skill `{}` has sent its {} bytes for now", bound.skill, rate.amount);
             with_limit_rule(&bound, Denial::new(DenialId::LimitEgress, message))
-        })
+        })?;
+        witness.moved(Outflow::Sent, bytes);
+        Ok(())
     }))
 }
 

@@ -90,6 +90,16 @@ pub enum Carrier<'a> {
     File,
 }
 
+/// Which way bytes leave a sandbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outflow {
+    /// Over the network: heads and bodies of requests.
+    Sent,
+    /// Into files, as `limit: disk` counts them.
+    Written,
+}
+
 /// How an effect may go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -186,6 +196,9 @@ pub trait Overseer: Send + Sync + 'static {
 
     /// Hears of an access, after the decision and before the guest learns of it.
     fn record(&self, access: &Access);
+
+    /// Hears of bytes on their way out, when they are charged: before they leave.
+    fn moved(&self, _out: Outflow, _bytes: u64) {}
 
     /// Hears how far the guest says it has come. Text in it is the guest's.
     fn progress(&self, _progress: &Progress) {}

@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::denial::{Denial, DenialId};
 use crate::sandbox::clock::CallClock;
 use crate::sandbox::interfaces::Progress;
-use crate::sandbox::overseer::{Access, AccessKind, Carrier, Decision, Effect, Overseer, Permit, Unattended};
+use crate::sandbox::overseer::{Access, AccessKind, Carrier, Decision, Effect, Outflow, Overseer, Permit, Unattended};
 use crate::sandbox::seat::Seat;
 
 /// An answer that takes no longer is no hold: a record that waits for its disk must neither cost the call its slot nor take
@@ -219,6 +219,11 @@ impl Witness {
     /// The denial with which the call's result is withheld.
     pub(crate) fn withheld(&self) -> Option<&Denial> {
         self.withheld.get()
+    }
+
+    /// Tells of bytes on their way out.
+    pub(crate) fn moved(&self, out: Outflow, bytes: u64) {
+        self.overseer.moved(out, bytes);
     }
 
     /// Passes on how far the guest says it has come.

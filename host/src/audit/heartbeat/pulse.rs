@@ -22,6 +22,8 @@ pub(super) struct Pulse {
     /// The newest anomaly, in words.
     pub(super) anomaly: Option<&'static str>,
     pub(super) today: Today,
+    /// The breakers that are open, in words.
+    pub(super) breakers: Vec<String>,
 }
 
 impl Pulse {
@@ -46,7 +48,7 @@ impl Pulse {
                 Weight::Silent
             }
             Event::Refused => self.ended(sight, arguments(sight.args)),
-            event => self.happened(event, sight.time),
+            event => self.happened(event, sight),
         }
     }
 
@@ -96,15 +98,16 @@ impl Pulse {
         Weight::Line
     }
 
-    fn happened(&mut self, event: Event, time: Moment) -> Weight {
-        let weight = event.weight();
+    fn happened(&mut self, event: Event, sight: &Sight<'_>) -> Weight {
+        let (time, weight) = (sight.time, event.weight());
         match weight {
             Weight::Silent => {}
             Weight::Line => self.act(time, event.sentence().to_owned(), None),
             Weight::Anomaly => {
+                let sentence = sight.anomaly.unwrap_or_else(|| event.sentence());
                 self.anomalies += 1;
-                self.anomaly = Some(event.sentence());
-                self.act(time, format!("Anomaly: {}", event.sentence()), None);
+                self.anomaly = Some(sentence);
+                self.act(time, format!("Anomaly: {sentence}"), None);
             }
         }
         weight

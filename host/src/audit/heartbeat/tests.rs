@@ -42,6 +42,7 @@ fn sight<'a>(seq: u64, event: Event) -> Sight<'a> {
         args: None,
         decision: None,
         denial: None,
+        anomaly: None,
         today: None,
     }
 }

@@ -7,6 +7,7 @@ use soulbound_runtime::visible;
 
 use super::Looked;
 use crate::exit::Exit;
+use crate::oversight::breakers::open::Open;
 use crate::review::{Form, Review, page};
 use crate::state::StateFolder;
 use crate::style::Style;
@@ -14,11 +15,16 @@ use crate::trust::card;
 
 /// Show an agent: what is trusted of it, what may run now, what differs
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  soulbound agents show guardian")]
+#[command(
+    after_help = "Example:\n  soulbound agents show guardian\n  soulbound agents show guardian --baseline"
+)]
 pub(super) struct Show {
     /// The agent
     #[arg(value_name = "AGENT")]
     agent: String,
+    /// What is usual for each of its skills, as learned so far
+    #[arg(long)]
+    baseline: bool,
     /// One JSON document
     #[arg(long)]
     json: bool,
@@ -26,7 +32,11 @@ pub(super) struct Show {
 
 impl Show {
     pub(super) fn run(self) -> Result<Exit> {
-        let looked = super::look(&StateFolder::find()?, &self.agent)?;
+        let state = StateFolder::find()?;
+        if self.baseline {
+            return super::baseline::show(&state, &self.agent, self.json);
+        }
+        let looked = super::look(&state, &self.agent)?;
         if self.json {
             crate::cli::print_json(&document(&looked)?)?;
         } else {
@@ -52,6 +62,7 @@ fn document(looked: &Looked) -> Result<Value> {
         "trusted": {"digest": trusted.digest, "since": record.since(), "manifest": trusted.manifest},
         "as_trusted": standing.is_as_trusted(),
         "changes": standing.changes, "refused": refused, "effective": effective,
+        "breakers": open(looked).document(),
     }))
 }
 
@@ -82,6 +93,11 @@ fn report_secrets(looked: &Looked) -> Result<()> {
     Ok(())
 }
 
+/// Which breakers of it are open.
+fn open(looked: &Looked) -> Open {
+    Open::read(&looked.registry.folder(&looked.agent.record.id))
+}
+
 fn report(looked: &Looked) {
     let style = Style::stdout();
     let (record, standing) = (&looked.agent.record, &looked.standing);
@@ -100,6 +116,9 @@ fn report(looked: &Looked) {
         ))),
     }
     crate::cli::print(&format!("\n{}", style.bold("trust")));
+    for line in open(looked).lines() {
+        crate::cli::print(&format!("  {}", style.red(&format!("breaker open: {}", visible::line(&line)))));
+    }
     crate::cli::print(&format!("  {}, trusted since {}", state.word(), visible::line(record.since())));
     if standing.is_as_trusted() {
         crate::cli::print(&format!("  {}", style.green("as trusted")));

@@ -10,6 +10,7 @@ use crate::clock::Moment;
 use crate::gateway::status::separation;
 use crate::operator::Request;
 use crate::operator::client::Client;
+use crate::oversight::breakers::open;
 use crate::settings::Settings;
 use crate::standard;
 use crate::state::StateFolder;
@@ -22,6 +23,7 @@ const CHECKS: [Check; 13] = [
     settings,
     stopped,
     gateway,
+    breakers,
     socket,
     disk,
     open_files,
@@ -114,6 +116,22 @@ fn gateway(state: Option<&StateFolder>) -> Option<Finding> {
             ))
         }
     }
+}
+
+/// What tripped stays so until somebody looks.
+fn breakers(state: Option<&StateFolder>) -> Option<Finding> {
+    let open = open::all(&Registry::open(state?));
+    let lines: Vec<String> =
+        open.iter().map(|(agent, open)| format!("{agent}: {}", open.lines().join(", "))).collect();
+    let (first, _) = open.first()?;
+    Some(Finding::new(
+        "breakers.closed",
+        Severity::Warning,
+        format!("breakers are open: {}", lines.join("; ")),
+        format!(
+            "look at the trail (soulbound audit show {first} --event anomaly), then soulbound agents reset {first}"
+        ),
+    ))
 }
 
 /// `sun_path` of unix(7) has 108 bytes, the last one a zero.

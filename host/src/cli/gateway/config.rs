@@ -23,6 +23,34 @@ output = "1MiB"
 disk = "256MiB"                               # written by one call
 rate = "120/minute"                           # calls
 # egress = "1MiB/hour"                        # absent: no limit beyond that of one request
+# agent_rate = "600/minute"                   # calls of one agent, all its skills together; absent: no limit
+# gateway_rate = "6000/minute"                # calls of all agents together; absent: no limit
+
+[anomalies]
+# From when on a skill's calls are out of pattern: noted, told, and what `trip` says.
+learn = 50                                    # calls of a skill until its baseline counts
+cool_down = "10m"                             # one anomaly of a kind a skill in this time; the rest is counted
+scope_violations = "30/hour"                  # refused paths, hosts and imports; more is an anomaly
+approvals_denied = "20/hour"                  # actions that waited for a person and were denied
+over_limit = "30/minute"                      # calls refused by a rate
+times_usual = 5                               # a minute's calls, an hour's bytes, over the busiest of the baseline
+error_share = 50                              # percent of the calls of ten minutes that fail …
+error_calls = 20                              # … of at least so many
+sent = "32MiB/hour"                           # bytes sent over the network
+written = "1GiB/hour"                         # bytes written to files
+off = []                                      # kinds that are not looked for; `soulbound explain` lists them
+
+[anomalies.trip]
+# none, skill, agent, or disable (the agent's breaker, and the agent is disabled)
+unexpected-tool = "none"
+high-frequency = "none"
+scope-violation = "skill"
+error-spike = "none"
+new-host = "none"
+volume-out = "skill"
+approval-spam = "skill"
+soul-changed = "none"
+skill-changed = "none"
 
 [network]
 # ca_file = "/etc/ssl/own-ca.pem"             # certificates trusted beside the public ones
@@ -38,3 +66,27 @@ hard_links = "refuse"                         # or "allow": files with more than
 durability = "process"                        # survives kill -9; "power": every record is on the disk before a call runs
 rotate = "64MiB"                              # a trail of this size goes on in a new file
 "#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oversight::breakers::Kind;
+    use crate::oversight::breakers::knobs::{Knobs, Section};
+
+    #[test]
+    fn the_anomalies_that_are_shown_are_the_defaults() {
+        let section = toml::from_str::<toml::Table>(TEXT).unwrap()["anomalies"].clone();
+        let read = Knobs::read(section.try_into::<Section>().unwrap()).unwrap();
+        let known = Knobs::default();
+        for kind in Kind::ALL {
+            assert_eq!(read.trip(*kind), known.trip(*kind), "{kind:?}");
+            let line = format!("\n{} = \"{}\"\n", kind.name(), kind.default_trip().name());
+            assert!(TEXT.contains(&line), "{line}");
+        }
+        let numbers = |of: &Knobs| (of.learn, of.cool_down, of.times_usual, of.error_share, of.error_calls);
+        assert_eq!(numbers(&read), numbers(&known));
+        let rates =
+            |of: &Knobs| [of.over_limit, of.scope_violations, of.approvals_denied, of.sent, of.written];
+        assert_eq!(rates(&read), rates(&known));
+    }
+}

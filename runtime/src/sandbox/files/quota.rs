@@ -12,7 +12,7 @@ use super::bind::BoundFiles;
 use super::fault::{Fault, Refusal, Verb, Who};
 use super::node::OpenFile;
 use crate::denial::DenialId;
-use crate::sandbox::overseer::AccessKind;
+use crate::sandbox::overseer::{AccessKind, Outflow};
 use crate::sandbox::witness::Witness;
 
 /// What a new entry costs in bytes: without a price, a million empty files would be free.
@@ -45,7 +45,7 @@ impl Quota {
     pub(super) fn pay(&self, bytes: u64) -> Result<(), Refusal> {
         let paid =
             self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes));
-        paid.map(|_| ()).map_err(|_| {
+        paid.map(|_| self.witness.moved(Outflow::Written, bytes)).map_err(|_| {
             let limit = self.limit;
             Refusal::new(DenialId::PathQuota, None).detail(format!("a call may write {limit} bytes in all"))
         })

@@ -16,6 +16,7 @@ mod connection;
 pub mod decide;
 mod dial;
 mod headers;
+pub mod outbound;
 mod pool;
 pub mod proxy;
 mod refusal;
@@ -38,6 +39,7 @@ pub(crate) use call::CallNetwork;
 pub use config::{NetworkConfig, NetworkError, NetworkLimits};
 pub use decide::judge_request;
 pub use dial::{Dialer, TcpDialer};
+pub use outbound::{Outbound, OutboundError, OutboundUrl, Sent};
 pub use proxy::ProxyUrl;
 pub use resolve::{Resolver, SystemResolver};
 

@@ -4,6 +4,7 @@
 
 mod corpus;
 mod limits;
+mod outbound;
 mod requests;
 mod server;
 mod world;

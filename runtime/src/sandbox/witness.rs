@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::denial::Denial;
 use crate::sandbox::clock::CallClock;
 use crate::sandbox::interfaces::Progress;
-use crate::sandbox::overseer::{Access, AccessKind, Decision, Effect, Overseer, Permit, Unattended};
+use crate::sandbox::overseer::{Access, AccessKind, Content, Decision, Effect, Overseer, Permit, Unattended};
 
 /// Accesses kept one by one in an outcome; beyond it they are only counted. The overseer hears of all.
 const KEPT_ACCESSES: usize = 1_000;
@@ -108,6 +108,11 @@ impl Witness {
     pub(crate) async fn before_effect(&self, effect: &Effect) -> Result<Permit, Denial> {
         let _pause = self.clock.pause();
         self.overseer.before_effect(effect).await
+    }
+
+    /// Hands over a message that was let go on. The call's clock runs: a place that hangs is cut off like any other.
+    pub(crate) async fn deliver(&self, channel: &str, text: &Content) -> Result<String, String> {
+        self.overseer.deliver(channel, text).await
     }
 
     /// Passes on how far the guest says it has come.

@@ -13,6 +13,7 @@
 mod shared;
 
 mod cache;
+mod channels;
 mod components;
 mod exhaust;
 mod given;

@@ -4,6 +4,7 @@
 //! on one cancellation token.
 
 pub(crate) mod agent;
+pub(crate) mod alerting;
 pub(crate) mod attempts;
 pub(crate) mod budgets;
 pub(crate) mod call;
@@ -25,7 +26,7 @@ pub(crate) mod watch;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -46,6 +47,9 @@ use crate::gateway::policy::Policies;
 use crate::gateway::token::{TokenHash, TokenOf};
 use crate::gateway::watch::Folders;
 use crate::operator::Who;
+use crate::oversight::alerts::{About, Alerts};
+use crate::oversight::channels::Channels;
+use crate::oversight::delivery::Delivery;
 use crate::state::StateFolder;
 use crate::trust::{Condition, Registry};
 
@@ -92,6 +96,9 @@ pub(crate) struct Gateway {
     attempts: Attempts,
     metrics: Metrics,
     folders: Arc<Folders>,
+    delivery: Arc<Delivery>,
+    alerts: Alerts,
+    channels: Arc<Channels>,
 }
 
 impl Gateway {
@@ -103,8 +110,17 @@ impl Gateway {
         audit: Audit,
         trail: GatewayTrail,
         threads: Handle,
+        delivery: Arc<Delivery>,
     ) -> Arc<Self> {
-        Arc::new(Self {
+        let settings = &policies.current().settings;
+        Arc::new_cyclic(|gateway| Self {
+            alerts: Alerts::start(
+                &settings.alerts,
+                Arc::clone(&delivery),
+                Arc::new(alerting::GatewayDesk(Weak::clone(gateway))),
+            ),
+            channels: Channels::new(&settings.channels, Arc::clone(&delivery)),
+            delivery,
             registry: Registry::open(&state),
             started: Moment::now(),
             folders: Arc::new(Folders::new()),
@@ -197,6 +213,8 @@ impl Gateway {
     async fn settled(&self, event: Event, who: &Who) -> u64 {
         let ended = self.ended.get_or_init(|| async {
             let in_flight = self.in_flight.load(Ordering::Relaxed);
+            // Told while the calls' ends are written down; nobody waits for it here.
+            self.alert(About::Stop, event.sentence(), &format!("by {who}"));
             self.settle(event, who, in_flight).await;
             in_flight
         });
@@ -414,6 +432,21 @@ impl Gateway {
 
     pub(crate) fn folders(&self) -> &Arc<Folders> {
         &self.folders
+    }
+
+    /// Whom to tell.
+    pub(crate) fn alerts(&self) -> &Alerts {
+        &self.alerts
+    }
+
+    /// Where agents' messages go.
+    pub(crate) fn channels(&self) -> &Arc<Channels> {
+        &self.channels
+    }
+
+    /// The gateway's own way out.
+    pub(crate) fn delivery(&self) -> &Arc<Delivery> {
+        &self.delivery
     }
 
     pub(crate) fn calls(&self) -> &TaskTracker {

@@ -3,14 +3,20 @@
 //!
 //! The rule: whatever is not decided is denied, and what is decided stands in the trail.
 
+pub(crate) mod alerts;
+pub(crate) mod channels;
+pub(crate) mod delivery;
+pub(crate) mod place;
+
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use soulbound_runtime::Denial;
 use soulbound_runtime::sandbox::{Carrier, Content, Effect, Outcome, Permit};
 use soulbound_runtime::skill::Digest;
+use soulbound_runtime::{Denial, DenialId, RuleRef, visible};
 
 use crate::gateway::live::Callable;
+use crate::oversight::channels::Channels;
 
 /// One call, as oversight knows it: what every decision is bound to.
 pub(crate) struct CallFacts {
@@ -39,12 +45,13 @@ impl CallFacts {
 /// The oversight of one agent's calls.
 pub(crate) struct Oversight {
     agent: String,
+    channels: Arc<Channels>,
 }
 
 impl Oversight {
     /// Of the agent with this id.
-    pub(crate) fn new(agent: &str) -> Arc<Self> {
-        Arc::new(Self { agent: agent.to_owned() })
+    pub(crate) fn new(agent: &str, channels: Arc<Channels>) -> Arc<Self> {
+        Arc::new(Self { agent: agent.to_owned(), channels })
     }
 
     /// Before a call is recorded as intended and run. May wait for a person; dropping the future ends the waiting.
@@ -69,10 +76,16 @@ impl Oversight {
     /// The denial with which it is refused.
     pub(crate) async fn before_effect(
         &self,
-        _facts: &Arc<CallFacts>,
+        facts: &Arc<CallFacts>,
         _call: u64,
-        _effect: &Effect,
+        effect: &Effect,
     ) -> Result<Permit, Denial> {
+        if let Effect::Message { channel, .. } = effect {
+            self.channels.judge(&self.agent, facts, channel)?;
+            if let Some(rule) = self.channels.review_required(&self.agent, facts, channel) {
+                return Err(nobody_to_ask(channel, rule));
+            }
+        }
         Ok(Permit::Unchanged)
     }
 
@@ -84,15 +97,25 @@ impl Oversight {
     pub(crate) async fn deliver(
         &self,
         _facts: &CallFacts,
-        _call: u64,
-        _channel: &str,
-        _text: &Content,
+        call: u64,
+        channel: &str,
+        text: &Content,
     ) -> Result<String, String> {
-        Err("this build delivers no messages".to_owned())
+        self.channels.deliver(&self.agent, call, channel, text, None).await
     }
 
     /// After the sandbox and before the outcome is recorded: what the model is told may be refused or masked.
     pub(crate) async fn after_call(&self, _facts: &Arc<CallFacts>, _call: u64, outcome: Outcome) -> Outcome {
         outcome
     }
+}
+
+/// A message that a person has to review, and nobody can be asked.
+fn nobody_to_ask(channel: &str, rule: RuleRef) -> Denial {
+    let shown = visible::quoted_target(channel);
+    Denial::new(
+        DenialId::ApprovalDenied,
+        format!("a message to {shown} is reviewed first, and nobody can be asked"),
+    )
+    .rule(rule)
 }

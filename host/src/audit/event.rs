@@ -73,6 +73,8 @@ events! {
     SettingsUnreadable = "settings.unreadable", "gateway.toml cannot be read; the last good one stands", Anomaly;
     TokenMade = "token.made", "Token made or rotated", Line;
     TokenRefused = "token.refused", "Request with a wrong token refused", Anomaly;
+    AlertSent = "alert.sent", "Alert sent", Silent;
+    AlertFailed = "alert.failed", "Alert did not arrive", Line;
     AnomalyNoted = "anomaly", "Anomaly noted", Anomaly;
 }
 

@@ -18,7 +18,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::audit::{Book, Decision, Header};
+use crate::audit::{Book, Decision, Header, Weight};
 use crate::gateway::Gateway;
 use crate::gateway::attempts::Attempts;
 use crate::gateway::live::{Callable, Live};
@@ -121,7 +121,7 @@ impl Agent {
             title,
             gateway: Arc::downgrade(gateway),
             book: Arc::new(book),
-            oversight: Oversight::new(id),
+            oversight: Oversight::new(id, Arc::clone(gateway.channels())),
             live: RwLock::default(),
             looking: tokio::sync::Mutex::default(),
             touched: AtomicBool::new(false),
@@ -140,6 +140,11 @@ impl Agent {
     /// The agent's id.
     pub(crate) fn id(&self) -> &str {
         &self.id
+    }
+
+    /// The gateway that it is of, while that is there.
+    pub(crate) fn gateway(&self) -> Option<Arc<Gateway>> {
+        self.gateway.upgrade()
     }
 
     /// What decides about its calls beyond its grants.
@@ -441,6 +446,9 @@ impl Agent {
         for (event, note) in now.news(before) {
             if let Err(error) = self.book.note(event, "gateway", &note) {
                 tracing::error!(agent = self.id, %error, "a change could not be recorded");
+            }
+            if event.weight() == Weight::Anomaly {
+                self.alert_of_event(event, &note);
             }
         }
     }

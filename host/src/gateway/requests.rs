@@ -16,6 +16,7 @@ use crate::gateway::request::{Answer, CallRequest};
 use crate::gateway::token::{self, TokenOf};
 use crate::operator::Who;
 use crate::operator::{Arguments, Reply, Request, record_act};
+use crate::oversight::alerts::About;
 use crate::trust::act::{self, Act, Done};
 use crate::trust::event::What;
 
@@ -46,7 +47,7 @@ impl Gateway {
     }
 
     /// An operator's act on an agent. What it takes away is taken first; the record comes with it.
-    async fn act(self: &Arc<Self>, act: Act, who: Who) -> Result<Done> {
+    pub(super) async fn act(self: &Arc<Self>, act: Act, who: Who) -> Result<Done> {
         if let Act::Disable { id } | Act::Remove { id } = &act {
             // Its trail is opened while there is such an agent.
             self.load(id).await.map_err(refusal)?.halt();
@@ -59,6 +60,11 @@ impl Gateway {
             None => self.load(id).await.map_err(refusal)?,
         };
         record_act(agent.book(), self.trail(), &done.event)?;
+        match &done.event.what {
+            What::Disabled => self.alert_of_act(id, Event::AgentDisabled, &done.event.who),
+            What::Removed => self.alert_of_act(id, Event::AgentRemoved, &done.event.who),
+            _ => {}
+        }
         agent.forget();
         match done.event.what {
             What::Removed => self.unload(id),
@@ -97,6 +103,9 @@ impl Gateway {
             Reread::Same => return,
             Reread::Changed(policy) => {
                 tracing::info!(policy = %policy.digest, "gateway.toml was read again");
+                self.delivery().reconfigure(&policy.settings.network);
+                self.alerts().reconfigure(&policy.settings.alerts);
+                self.channels().reconfigure(&policy.settings.channels);
                 // What is in flight under the old settings ends where the new ones forbid it.
                 for agent in self.loaded() {
                     agent.look_again().await;
@@ -105,6 +114,7 @@ impl Gateway {
             }
             Reread::Kept(why) => {
                 tracing::error!(why, "gateway.toml cannot be used; the last good one stays in force");
+                self.alert(About::Anomaly, Event::SettingsUnreadable.sentence(), &why);
                 self.trail().note(Event::SettingsUnreadable, "gateway", &json!({"error": why}))
             }
         };

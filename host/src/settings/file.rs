@@ -12,9 +12,10 @@ pub(super) struct File {
     pub(super) network: Option<Network>,
     pub(super) files: Option<Files>,
     pub(super) audit: Option<Audit>,
+    pub(super) alerts: Option<Vec<super::alerts::Entry>>,
+    pub(super) channels: Option<Vec<super::channels::Entry>>,
     // Known, and not enforced by this build: `unenforced` refuses them.
     pub(super) approvals: Option<toml::Value>,
-    pub(super) alerts: Option<toml::Value>,
 }
 
 /// `[gateway]`
@@ -80,10 +81,41 @@ pub(super) struct Audit {
 
 /// Reads the text. The error names line, column and, for an unknown key, those that there are and the nearest.
 pub(super) fn parse(text: &str) -> Result<File, String> {
-    toml::from_str(text).map_err(|error| {
+    toml::from_str(text).map_err(|error: toml::de::Error| {
         let hint = nearest(error.message()).map(|near| format!("\n  hint: did you mean `{near}`?"));
-        format!("{}{}", error.to_string().trim_end(), hint.unwrap_or_default())
+        format!("{}{}", shown(text, &error), hint.unwrap_or_default())
     })
+}
+
+/// Tables without credentials: lines of these are shown, as the parser shows them.
+const SHOWN: [&str; 6] = ["[gateway]", "[ceiling]", "[limits]", "[network]", "[files]", "[audit]"];
+
+/// The error with its line, unless the line may hold a credential: then its number, and what is wrong without the text
+/// between quotes. It goes to the log, to the trail and to whoever asks for the status.
+fn shown(text: &str, error: &toml::de::Error) -> String {
+    let at = error.span().map_or(0, |span| span.start);
+    let before = text.get(..at).unwrap_or(text);
+    let this = text.get(before.len()..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+    let begun = before.rsplit('\n').next().unwrap_or_default();
+    let whole = format!("{begun}{this}");
+    // A table's own line counts: `[audit` with a URL in it is none of these.
+    let header = before
+        .lines()
+        .chain([whole.as_str()])
+        .map(str::trim)
+        .filter(|line| line.starts_with('['))
+        .next_back();
+    if header.is_some_and(|header| SHOWN.iter().any(|known| header.starts_with(known))) {
+        return error.to_string().trim_end().to_owned();
+    }
+    let (line, column) = (before.matches('\n').count() + 1, begun.chars().count() + 1);
+    let message: String = error
+        .message()
+        .split('"')
+        .enumerate()
+        .map(|(part, text)| if part % 2 == 0 { text } else { "…" })
+        .collect();
+    format!("line {line}, column {column}: {message}")
 }
 
 /// What an unknown key was probably meant as, from the error's own list: ``unknown field `x`, expected one of `a`, `b` ``.
@@ -96,6 +128,26 @@ fn nearest(message: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_beside_a_credential_shows_nothing_of_it() {
+        for text in [
+            "[[alerts]]\nslack = \"https://hooks.example.com/T0/s3cr3t\" oops\n",
+            "[[alerts]]\non = \"https://hooks.example.com/T0/s3cr3t\"\n",
+            "[[alerts]]\ncommand = \"s3cr3t\"\n",
+            "[[alerts]]\nsecret = s3cr3t\n",
+            "[[channels]]\nchannel = \"a: b\"\naudience = \"public\"\nslack = \"https://h.example/s3cr3t\n",
+            "slack = \"https://hooks.example.com/T0/s3cr3t\"\n",
+            "alerts = [{ slack = \"https://hooks.example.com/s3cr3t\", on = 5 }]\n",
+            "[audit]\nrotate = \"64MiB\"\n[[alerts]]\nslack = [\"s3cr3t\"]\n",
+            "[[alerts]]\nwebhook = { file = \"/x\", url = \"s3cr3t\" }\n",
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(!error.contains("s3cr3t"), "{error}");
+            assert!(error.contains("line "), "{error}");
+        }
+        assert!(parse("[limits]\nmemory = 5\n").unwrap_err().contains("memory = 5"));
+    }
 
     #[test]
     fn an_unknown_key_is_an_error_with_the_nearest_one() {

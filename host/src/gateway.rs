@@ -117,7 +117,7 @@ impl Gateway {
             alerts: Alerts::start(
                 &settings.alerts,
                 Arc::clone(&delivery),
-                Arc::new(alerting::GatewayDesk(Weak::clone(gateway))),
+                Arc::new(alerting::GatewayDesk::of(gateway)),
             ),
             channels: Channels::new(&settings.channels, Arc::clone(&delivery)),
             delivery,

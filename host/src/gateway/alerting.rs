@@ -1,6 +1,7 @@
 //! What the gateway tells people of, and what an alert may do to an agent.
 
-use std::sync::{Arc, Weak};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -14,10 +15,14 @@ use crate::operator::Who;
 use crate::oversight::alerts::{About, Alert, Desk};
 use crate::trust::Condition;
 use crate::trust::act::Act;
+use crate::trust::registry::Marker;
 
 /// How long the process stays for its last alerts, from the moment of its end. Calls ended before; the command that
 /// stops the gateway kills it after 2.5 s.
 const LAST_WORD: Duration = Duration::from_secs(1);
+
+/// How long an agent's calls go on while its marker is written.
+const MARKED_WITHIN: Duration = Duration::from_millis(500);
 
 impl Gateway {
     /// Something that concerns all agents.
@@ -95,28 +100,49 @@ impl Agent {
 }
 
 /// The gateway as alerts know it. They do not keep it alive.
-pub(super) struct GatewayDesk(pub(super) Weak<Gateway>);
+pub(super) struct GatewayDesk {
+    gateway: Weak<Gateway>,
+    /// Agents that are being disabled: a flood of alerts is one act.
+    disabling: Arc<Mutex<HashSet<String>>>,
+}
+
+impl GatewayDesk {
+    /// Of this gateway, which is being made.
+    pub(super) fn of(gateway: &Weak<Gateway>) -> Self {
+        Self { gateway: Weak::clone(gateway), disabling: Arc::default() }
+    }
+}
 
 impl Desk for GatewayDesk {
     fn record(&self, event: Event, note: Value) {
-        let Some(gateway) = self.0.upgrade() else { return };
+        let Some(gateway) = self.gateway.upgrade() else { return };
         if let Err(error) = gateway.trail().note(event, "gateway", &note) {
             tracing::error!(%error, "what became of an alert could not be recorded");
         }
     }
 
     fn disable(&self, agent: &str, alert: &str) {
-        let Some(gateway) = self.0.upgrade() else { return };
+        let Some(gateway) = self.gateway.upgrade() else { return };
         if gateway.registry().condition(agent) != Condition::Enabled {
             return;
         }
-        // First what takes effect, then what waits for locks and disks.
-        if let Some(loaded) = gateway.loaded_agent(agent) {
-            loaded.halt();
+        let disabling = Arc::clone(&self.disabling);
+        if !disabling.lock().unwrap_or_else(PoisonError::into_inner).insert(agent.to_owned()) {
+            return;
         }
         let (id, who) = (agent.to_owned(), Who::alert(alert));
         let threads = gateway.threads().clone();
         threads.spawn(async move {
+            // The marker first, as the command line does it: what ends then ends as an agent that was stopped. A disk that
+            // hangs or is full keeps no call alive.
+            let (marking, marked_id, by) = (Arc::clone(&gateway), id.clone(), who.clone());
+            let marked = tokio::task::spawn_blocking(move || {
+                marking.registry().mark(&marked_id, Marker::Disabled, &by)
+            });
+            let _ = tokio::time::timeout(MARKED_WITHIN, marked).await;
+            if let Some(loaded) = gateway.loaded_agent(&id) {
+                loaded.halt();
+            }
             if let Err(error) = Arc::clone(&gateway).act(Act::Disable { id: id.clone() }, who).await {
                 tracing::error!(
                     agent = id,
@@ -124,6 +150,7 @@ impl Desk for GatewayDesk {
                     "an alert could not disable the agent"
                 );
             }
+            disabling.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         });
     }
 }

@@ -18,17 +18,26 @@ const TELEGRAM: &str = "https://api.telegram.org";
 
 /// A credential: in gateway.toml itself, or in a file that only this user can read.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(try_from = "toml::Value")]
 pub(super) enum Credential {
     Here(String),
-    File(CredentialFile),
+    /// `{ file = "/path" }`
+    File(String),
 }
 
-/// `{ file = "/path" }`
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct CredentialFile {
-    file: String,
+impl TryFrom<toml::Value> for Credential {
+    type Error = &'static str;
+
+    fn try_from(value: toml::Value) -> Result<Self, &'static str> {
+        match value {
+            toml::Value::String(text) => Ok(Self::Here(text)),
+            toml::Value::Table(mut table) if table.len() == 1 => match table.remove("file") {
+                Some(toml::Value::String(file)) => Ok(Self::File(file)),
+                _ => Err("expected a text, or `{ file = \"/path\" }`"),
+            },
+            _ => Err("expected a text, or `{ file = \"/path\" }`"),
+        }
+    }
 }
 
 /// `telegram = { token = …, chat = "…" }`
@@ -87,9 +96,7 @@ impl Credential {
     fn read(&self, key: &str) -> Result<String> {
         match self {
             Self::Here(text) => Ok(text.clone()),
-            Self::File(CredentialFile { file }) => {
-                from_file(file).with_context(|| format!("the file of `{key}`"))
-            }
+            Self::File(file) => from_file(file).with_context(|| format!("the file of `{key}`")),
         }
     }
 

@@ -26,7 +26,7 @@ pub(crate) mod watch;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -97,7 +97,7 @@ pub(crate) struct Gateway {
     metrics: Metrics,
     folders: Arc<Folders>,
     delivery: Arc<Delivery>,
-    alerts: Alerts,
+    alerts: Arc<Alerts>,
     channels: Arc<Channels>,
 }
 
@@ -435,7 +435,7 @@ impl Gateway {
     }
 
     /// Whom to tell.
-    pub(crate) fn alerts(&self) -> &Alerts {
+    pub(crate) fn alerts(&self) -> &Arc<Alerts> {
         &self.alerts
     }
 

@@ -62,8 +62,8 @@ pub(crate) struct Alerts {
 
 impl Alerts {
     /// Starts a task for each target.
-    pub(crate) fn start(targets: &[Target], delivery: Arc<Delivery>, desk: Arc<dyn Desk>) -> Self {
-        let alerts = Self { senders: RwLock::default(), delivery, desk };
+    pub(crate) fn start(targets: &[Target], delivery: Arc<Delivery>, desk: Arc<dyn Desk>) -> Arc<Self> {
+        let alerts = Arc::new(Self { senders: RwLock::default(), delivery, desk });
         alerts.reconfigure(targets);
         alerts
     }

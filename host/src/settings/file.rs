@@ -87,35 +87,21 @@ pub(super) fn parse(text: &str) -> Result<File, String> {
     })
 }
 
-/// Tables without credentials: lines of these are shown, as the parser shows them.
-const SHOWN: [&str; 6] = ["[gateway]", "[ceiling]", "[limits]", "[network]", "[files]", "[audit]"];
-
-/// The error with its line, unless the line may hold a credential: then its number, and what is wrong without the text
-/// between quotes. It goes to the log, to the trail and to whoever asks for the status.
+/// The error with its place and its key, and without any text that stands there: a line may hold a credential, also one
+/// under a wrong key or in a wrong table, and the error goes to the log, the trail and whoever asks for the status.
 fn shown(text: &str, error: &toml::de::Error) -> String {
     let at = error.span().map_or(0, |span| span.start);
     let before = text.get(..at).unwrap_or(text);
-    let this = text.get(before.len()..).and_then(|rest| rest.lines().next()).unwrap_or_default();
     let begun = before.rsplit('\n').next().unwrap_or_default();
-    let whole = format!("{begun}{this}");
-    // A table's own line counts: `[audit` with a URL in it is none of these.
-    let header = before
-        .lines()
-        .chain([whole.as_str()])
-        .map(str::trim)
-        .filter(|line| line.starts_with('['))
-        .next_back();
-    if header.is_some_and(|header| SHOWN.iter().any(|known| header.starts_with(known))) {
-        return error.to_string().trim_end().to_owned();
-    }
     let (line, column) = (before.matches('\n').count() + 1, begun.chars().count() + 1);
-    let message: String = error
-        .message()
-        .split('"')
-        .enumerate()
-        .map(|(part, text)| if part % 2 == 0 { text } else { "…" })
-        .collect();
-    format!("line {line}, column {column}: {message}")
+    let whole = text.lines().nth(line - 1).unwrap_or_default();
+    let key = whole.split_once('=').map(|(key, _)| key.trim()).unwrap_or_default();
+    let is_key =
+        !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+    let key = if is_key { format!("`{key}`: ") } else { String::new() };
+    let quoted = |(part, text)| if part % 2 == 0 { text } else { "…" };
+    let message: String = error.message().split('"').enumerate().map(quoted).collect();
+    format!("line {line}, column {column}: {key}{message}")
 }
 
 /// What an unknown key was probably meant as, from the error's own list: ``unknown field `x`, expected one of `a`, `b` ``.
@@ -139,6 +125,9 @@ mod tests {
             "[[channels]]\nchannel = \"a: b\"\naudience = \"public\"\nslack = \"https://h.example/s3cr3t\n",
             "slack = \"https://hooks.example.com/T0/s3cr3t\"\n",
             "alerts = [{ slack = \"https://hooks.example.com/s3cr3t\", on = 5 }]\n",
+            "[audit]\nslack = \"https://hooks.example.com/s3cr3t\"\n",
+            "[audit]\nrotate = [\"s3cr3t\"]\n",
+            "[audit]\nrotate = s3cr3t\n",
             "[audit]\nrotate = \"64MiB\"\n[[alerts]]\nslack = [\"s3cr3t\"]\n",
             "[[alerts]]\nwebhook = { file = \"/x\", url = \"s3cr3t\" }\n",
         ] {
@@ -146,7 +135,7 @@ mod tests {
             assert!(!error.contains("s3cr3t"), "{error}");
             assert!(error.contains("line "), "{error}");
         }
-        assert!(parse("[limits]\nmemory = 5\n").unwrap_err().contains("memory = 5"));
+        assert!(parse("[limits]\nmemory = 5\n").unwrap_err().contains("line 2, column 10: `memory`: "));
     }
 
     #[test]

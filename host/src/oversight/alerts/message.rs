@@ -110,3 +110,48 @@ pub(super) fn shown(text: &str, most: usize) -> String {
         None => line,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oversight::alerts::About;
+    use crate::oversight::place::Place;
+
+    fn hostile() -> Message {
+        let mut message = Message::now(Alert {
+            about: About::Denial,
+            agent: Some("echo".to_owned()),
+            skill: Some("x\u{202e}y".to_owned()),
+            title: "refused: host.not-granted".to_owned(),
+            detail: format!(
+                "may not reach \"https://evil.test\"\n```<!channel> @everyone{}",
+                "x".repeat(5_000)
+            ),
+            record: Some("echo#37".to_owned()),
+        });
+        message.time = Moment::parse("2026-11-21T05:49:55.123Z").unwrap();
+        message.dropped = 3;
+        message
+    }
+
+    #[test]
+    fn a_person_reads_what_happened_first_and_everything_is_cut_and_escaped() {
+        let mut message = hostile();
+        message.alert.detail.truncate(60);
+        insta::assert_snapshot!(format!("{}\n{}", message.head(), message.lines().join("\n")));
+    }
+
+    #[test]
+    fn no_alert_is_longer_than_a_chat_takes() {
+        for url in ["https://example.com/a"] {
+            let place = Place::Discord(soulbound_runtime::sandbox::network::OutboundUrl::parse(url).unwrap());
+            let post = place.of_alert(&hostile());
+            let body: serde_json::Value = serde_json::from_slice(&post.body).unwrap();
+            let content = body["content"].as_str().unwrap();
+            assert!(content.encode_utf16().count() <= 2_000, "{}", content.len());
+            assert_eq!(content.matches("```").count(), 2);
+        }
+        // Smaller than a pipe holds, so that a command's input never waits.
+        assert!(hostile().document().to_string().len() < 16 << 10);
+    }
+}

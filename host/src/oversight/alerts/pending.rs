@@ -143,3 +143,94 @@ impl Held {
         if parts.is_empty() { String::new() } else { format!(": {}", parts.join("; ")) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COOLDOWN: Duration = Duration::from_secs(60);
+
+    fn alert(agent: &str, title: &str) -> Alert {
+        Alert {
+            about: About::Denial,
+            agent: Some(agent.to_owned()),
+            skill: None,
+            title: title.to_owned(),
+            detail: String::new(),
+            record: None,
+        }
+    }
+
+    fn sent(pending: &mut Pending, now: Instant, leaving: bool) -> Vec<(String, u64, u64)> {
+        let mut all = Vec::new();
+        while let Next::Send(message) = pending.next(COOLDOWN, now, leaving) {
+            all.push((message.alert.title.clone(), message.held.count, message.dropped));
+        }
+        all
+    }
+
+    #[test]
+    fn the_first_goes_at_once_and_the_rest_as_a_count() {
+        let (mut pending, now) = (Pending::default(), Instant::now());
+        for title in ["a", "b", "b", "c", "d"] {
+            pending.push(&alert("echo", title), COOLDOWN, now);
+        }
+        pending.push(&alert("other", "a"), COOLDOWN, now);
+        assert_eq!(sent(&mut pending, now, false), [("a".to_owned(), 0, 0), ("a".to_owned(), 0, 0)]);
+        assert!(matches!(pending.next(COOLDOWN, now, false), Next::At(until) if until == now + COOLDOWN));
+        let later = now + COOLDOWN;
+        let Next::Send(last) = pending.next(COOLDOWN, later, false) else { panic!("nothing was counted") };
+        assert_eq!((last.alert.title.as_str(), last.held.count), ("d", 3));
+        assert_eq!(last.held.listed(), ": 2 × b; 1 × c");
+        // The cool-down began anew, and ends in silence when nothing came.
+        assert!(matches!(pending.next(COOLDOWN, later, false), Next::At(until) if until == later + COOLDOWN));
+        assert!(matches!(pending.next(COOLDOWN, later + COOLDOWN, false), Next::Idle));
+        assert_eq!(pending.len(), 0);
+    }
+
+    #[test]
+    fn of_a_flood_the_oldest_are_kept_and_the_rest_are_counted() {
+        let (mut pending, now) = (Pending::default(), Instant::now());
+        for number in 0..1_000 {
+            pending.push(&alert("echo", &format!("number {number}")), Duration::ZERO, now);
+        }
+        assert_eq!(pending.len(), 1_000);
+        let all = sent(&mut pending, now, false);
+        assert_eq!((all.len(), all[0].clone()), (QUEUE, ("number 0".to_owned(), 0, 744)));
+        assert!(all[1..].iter().all(|(_, _, dropped)| *dropped == 0));
+    }
+
+    #[test]
+    fn whoever_leaves_tells_what_was_held_back() {
+        let (mut pending, now) = (Pending::default(), Instant::now());
+        for title in ["a", "b", "c"] {
+            pending.push(&alert("echo", title), COOLDOWN, now);
+        }
+        assert_eq!(sent(&mut pending, now, true), [("a".to_owned(), 0, 0), ("c".to_owned(), 1, 0)]);
+        assert!(matches!(pending.next(COOLDOWN, now, true), Next::Idle));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_alert_is_sent_or_counted(
+            steps in proptest::collection::vec((0_u8..4, 0_u64..90), 0..400),
+            cooldown in 0_u64..100,
+        ) {
+            let cooldown = Duration::from_secs(cooldown);
+            let (mut pending, mut now, mut told) = (Pending::default(), Instant::now(), 0);
+            let mut tell = |next: Next| match next {
+                Next::Send(message) => { told += 1 + message.held.count + message.dropped; true }
+                _ => false,
+            };
+            for (agent, seconds) in &steps {
+                pending.push(&alert(&agent.to_string(), "x"), cooldown, now);
+                now += Duration::from_secs(*seconds);
+                if seconds % 3 == 0 {
+                    while tell(pending.next(cooldown, now, false)) {}
+                }
+            }
+            while tell(pending.next(cooldown, now, true)) {}
+            proptest::prop_assert_eq!(told, steps.len() as u64);
+        }
+    }
+}

@@ -43,7 +43,7 @@ mod writer;
 pub(crate) use book::{Audit, Book, GATEWAY, GatewayTrail, Header, agent_folder};
 pub(crate) use entry::{CallEntry, OutcomeEntry};
 pub(crate) use error::AuditError;
-pub(crate) use event::{Decision, Event};
+pub(crate) use event::{Decision, Event, Weight};
 pub(crate) use intent::Intent;
 pub(crate) use keys::{Keys, make_folder};
 pub(crate) use trail::{Durability, Options};

@@ -1,6 +1,7 @@
 //! The command line: nouns and verbs, one file each. Data goes to standard output, talk to standard error.
 
 mod agents;
+mod alerts;
 mod audit;
 mod call;
 mod check;
@@ -43,6 +44,7 @@ enum Command {
     Explain(explain::Explain),
     Gateway(gateway::Gateway),
     Agents(agents::Agents),
+    Alerts(alerts::Alerts),
     Audit(audit::Audit),
     Heartbeat(heartbeat::Heartbeat),
     Secrets(secrets::Secrets),
@@ -68,6 +70,7 @@ pub(crate) fn run() -> Exit {
     let done = match arguments.command {
         Command::Check(check) => check.run(),
         Command::Agents(agents) => agents.run(),
+        Command::Alerts(alerts) => alerts.run(),
         Command::Call(call) => call.run(),
         Command::Inspect(inspect) => inspect.run(),
         Command::Why(why) => why.run(),

@@ -4,6 +4,7 @@
 //! on one cancellation token.
 
 pub(crate) mod agent;
+pub(crate) mod alerting;
 pub(crate) mod attempts;
 pub(crate) mod budgets;
 pub(crate) mod call;
@@ -49,6 +50,9 @@ use crate::gateway::watch::Folders;
 use crate::operator::Who;
 use crate::oversight::breakers::notice::Notices;
 use crate::oversight::breakers::rates::Meter;
+use crate::oversight::alerts::{About, Alerts};
+use crate::oversight::channels::Channels;
+use crate::oversight::delivery::Delivery;
 use crate::state::StateFolder;
 use crate::trust::{Condition, Registry};
 
@@ -99,6 +103,9 @@ pub(crate) struct Gateway {
     meter: Meter,
     /// Where alerts hear of anomalies.
     notices: Notices,
+    delivery: Arc<Delivery>,
+    alerts: Arc<Alerts>,
+    channels: Arc<Channels>,
 }
 
 impl Gateway {
@@ -110,8 +117,17 @@ impl Gateway {
         audit: Audit,
         trail: GatewayTrail,
         threads: Handle,
+        delivery: Arc<Delivery>,
     ) -> Arc<Self> {
-        Arc::new(Self {
+        let settings = &policies.current().settings;
+        Arc::new_cyclic(|gateway| Self {
+            alerts: Alerts::start(
+                &settings.alerts,
+                Arc::clone(&delivery),
+                Arc::new(alerting::GatewayDesk::of(gateway)),
+            ),
+            channels: Channels::new(&settings.channels, Arc::clone(&delivery)),
+            delivery,
             registry: Registry::open(&state),
             started: Moment::now(),
             folders: Arc::new(Folders::new()),
@@ -206,6 +222,8 @@ impl Gateway {
     async fn settled(&self, event: Event, who: &Who) -> u64 {
         let ended = self.ended.get_or_init(|| async {
             let in_flight = self.in_flight.load(Ordering::Relaxed);
+            // Told while the calls' ends are written down; nobody waits for it here.
+            self.alert(About::Stop, event.sentence(), &format!("by {who}"));
             self.settle(event, who, in_flight).await;
             in_flight
         });
@@ -428,6 +446,21 @@ impl Gateway {
 
     pub(crate) fn folders(&self) -> &Arc<Folders> {
         &self.folders
+    }
+
+    /// Whom to tell.
+    pub(crate) fn alerts(&self) -> &Arc<Alerts> {
+        &self.alerts
+    }
+
+    /// Where agents' messages go.
+    pub(crate) fn channels(&self) -> &Arc<Channels> {
+        &self.channels
+    }
+
+    /// The gateway's own way out.
+    pub(crate) fn delivery(&self) -> &Arc<Delivery> {
+        &self.delivery
     }
 
     pub(crate) fn calls(&self) -> &TaskTracker {

@@ -1,25 +1,32 @@
 //! A SOUL.md looked at as a whole: read, and each of its skills found and bound as for a call. What `check` reports and what
 //! an operator is asked to trust is this one value.
 
+mod channels;
 mod page;
+
+use std::collections::HashMap;
 
 use anyhow::Result;
 use serde_json::{Value, json};
 use soulbound_runtime::grant::SecretGrant;
 use soulbound_runtime::grant::host::{HostRefusal, Target, permits};
+use soulbound_runtime::grant::Capability;
 use soulbound_runtime::sandbox::files::{BoundFiles, OpenRules, OpenedDirectory};
 use soulbound_runtime::sandbox::{BindError, GrantProblem, Runtime};
+use soulbound_runtime::skill::imports::Standing;
 use soulbound_runtime::skill::{JudgedImport, Origin, SkillFolder};
 use soulbound_runtime::soul::{Diagnostic, SkillEntry, SoulErrors, SoulView};
 use soulbound_runtime::{Denial, DenialId, RuleRef, Soul};
 
 use crate::agent::SoulFile;
+use crate::review::channels::Bound;
 use crate::settings::Settings;
 use crate::state::StateFolder;
 
 pub(crate) use page::{Form, page};
 
 /// Everything that was found.
+#[derive(Default)]
 pub(crate) struct Review {
     /// The file for programs, with the errors and warnings of file, folders and components.
     pub(crate) view: SoulView,
@@ -27,6 +34,8 @@ pub(crate) struct Review {
     pub(crate) soul: Option<Soul>,
     /// The skills whose folders could be read, in the order of the file.
     pub(crate) skills: Vec<ReviewedSkill>,
+    /// Where the operator lets the agent's channels lead, by their names; none for the file alone.
+    bound: HashMap<String, Bound>,
 }
 
 /// A skill as it was found.
@@ -48,8 +57,8 @@ impl Review {
     /// The file alone.
     pub(crate) fn of_file(read: Result<Soul, SoulErrors>) -> Self {
         match read {
-            Ok(soul) => Self { view: SoulView::from(&soul), soul: Some(soul), skills: Vec::new() },
-            Err(errors) => Self { view: SoulView::from(&errors), soul: None, skills: Vec::new() },
+            Ok(soul) => Self { view: SoulView::from(&soul), soul: Some(soul), ..Self::default() },
+            Err(errors) => Self { view: SoulView::from(&errors), ..Self::default() },
         }
     }
 
@@ -69,6 +78,7 @@ impl Review {
             .iter()
             .map(|entry| settings.approval_required(entry).map(|grant| grant.rule.clone()))
             .collect();
+        self.bound = channels::bound(&soul, &settings.channels);
         let runtime = start(settings)?;
         for (entry, required) in soul.skills().iter().zip(required) {
             for (own, default) in entry.grant.limits.looser_than(&defaults) {
@@ -158,6 +168,9 @@ impl Review {
                 }
             }
         }
+        if let Some(channels) = document.get_mut("channels").and_then(Value::as_array_mut) {
+            channels.iter_mut().for_each(|channel| channels::extend(channel, &self.bound));
+        }
         let mut whole = json!({"ok": self.is_clean()});
         if let (Value::Object(whole), Value::Object(rest)) = (&mut whole, document) {
             whole.extend(rest);
@@ -171,6 +184,14 @@ impl Review {
 }
 
 impl ReviewedSkill {
+    /// Whether it can send to the agent's channels.
+    fn sends(&self) -> bool {
+        let sends = |import: &JudgedImport| {
+            import.capability == Some(Capability::Channels) && import.standing == Standing::Granted
+        };
+        self.imports.iter().any(sends)
+    }
+
     /// What SKILL.md says of it: the author's word.
     pub(crate) fn says(&self) -> &str {
         self.folder.manifest.as_ref().map_or("", |manifest| manifest.description.as_str())

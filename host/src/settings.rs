@@ -1,7 +1,10 @@
 //! `gateway.toml`: what the operator decides for every agent. Strict: an unknown key is an error, and so is a known one
 //! that this build does not enforce.
 
+mod alerts;
+mod channels;
 mod file;
+mod place;
 mod unenforced;
 
 use std::net::SocketAddr;
@@ -21,6 +24,8 @@ use soulbound_runtime::{Denial, DenialId, RuleRef};
 use crate::audit::{Durability, Options};
 use crate::oversight::outputs::OutputSettings;
 use crate::oversight::breakers::knobs::{self, Knobs};
+use crate::oversight::alerts::Target;
+use crate::oversight::channels::Binding;
 use crate::state::{StateFolder, home};
 
 /// Where the gateway listens when nothing else is said.
@@ -48,6 +53,10 @@ pub(crate) struct Settings {
     pub(crate) anomalies: Knobs,
     /// What must wait for a person whatever SOUL.md says.
     pub(crate) require_approval: Vec<ApprovalGrant>,
+    /// Whom to tell of what.
+    pub(crate) alerts: Vec<Target>,
+    /// Where the channels that SOUL.md lists lead.
+    pub(crate) channels: Vec<Binding>,
     deny_hosts: Vec<String>,
     allow_hosts: Option<Vec<String>>,
     /// Where the gateway listens.
@@ -92,6 +101,9 @@ impl Settings {
         let mut files = OpenRules::default();
         files.state_folder = Some(state.path().to_owned());
         files.deny = ceiling.deny_dirs.iter().map(|text| directory(text)).collect::<Result<_>>()?;
+        let channels = channels::read(file.channels.unwrap_or_default(), state.path())?;
+        // What an agent sent stays as it was sent: no grant touches a channel's file.
+        files.deny.extend(channels.iter().filter_map(Binding::folder));
         files.home = home();
         files.path =
             std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default();
@@ -113,6 +125,8 @@ impl Settings {
             anomalies: Knobs::read(file.anomalies.unwrap_or_default())?,
             limits: limits(written)?,
             require_approval: approvals(&ceiling.require_approval)?,
+            alerts: alerts::read(file.alerts.unwrap_or_default())?,
+            channels,
             deny_hosts: ceiling.deny_hosts,
             allow_hosts: ceiling.allow_hosts,
             listen,
@@ -137,6 +151,11 @@ impl Settings {
             (Some(now), Some(then)) => then.iter().any(|host| !now.contains(host)),
         };
         denies_more || allows_less
+    }
+
+    /// Whether a channel leads elsewhere than before, or nowhere any more.
+    pub(crate) fn narrows_channels(&self, before: &Self) -> bool {
+        before.channels.iter().any(|binding| !self.channels.contains(binding))
     }
 
     /// The first requirement of approval that concerns a skill, which this build cannot meet.

@@ -4,6 +4,7 @@ pub(crate) mod admission;
 pub mod bound;
 pub mod budget;
 pub mod call;
+pub mod channels;
 pub(crate) mod clock;
 pub(crate) mod ending;
 pub(crate) mod engine;

@@ -136,6 +136,7 @@ impl Soul {
             title: sections.title,
             warnings: Vec::new(),
         };
+        channels::grant_to_skills(&soul.channels, &soul.rules, &mut soul.skills);
         soul.judge(&source, &mut findings);
         let clean = findings.is_clean();
         let (errors, warnings) = findings.finish();

@@ -103,7 +103,7 @@ fn what_gateway_toml_says_and_the_program_does_not_know_or_keep_is_an_error_that
         ("[audit]\ndurability = \"forever\"\n", "durability"),
         ("[audit]\nrotate = \"1KiB\"\n", "rotate"),
         ("[approvals]\ntimeout = \"120s\"\n", "[approvals]"),
-        ("[[alerts]]\nslack = \"https://x\"\n", "[[alerts]]"),
+        ("[[alerts]]\nslack = \"x\"\n", "[[alerts]]"),
         ("not toml", "gateway.toml"),
         ("[network]\nca_file = \"/does/not/exist\"\n", "ca_file"),
         ("[files]\nhard_links = \"maybe\"\n", "hard_links"),

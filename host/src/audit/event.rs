@@ -78,6 +78,8 @@ events! {
     OutputBlocked = "output.blocked", "Output rule refused something", Anomaly;
     OutputRedacted = "output.redacted", "Output rule masked something", Line;
     OutputNoted = "output.noted", "Output rule noted something", Line;
+    AlertSent = "alert.sent", "Alert sent", Silent;
+    AlertFailed = "alert.failed", "Alert did not arrive", Line;
     AnomalyNoted = "anomaly", "Anomaly noted", Anomaly;
     BreakerOpened = "breaker.opened", "Breaker opened; it stays open until an operator closes it", Line;
     BreakerClosed = "breaker.closed", "Breaker closed by the operator", Line;

@@ -107,6 +107,7 @@ fn needs(capability: Option<Capability>) -> &'static str {
         }
         Some(Capability::Environment) => "needs `env`; without it empty",
         Some(Capability::Http) => "needs `hosts`",
+        Some(Capability::Channels) => "needs a channel under `## Channels` of the agent's SOUL.md",
         Some(Capability::Sockets) => "not granted by this build; `refuse: sockets` runs a skill without",
         Some(_) => "see SOUL.md",
     }

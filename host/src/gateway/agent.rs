@@ -20,7 +20,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::audit::{Book, Decision, Header};
+use crate::audit::{Book, Decision, Header, Weight};
 use crate::gateway::Gateway;
 use crate::gateway::attempts::Attempts;
 use crate::gateway::live::{Callable, Live};
@@ -146,6 +146,11 @@ impl Agent {
     /// The agent's id.
     pub(crate) fn id(&self) -> &str {
         &self.id
+    }
+
+    /// The gateway that it is of, while that is there.
+    pub(crate) fn gateway(&self) -> Option<Arc<Gateway>> {
+        self.gateway.upgrade()
     }
 
     /// What decides about its calls beyond its grants.
@@ -449,6 +454,9 @@ impl Agent {
             let text = |pointer| note.pointer(pointer).and_then(Value::as_str);
             let what = text("/change/text").unwrap_or_default();
             self.oversight.breakers().changed(event, text("/change/skill"), what);
+            if event.weight() == Weight::Anomaly {
+                self.alert_of_event(event, &note);
+            }
         }
     }
 

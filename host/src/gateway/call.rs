@@ -148,6 +148,7 @@ async fn conclude(
     let mut entry = OutcomeEntry::of(&outcome);
     entry.decision = decision.unwrap_or(entry.decision);
     agent.ended(Some(&callable.offered.name), entry.decision, &outcome);
+    agent.alert_of_outcome(&callable.offered.name, entry.decision, &outcome, record.as_deref());
     let written = agent.book().conclude(intent, &entry).instrument(tracing::debug_span!("outcome")).await;
     match written {
         Ok(_) => Answer { record, outcome },
@@ -191,6 +192,7 @@ async fn refused_as(
     let shown = secrets.members(&request.arguments);
     let written = agent.book().refuse(&named.entry(callable, request, &shown), &entry).await;
     let record = written.ok().map(|seq| format!("{}#{seq}", agent.id()));
+    agent.alert_of_outcome(&named.skill, decision, &outcome, record.as_deref());
     Answer { record, outcome }
 }
 

@@ -17,6 +17,7 @@ use crate::gateway::http::{listener, routes};
 use crate::gateway::policy::Policies;
 use crate::gateway::{Gateway, socket, watch};
 use crate::operator::Who;
+use crate::oversight::delivery::Delivery;
 use crate::settings::Settings;
 use crate::state::StateFolder;
 use crate::state::lock::{Purpose, StateLock, Waited};
@@ -114,7 +115,9 @@ async fn serve(state: StateFolder, settings: Settings, mut lock: StateLock, thre
         }
     }
     let _ = door.await;
+    let ended = tokio::time::Instant::now();
     gateway.answered().await;
+    gateway.last_word(ended).await;
     drop(watching);
     let _ = std::fs::remove_file(state.socket());
     drop(lock);
@@ -136,6 +139,7 @@ async fn prepare(
         tracing::warn!("{said}");
     }
     let policy = settings.digest;
+    let delivery = Delivery::start(&settings.network)?;
     let policies = Policies::start(state, settings, address)?;
     let note = json!({
         "listen": address.to_string(),
@@ -146,7 +150,7 @@ async fn prepare(
     let seq = trail.note(Event::GatewayStarted, &Who::this_process().to_string(), &note);
     let recorded = async { trail.settled(seq?).await };
     recorded.await.context("the start cannot be recorded, so nothing starts")?;
-    Ok(Gateway::new(state.clone(), address, policies, audit, trail, threads))
+    Ok(Gateway::new(state.clone(), address, policies, audit, trail, threads, delivery))
 }
 
 /// The line that whoever started it in the background waits for. A closed standard output is nobody waiting.

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use soulbound_runtime::grant::ChannelGrant;
 use soulbound_runtime::sandbox::{BindError, CallError, Ending, ErrorKind, Outcome, tool_name};
 use soulbound_runtime::skill::Digest;
 use soulbound_runtime::soul::{Effect, SkillEntry};
@@ -244,6 +245,7 @@ impl Live {
         Arc::ptr_eq(&self.policy, &before.policy)
             && !was.revoked.is_cancelled()
             && self.trusted.digest == before.trusted.digest
+            && self.channels_of(name) == before.channels_of(name)
             && self.differences(before, name).is_some_and(|all| all.is_empty())
     }
 
@@ -251,7 +253,17 @@ impl Live {
     fn narrows(&self, before: &Self, name: &str) -> bool {
         let lost = self.differences(before, name).is_none_or(|all| all.contains(&Effect::Narrowing));
         let networked = before.callable.get(name).is_some_and(|was| was.offered.reaches_hosts);
-        lost || (networked && self.policy.settings.narrows_hosts(&before.policy.settings))
+        // The agent's channels are in the grant of each skill, and no difference of the skill's own.
+        let sends = before.callable.get(name).is_some_and(|was| !was.offered.bound.channels().is_empty());
+        let mute = sends
+            && (self.policy.settings.narrows_channels(&before.policy.settings)
+                || lost_a_channel(before.channels_of(name), self.channels_of(name)));
+        lost || mute || (networked && self.policy.settings.narrows_hosts(&before.policy.settings))
+    }
+
+    /// The channels of a skill, as what is effective now grants them.
+    fn channels_of(&self, skill: &str) -> &[ChannelGrant] {
+        self.effective().and_then(|soul| soul.skill(skill)).map_or(&[], |entry| &entry.grant.channels)
     }
 
     /// What changed for a skill; `None` when it cannot be told, since nothing may run.
@@ -322,6 +334,14 @@ impl Live {
         offer.refused.extend(of_standing);
         offer
     }
+}
+
+/// Whether a channel is gone, or waits for a person now.
+fn lost_a_channel(before: &[ChannelGrant], now: &[ChannelGrant]) -> bool {
+    before.iter().any(|was| {
+        let now = now.iter().find(|now| now.kind == was.kind && now.target == was.target);
+        now.is_none_or(|now| now.review.is_some() && was.review.is_none())
+    })
 }
 
 /// Under which event a change stands in the trail.

@@ -17,6 +17,7 @@ use crate::gateway::token::{self, TokenOf};
 use crate::operator::Who;
 use crate::operator::{Arguments, Reply, Request, record, record_act};
 use crate::oversight::secrets::act::SecretAct;
+use crate::oversight::alerts::About;
 use crate::trust::act::{self, Act, Done};
 use crate::trust::event::What;
 
@@ -48,7 +49,7 @@ impl Gateway {
     }
 
     /// An operator's act on an agent. What it takes away is taken first; the record comes with it.
-    async fn act(self: &Arc<Self>, act: Act, who: Who) -> Result<Done> {
+    pub(super) async fn act(self: &Arc<Self>, act: Act, who: Who) -> Result<Done> {
         if let Act::Disable { id } | Act::Remove { id } = &act {
             // Its trail is opened while there is such an agent.
             self.load(id).await.map_err(refusal)?.halt();
@@ -61,6 +62,11 @@ impl Gateway {
             None => self.load(id).await.map_err(refusal)?,
         };
         record_act(agent.book(), self.trail(), &done.event)?;
+        match &done.event.what {
+            What::Disabled => self.alert_of_act(id, Event::AgentDisabled, &done.event.who),
+            What::Removed => self.alert_of_act(id, Event::AgentRemoved, &done.event.who),
+            _ => {}
+        }
         agent.forget();
         if let What::Reset { skill, .. } = &done.event.what {
             agent.oversight().breakers().reset(skill.as_deref());
@@ -115,6 +121,9 @@ impl Gateway {
             Reread::Same => return,
             Reread::Changed(policy) => {
                 tracing::info!(policy = %policy.digest, "gateway.toml was read again");
+                self.delivery().reconfigure(&policy.settings.network);
+                self.alerts().reconfigure(&policy.settings.alerts);
+                self.channels().reconfigure(&policy.settings.channels);
                 // What is in flight under the old settings ends where the new ones forbid it.
                 for agent in self.loaded() {
                     agent.look_again().await;
@@ -123,6 +132,7 @@ impl Gateway {
             }
             Reread::Kept(why) => {
                 tracing::error!(why, "gateway.toml cannot be used; the last good one stays in force");
+                self.alert(About::Anomaly, Event::SettingsUnreadable.sentence(), &why);
                 self.trail().note(Event::SettingsUnreadable, "gateway", &json!({"error": why}))
             }
         };

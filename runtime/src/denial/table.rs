@@ -132,6 +132,15 @@ denials! {
     SecretEncoded = "secret.encoded",
         "A server that was sent a secret answered in a compressed form, although none was asked for. An echo of the secret could not be seen in it.",
         "The server has to honour `Accept-Encoding: identity`.";
+    ChannelNotListed = "channel.not-listed",
+        "The skill named a channel that the agent's SOUL.md does not list under `## Channels`.",
+        "If the agent should send there, list the channel and let the operator bind it.";
+    ChannelNotBound = "channel.not-bound",
+        "SOUL.md lists the channel, and the operator's gateway.toml binds it to no place for this agent.",
+        "Ask the operator to add a `[[channels]]` entry with this name; `soulbound gateway config` shows one.";
+    ChannelText = "channel.text",
+        "The message is empty, longer than one may be, or holds characters that are not for a message: controls other than newline and tab, characters that turn the direction of a line.",
+        "Send a shorter or plainer text.";
     LimitTime = "limit.time",
         "The call ran longer than it may, computing, sleeping or waiting.",
         "Ask for less in one call, or raise `limit: time …` up to the operator's limit.";

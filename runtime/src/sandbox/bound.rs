@@ -11,7 +11,7 @@ use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 
 use crate::compile::CompileError;
 use crate::denial::{Denial, DenialId, RuleRef};
-use crate::grant::{ApprovalGrant, Grant, SecretGrant};
+use crate::grant::{ApprovalGrant, Capability, ChannelGrant, Grant, SecretGrant};
 use crate::sandbox::budget::{BudgetState, Budgets};
 use crate::sandbox::files::BoundFiles;
 use crate::sandbox::interfaces::SelfKnowledge;
@@ -167,7 +167,6 @@ impl Runtime {
         component: &Component,
         judged: &[JudgedImport],
     ) -> Result<InstancePre<CallState>, BindError> {
-        use crate::grant::Capability;
         let has = |capability, standing| {
             judged.iter().any(|import| import.capability == Some(capability) && import.standing == standing)
         };
@@ -246,6 +245,15 @@ impl BoundSkill {
     #[must_use]
     pub fn secrets(&self) -> &[SecretGrant] {
         &self.0.grant.secrets
+    }
+
+    /// The agent's channels as this skill has them; none if it does not import the interface or is refused it.
+    #[must_use]
+    pub fn channels(&self) -> &[ChannelGrant] {
+        let sends = |import: &JudgedImport| {
+            import.capability == Some(Capability::Channels) && import.standing == Standing::Granted
+        };
+        if self.0.imports.iter().any(sends) { &self.0.grant.channels } else { &[] }
     }
 
     /// The granted directories, for `why`.

@@ -19,6 +19,7 @@ use wasmtime_wasi_http::WasiHttpCtx;
 
 use crate::denial::{Denial, DenialId};
 use crate::sandbox::bound::{Bound, BoundSkill, ToolEntry};
+use crate::sandbox::channels::CallChannels;
 use crate::sandbox::clock::CallClock;
 use crate::sandbox::ending;
 use crate::sandbox::files::CallFiles;
@@ -258,6 +259,7 @@ fn state(bound: &Arc<Bound>, witness: &Arc<Witness>, log: &CallLog, gauge: &Arc<
         http,
         network: CallNetwork::new(Arc::clone(&bound.network), Arc::clone(witness), egress(bound, witness)),
         files: CallFiles::new(Arc::clone(&bound.files), Arc::clone(witness), bound.limits.disk),
+        channels: CallChannels::new(&bound.grant, egress(bound)),
         limiter: MemoryLimiter::new(bound.limits.memory, Arc::clone(gauge)),
         log: log.clone(),
         witness: Arc::clone(witness),

@@ -6,6 +6,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use crate::sandbox::channels::CallChannels;
 use crate::sandbox::files::{CallFiles, FilesView};
 use crate::sandbox::interfaces::SelfKnowledge;
 use crate::sandbox::limiter::MemoryLimiter;
@@ -27,6 +28,8 @@ pub(crate) struct CallState {
     pub(crate) network: CallNetwork,
     /// The one way to files.
     pub(crate) files: CallFiles,
+    /// The agent's channels.
+    pub(crate) channels: CallChannels,
     /// Memory, summed.
     pub(crate) limiter: MemoryLimiter,
     /// Where standard output and the log end up.

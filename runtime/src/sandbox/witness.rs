@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::denial::{Denial, DenialId};
 use crate::sandbox::clock::CallClock;
 use crate::sandbox::interfaces::Progress;
-use crate::sandbox::overseer::{Access, AccessKind, Carrier, Decision, Effect, Outflow, Overseer, Permit, Unattended};
+use crate::sandbox::overseer::{Access, AccessKind, Carrier, Content, Decision, Effect, Outflow, Overseer, Permit, Unattended};
 use crate::sandbox::seat::Seat;
 
 /// An answer that takes no longer is no hold: a record that waits for its disk must neither cost the call its slot nor take
@@ -224,6 +224,11 @@ impl Witness {
     /// Tells of bytes on their way out.
     pub(crate) fn moved(&self, out: Outflow, bytes: u64) {
         self.overseer.moved(out, bytes);
+    }
+
+    /// Hands over a message that was let go on. The call's clock runs: a place that hangs is cut off like any other.
+    pub(crate) async fn deliver(&self, channel: &str, text: &Content) -> Result<String, String> {
+        self.overseer.deliver(channel, text).await
     }
 
     /// Passes on how far the guest says it has come.

@@ -8,6 +8,8 @@ use serde::Serialize;
 use super::outputs;
 use super::skills::SkillEntry;
 use super::{Channel, Rule};
+use crate::grant::Grant;
+use crate::grant::approval::Approval;
 
 /// How much of a rule holds without the model's consent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -59,6 +61,12 @@ const KNOWN: [(&str, Known); 4] = [
 pub(super) fn is_enforceable(rule: &Rule) -> bool {
     let text = normal(&rule.text);
     !rule.output.is_empty() || KNOWN.iter().any(|(known, _)| *known == text)
+}
+
+/// Whether a rule makes every message to a channel wait for a person.
+pub(super) fn requires_review(rule: &Rule) -> bool {
+    let text = normal(&rule.text);
+    KNOWN.iter().any(|(known, what)| *known == text && matches!(what, Known::Reviewed))
 }
 
 /// The rule's standing beside what the file grants.
@@ -127,11 +135,40 @@ impl Known {
                 standing: Standing::Enforced,
                 by: "every call through the gateway is recorded before it runs, and HEARTBEAT.md is written from the records".into(),
             },
-            Self::Reviewed => {
-                advisory("only the model is asked: the gateway's approvals are not part of this build")
+            Self::Reviewed => reviewed(skills, channels),
+        }
+    }
+}
+
+/// Channels are where an agent publishes, and every message to one waits. A request that can change something outside is
+/// a way to publish, too, unless it waits as well.
+fn reviewed(skills: &[SkillEntry], channels: &[Channel]) -> RuleStanding {
+    let waits = |grant: &Grant, method: &str| {
+        grant.approve.iter().any(|approve| match &approve.what {
+            Approval::Always | Approval::Writes => true,
+            Approval::Method(waiting) => waiting.as_str() == method,
+            _ => false,
+        })
+    };
+    for skill in skills {
+        for host in skill.grant.hosts.iter().filter(|host| host.is_public()) {
+            let mut methods = host.methods().iter().filter(|method| !matches!(**method, "GET" | "HEAD"));
+            if let Some(method) = methods.find(|method| !waits(&skill.grant, method)) {
+                return RuleStanding {
+                    standing: Standing::Partly,
+                    by: format!(
+                        "every message to a channel waits for a person; what is left: skill `{}` may send {method} to `{host}` (`approve: {method}` holds that too)",
+                        skill.name
+                    ),
+                };
             }
         }
     }
+    let by = match channels.len() {
+        0 => "no channel is listed, and no skill may change anything outside".to_owned(),
+        _ => "every message to a channel waits for a person".to_owned(),
+    };
+    RuleStanding { standing: Standing::Enforced, by }
 }
 
 fn no_network(model: Option<&str>, skills: &[SkillEntry], channels: &[Channel]) -> RuleStanding {

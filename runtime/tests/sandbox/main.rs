@@ -15,6 +15,7 @@ mod judge;
 mod shared;
 
 mod cache;
+mod channels;
 mod components;
 mod exhaust;
 mod given;

@@ -65,6 +65,39 @@ hard_links = "refuse"                         # or "allow": files with more than
 [audit]
 durability = "process"                        # survives kill -9; "power": every record is on the disk before a call runs
 rotate = "64MiB"                              # a trail of this size goes on in a new file
+
+# Whom to tell, any number of them: each has one of slack, discord, telegram, webhook, command. A URL, a token or a secret
+# can stand in a file that only this user can read instead: write a table with its path, as for `discord` below.
+# Places are https, or http to a loopback address by its number. `soulbound alerts test` tries them.
+# [[alerts]]
+# name = "ops"                                # absent: the kind
+# slack = "https://hooks.slack.com/services/T0/B0/X"   # or whatever takes {"text": …}
+# on = ["anomaly", "breaker", "stop", "approval"]   # the default; there are also denial and error
+# agents = ["echo"]                           # absent: all
+# cooldown = "60s"                            # per kind and agent; what comes meanwhile is counted
+# action = "disable"                          # absent: only tells; this also disables the agent, at once
+# [[alerts]]
+# discord = { file = "/etc/soulbound/discord" }
+# [[alerts]]
+# telegram = { token = "123456:AAAA", chat = "-1001234" }
+# [[alerts]]
+# webhook = "https://ops.example.com/hook"    # JSON, with the header `Soulbound-Signature: t=SECONDS,v1=HEX`
+# secret = "0123456789abcdef0123456789abcdef" # HEX is HMAC-SHA256 over `SECONDS.BODY`
+# [[alerts]]
+# command = ["/usr/local/bin/notify", "--now"]   # the same JSON on its standard input; no shell, no environment
+# time = "10s"                                # then it is killed
+
+# Where the channels that SOUL.md lists lead: each has one of slack, discord, telegram, webhook, file.
+# [[channels]]
+# channel = "slack: content-team"             # as SOUL.md lists it
+# audience = "internal"                       # or "public": who reads it; there is no default
+# review = "soul"                             # as SOUL.md says (default if internal), or "always" (default if public)
+# agents = ["echo"]                           # absent: every agent that lists it
+# slack = "https://hooks.slack.com/services/T0/B0/Y"
+# [[channels]]
+# channel = "log: posts"
+# audience = "public"
+# file = "/srv/soulbound-posts/posts.log"     # in a folder of its own, which no grant may touch
 "#;
 
 #[cfg(test)]

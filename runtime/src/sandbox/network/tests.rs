@@ -5,6 +5,7 @@
 mod corpus;
 mod judged;
 mod limits;
+mod outbound;
 mod requests;
 mod secrets;
 mod server;

@@ -212,7 +212,7 @@ fn a_rule_s_standing_is_what_this_build_enforces() {
             "the channel `slack`",
         ),
         ("All outputs must be logged to `HEARTBEAT.md`", "", Standing::Enforced, "recorded before it runs"),
-        ("All outputs must be reviewed before publishing", "", Standing::Advisory, "not part of this build"),
+        ("All outputs must be reviewed before publishing", "", Standing::Enforced, "no channel is listed"),
         (
             "Never output: Project Titan, `/sk-.*/`",
             "",

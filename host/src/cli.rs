@@ -1,6 +1,7 @@
 //! The command line: nouns and verbs, one file each. Data goes to standard output, talk to standard error.
 
 mod agents;
+mod approvals;
 mod audit;
 mod call;
 mod check;
@@ -42,6 +43,7 @@ enum Command {
     Explain(explain::Explain),
     Gateway(gateway::Gateway),
     Agents(agents::Agents),
+    Approvals(approvals::Approvals),
     Audit(audit::Audit),
     Heartbeat(heartbeat::Heartbeat),
     Mcp(mcp::Mcp),
@@ -66,6 +68,7 @@ pub(crate) fn run() -> Exit {
     let done = match arguments.command {
         Command::Check(check) => check.run(),
         Command::Agents(agents) => agents.run(),
+        Command::Approvals(approvals) => approvals.run(),
         Command::Call(call) => call.run(),
         Command::Inspect(inspect) => inspect.run(),
         Command::Why(why) => why.run(),

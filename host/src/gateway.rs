@@ -4,6 +4,7 @@
 //! on one cancellation token.
 
 pub(crate) mod agent;
+mod approvals;
 pub(crate) mod attempts;
 pub(crate) mod budgets;
 pub(crate) mod call;
@@ -46,6 +47,7 @@ use crate::gateway::policy::Policies;
 use crate::gateway::token::{TokenHash, TokenOf};
 use crate::gateway::watch::Folders;
 use crate::operator::Who;
+use crate::oversight::approvals::Approvals;
 use crate::state::StateFolder;
 use crate::trust::{Condition, Registry};
 
@@ -92,6 +94,7 @@ pub(crate) struct Gateway {
     attempts: Attempts,
     metrics: Metrics,
     folders: Arc<Folders>,
+    approvals: Approvals,
 }
 
 impl Gateway {
@@ -106,6 +109,7 @@ impl Gateway {
     ) -> Arc<Self> {
         Arc::new(Self {
             registry: Registry::open(&state),
+            approvals: Approvals::of(&state),
             started: Moment::now(),
             folders: Arc::new(Folders::new()),
             agents: Mutex::default(),
@@ -376,6 +380,7 @@ impl Gateway {
     /// Forgets an agent: it was removed.
     pub(crate) fn unload(&self, id: &str) {
         self.forget_token(TokenOf::Agent(id));
+        self.approvals.forget(id);
         if let Some(agent) = self.loaded_agent(id) {
             agent.retire();
         }
@@ -414,6 +419,11 @@ impl Gateway {
 
     pub(crate) fn folders(&self) -> &Arc<Folders> {
         &self.folders
+    }
+
+    /// What waits for a person.
+    pub(crate) fn approvals(&self) -> &Approvals {
+        &self.approvals
     }
 
     pub(crate) fn calls(&self) -> &TaskTracker {

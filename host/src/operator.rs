@@ -3,6 +3,7 @@
 //! The socket is 0600 in a 0700 folder, and the gateway asks the kernel whose process is at the other end: the operator
 //! is who has the gateway's own user id. A terminal proves nothing.
 
+pub(crate) mod approvals;
 pub(crate) mod arm;
 pub(crate) mod client;
 pub(crate) mod perform;
@@ -55,6 +56,13 @@ pub(crate) enum Request {
         /// Whose act.
         who: Who,
     },
+    /// Something about what waits for a person.
+    Approvals {
+        /// What.
+        ask: approvals::Ask,
+        /// Whose act.
+        who: Who,
+    },
     /// One call of a tool.
     Call {
         /// The agent's id.
@@ -78,8 +86,11 @@ pub(crate) enum Request {
 impl Request {
     /// The same with what the kernel says of who asks, whatever the request says.
     pub(crate) fn by(mut self, uid: u32, pid: Option<i32>) -> Self {
-        if let Self::Act { who, .. } | Self::Token { who, .. } | Self::Stop { who } | Self::Quit { who } =
-            &mut self
+        if let Self::Act { who, .. }
+        | Self::Token { who, .. }
+        | Self::Approvals { who, .. }
+        | Self::Stop { who }
+        | Self::Quit { who } = &mut self
         {
             who.known(uid, pid.and_then(|pid| u32::try_from(pid).ok()));
         }

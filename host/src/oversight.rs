@@ -3,14 +3,23 @@
 //!
 //! The rule: whatever is not decided is denied, and what is decided stands in the trail.
 
-use std::sync::Arc;
+pub(crate) mod approvals;
+pub(crate) mod form;
+mod granted;
+mod hold;
+
+use std::sync::{Arc, Weak};
 
 use serde_json::{Map, Value};
 use soulbound_runtime::Denial;
 use soulbound_runtime::sandbox::{Carrier, Content, Effect, Outcome, Permit};
 use soulbound_runtime::skill::Digest;
 
+use crate::audit::Book;
+use crate::gateway::Gateway;
 use crate::gateway::live::Callable;
+use form::Form;
+pub(crate) use granted::Granted;
 
 /// One call, as oversight knows it: what every decision is bound to.
 pub(crate) struct CallFacts {
@@ -22,6 +31,10 @@ pub(crate) struct CallFacts {
     pub(crate) arguments: Map<String, Value>,
     /// Through which door it came.
     pub(crate) door: &'static str,
+    /// Where whoever asked for it can be shown a question.
+    pub(crate) form: Option<Arc<dyn Form>>,
+    /// What of it a person approved.
+    pub(crate) granted: Granted,
 }
 
 impl CallFacts {
@@ -39,12 +52,14 @@ impl CallFacts {
 /// The oversight of one agent's calls.
 pub(crate) struct Oversight {
     agent: String,
+    book: Arc<Book>,
+    gateway: Weak<Gateway>,
 }
 
 impl Oversight {
-    /// Of the agent with this id.
-    pub(crate) fn new(agent: &str) -> Arc<Self> {
-        Arc::new(Self { agent: agent.to_owned() })
+    /// Of the agent with this id and this trail.
+    pub(crate) fn new(agent: &str, book: &Arc<Book>, gateway: Weak<Gateway>) -> Arc<Self> {
+        Arc::new(Self { agent: agent.to_owned(), book: Arc::clone(book), gateway })
     }
 
     /// Before a call is recorded as intended and run. May wait for a person; dropping the future ends the waiting.
@@ -54,12 +69,12 @@ impl Oversight {
     /// The denial with which it is refused.
     pub(crate) async fn before_call(&self, facts: &Arc<CallFacts>) -> Result<(), Denial> {
         tracing::trace!(agent = self.agent, skill = facts.skill(), tool = facts.tool, "oversight before");
-        Ok(())
+        self.approve_call(facts).await
     }
 
     /// Whether an effect's content has to be complete before it is judged, and up to how many bytes.
-    pub(crate) fn inspects(&self, _facts: &CallFacts, _carrier: Carrier<'_>) -> Option<u64> {
-        None
+    pub(crate) fn inspects(&self, facts: &CallFacts, carrier: Carrier<'_>) -> Option<u64> {
+        self.approval_inspects(facts, carrier)
     }
 
     /// Before an effect of the call with this number in the trail is recorded and happens.
@@ -69,10 +84,11 @@ impl Oversight {
     /// The denial with which it is refused.
     pub(crate) async fn before_effect(
         &self,
-        _facts: &Arc<CallFacts>,
-        _call: u64,
-        _effect: &Effect,
+        facts: &Arc<CallFacts>,
+        call: u64,
+        effect: &Effect,
     ) -> Result<Permit, Denial> {
+        self.approve_effect(facts, call, effect).await?;
         Ok(Permit::Unchanged)
     }
 

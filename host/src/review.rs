@@ -62,22 +62,12 @@ impl Review {
         let Some(soul) = self.soul.clone() else { return Ok(()) };
         let sources = file.sources(Some(state));
         let (defaults, rules) = (settings.limits.clone(), settings.files.clone());
-        let required: Vec<Option<RuleRef>> = soul
-            .skills()
-            .iter()
-            .map(|entry| settings.approval_required(entry).map(|grant| grant.rule.clone()))
-            .collect();
         let runtime = start(settings)?;
-        for (entry, required) in soul.skills().iter().zip(required) {
+        for entry in soul.skills() {
             for (own, default) in entry.grant.limits.looser_than(&defaults) {
                 let rule = entry.grant.limits.rule.as_ref().or(entry.grant.line.as_ref());
                 let message = format!("`{own}` changes nothing: the operator's `{default}` is as strict");
                 self.view.warnings.extend(rule.map(|rule| Diagnostic::at_rule(rule, message)));
-            }
-            if let (Some(rule), Some(line)) = (required, &entry.grant.line) {
-                let message =
-                    format!("the operator requires approval ({}), and nobody can be asked yet", rule.text);
-                self.view.warnings.push(Diagnostic::at_rule(line, message));
             }
             match sources.find(&entry.name) {
                 Ok(found) => self.bind_one(&runtime, file, &soul, entry, found.origin, found.folder, &rules),

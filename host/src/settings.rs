@@ -1,6 +1,7 @@
 //! `gateway.toml`: what the operator decides for every agent. Strict: an unknown key is an error, and so is a known one
 //! that this build does not enforce.
 
+pub(crate) mod approvals;
 mod file;
 mod unenforced;
 
@@ -8,14 +9,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use soulbound_runtime::grant::approval::Approval;
+use soulbound_runtime::RuleRef;
 use soulbound_runtime::grant::host::HostCeiling;
 use soulbound_runtime::grant::{ApprovalGrant, Limits};
 use soulbound_runtime::sandbox::files::OpenRules;
 use soulbound_runtime::sandbox::network::{NetworkConfig, ProxyUrl};
 use soulbound_runtime::skill::Digest;
-use soulbound_runtime::soul::SkillEntry;
-use soulbound_runtime::{Denial, DenialId, RuleRef};
 
 use crate::audit::{Durability, Options};
 use crate::state::{StateFolder, home};
@@ -43,6 +42,8 @@ pub(crate) struct Settings {
     allow_hosts: Option<Vec<String>>,
     /// Where the gateway listens.
     pub(crate) listen: SocketAddr,
+    /// How a person is asked.
+    pub(crate) approvals: approvals::Approvals,
     /// How the audit trails are kept.
     pub(crate) audit: Options,
     /// SHA-256 of the file's bytes, of none when there is no file: the `policy` of the records.
@@ -91,7 +92,8 @@ impl Settings {
             network,
             files,
             limits: limits(file.limits.unwrap_or_default())?,
-            require_approval: approvals(&ceiling.require_approval)?,
+            require_approval: approvals::required(&ceiling.require_approval)?,
+            approvals: approvals::read(file.approvals.unwrap_or_default())?,
             deny_hosts: ceiling.deny_hosts,
             allow_hosts: ceiling.allow_hosts,
             listen,
@@ -112,31 +114,11 @@ impl Settings {
         denies_more || allows_less
     }
 
-    /// The first requirement of approval that concerns a skill, which this build cannot meet.
-    pub(crate) fn approval_required(&self, skill: &SkillEntry) -> Option<&ApprovalGrant> {
-        let grant = &skill.grant;
-        self.require_approval.iter().find(|required| match &required.what {
-            Approval::Writes => grant
-                .directories
-                .iter()
-                .any(|granted| granted.mode != soulbound_runtime::grant::DirectoryMode::Read),
-            Approval::Method(method) => {
-                grant.hosts.iter().any(|host| host.methods().contains(&method.as_str()))
-            }
-            // A tool's name, or always.
-            _ => true,
-        })
+    /// Whether something waits for a person under these settings that did not under the others.
+    pub(crate) fn asks_more(&self, before: &Self) -> bool {
+        let asked = |what| before.require_approval.iter().any(|grant| &grant.what == what);
+        self.require_approval.iter().any(|grant| !asked(&grant.what))
     }
-}
-
-/// What the operator requires and this build cannot do yet: the skill does not run.
-pub(crate) fn approval_required(entry: &SkillEntry, rule: &RuleRef) -> Denial {
-    Denial::new(
-        DenialId::GrantUnenforced,
-        format!("skill `{}` would need a person's approval, and nobody can be asked yet", entry.name),
-    )
-    .rule(rule.clone())
-    .hint("take the entry out of `require_approval`, or use a build that enforces it")
 }
 
 fn read_text(path: &Path) -> Result<Option<String>> {
@@ -229,16 +211,4 @@ fn limits(file: file::Limits) -> Result<Limits> {
     }
     limits.rule = None;
     Ok(limits.over(&soulbound_runtime::sandbox::default_limits()))
-}
-
-fn approvals(entries: &[String]) -> Result<Vec<ApprovalGrant>> {
-    let parse = |entry: &String| {
-        let text = format!("require_approval = [\"{entry}\"]");
-        ApprovalGrant::parse(entry, RuleRef { file: FILE.to_owned(), line: 0, column: 0, text }).map_err(
-            |error| {
-                anyhow::anyhow!("`require_approval` entry `{entry}`: {}{}", error.message, hint(error.hint))
-            },
-        )
-    };
-    entries.iter().map(parse).collect()
 }

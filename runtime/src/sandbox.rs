@@ -1,6 +1,7 @@
 //! One call: a fresh instance of a component, with exactly what its grant opens and not a handle more.
 
 pub(crate) mod admission;
+pub(crate) mod approval;
 pub mod bound;
 pub mod budget;
 pub mod call;

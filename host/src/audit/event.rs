@@ -73,6 +73,12 @@ events! {
     SettingsUnreadable = "settings.unreadable", "gateway.toml cannot be read; the last good one stands", Anomaly;
     TokenMade = "token.made", "Token made or rotated", Line;
     TokenRefused = "token.refused", "Request with a wrong token refused", Anomaly;
+    ApprovalRequested = "approval.requested", "Waiting for a person's approval", Line;
+    ApprovalGranted = "approval.granted", "Approved by a person", Line;
+    ApprovalDenied = "approval.denied", "Refused by a person", Line;
+    ApprovalExpired = "approval.expired", "Nobody approved it, so it did not happen", Line;
+    ApprovalRevoked = "approval.revoked", "Standing approval taken back", Line;
+    ApprovalForged = "approval.forged", "Decision that nobody may make refused", Anomaly;
     AnomalyNoted = "anomaly", "Anomaly noted", Anomaly;
 }
 

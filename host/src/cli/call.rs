@@ -18,7 +18,7 @@ use crate::gateway::start;
 use crate::operator::client::Client;
 use crate::operator::{self, Arguments, Request, Who};
 use crate::rates::KeptBudgets;
-use crate::settings::{self, Settings};
+use crate::settings::Settings;
 use crate::state::StateFolder;
 use crate::style::Style;
 use crate::trust::registry::{self, Registry};
@@ -115,9 +115,6 @@ impl Call {
         let Some(entry) = soul.skill(&self.skill) else {
             return Ok(Err(Failure::Denied(crate::agent::not_listed(&soul, &self.skill))));
         };
-        if let Some(required) = settings.approval_required(entry) {
-            return Ok(Err(Failure::Denied(settings::approval_required(entry, &required.rule))));
-        }
         let folder = match soul_file.sources(None).find(&self.skill) {
             Ok(found) => found.folder,
             Err(error) => {

@@ -76,7 +76,7 @@ impl Why {
                 );
                 Answer { decided: Err(Box::new(Denial::new(DenialId::SkillNotListed, message))), note: None }
             }
-            Some(entry) => match refused_altogether(&state, &settings, entry) {
+            Some(entry) => match refused_altogether(&state, entry) {
                 Some(denial) => Answer { decided: Err(Box::new(denial)), note: None },
                 None => self.answer(&subject, &settings, entry)?,
             },
@@ -175,12 +175,9 @@ impl Why {
 }
 
 /// What refuses every call of the skill, whatever it reaches for.
-fn refused_altogether(state: &StateFolder, settings: &Settings, entry: &SkillEntry) -> Option<Denial> {
+fn refused_altogether(state: &StateFolder, entry: &SkillEntry) -> Option<Denial> {
     if state.is_stopped() {
         return Some(crate::operator::stopped(state));
-    }
-    if let Some(required) = settings.approval_required(entry) {
-        return Some(crate::settings::approval_required(entry, &required.rule));
     }
     enforceable(&entry.name, &entry.grant).err()
 }

@@ -112,6 +112,7 @@ impl Agent {
         let header = Header { name: record.name, role };
         let (book, opening) =
             gateway.audit().book(id, header).map_err(|error| super::call::unrecordable(&error))?;
+        let book = Arc::new(book);
         for said in opening.warnings(id) {
             tracing::warn!(agent = id, "{said}");
         }
@@ -120,8 +121,8 @@ impl Agent {
             id: id.to_owned(),
             title,
             gateway: Arc::downgrade(gateway),
-            book: Arc::new(book),
-            oversight: Oversight::new(id),
+            oversight: Oversight::new(id, &book, Arc::downgrade(gateway)),
+            book,
             live: RwLock::default(),
             looking: tokio::sync::Mutex::default(),
             touched: AtomicBool::new(false),
@@ -369,6 +370,11 @@ impl Agent {
     /// Lets go of the HTTP service, which holds the agent.
     fn close_door(&self) {
         *self.door.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Whether its folder is other than trusted, as it was last looked at.
+    pub(crate) fn differs(&self) -> bool {
+        self.last().is_some_and(|live| live.is_changed())
     }
 
     /// How a refused call is to be recorded.

@@ -19,7 +19,7 @@ use crate::gateway::attempts::Attempt;
 use crate::gateway::live::Callable;
 use crate::gateway::overseer::{CallWatch, Seen};
 use crate::gateway::request::{Answer, CallRequest};
-use crate::oversight::CallFacts;
+use crate::oversight::{CallFacts, Granted};
 
 impl Agent {
     /// Calls a tool. The call goes on to its recorded end also when whoever asked goes away: then it is cancelled.
@@ -93,6 +93,8 @@ async fn path(agent: Arc<Agent>, request: CallRequest) -> Answer {
         tool: named.tool.clone(),
         arguments: request.arguments.clone(),
         door: request.door,
+        form: request.form.clone(),
+        granted: Granted::default(),
     });
     let oversight = agent.oversight();
     let held = tokio::select! {
@@ -105,7 +107,8 @@ async fn path(agent: Arc<Agent>, request: CallRequest) -> Answer {
     if let Some((outcome, decision)) = held {
         return refused_as(&agent, Some(&callable), &request, outcome, decision).await;
     }
-    let entry = named.entry(Some(&callable), &request);
+    let approval = facts.granted.take(None);
+    let entry = CallEntry { approval: approval.as_deref(), ..named.entry(Some(&callable), &request) };
     let intent = match agent.book().intend(&entry).instrument(tracing::debug_span!("intent")).await {
         Ok(intent) => intent,
         Err(error) => return Answer { record: None, outcome: Outcome::refused(unrecordable(&error)) },
@@ -202,6 +205,7 @@ pub(crate) async fn unknown(
         arguments,
         door,
         progress: None,
+        form: None,
         cancel: CancellationToken::new(),
     };
     refused(agent, None, &request, Outcome::refused(denial)).await
@@ -233,6 +237,7 @@ impl Named {
             policy: callable.map(|one| one.policy),
             arguments: &request.arguments,
             who: request.door,
+            approval: None,
         }
     }
 }

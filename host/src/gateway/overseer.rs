@@ -74,9 +74,14 @@ impl Overseer for CallWatch {
                 ));
             }
             let permit = self.oversight.before_effect(&self.facts, self.call, effect).await?;
-            let recorded = self.book.effect(self.call, &of_effect(effect)).await;
+            let approval = self.facts.granted.take(Some(effect));
+            let recorded = self.book.effect(self.call, &of_effect(effect), approval.as_deref()).await;
             recorded.map(|_| permit).map_err(|error| super::call::unrecordable(&error))
         })
+    }
+
+    fn approves(&self) -> bool {
+        true
     }
 
     fn inspects(&self, carrier: Carrier<'_>) -> Option<u64> {
@@ -121,7 +126,8 @@ fn of_effect(effect: &Effect) -> Access {
     Access { kind, target, access, decision: Decision::Allowed, denial: None }
 }
 
-fn verb(change: FileChange) -> &'static str {
+/// The change in a word.
+pub(crate) fn verb(change: FileChange) -> &'static str {
     match change {
         FileChange::Create => "create",
         FileChange::Write => "write",

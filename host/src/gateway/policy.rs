@@ -49,6 +49,7 @@ impl Policies {
         config.limits = settings.limits.clone();
         config.files = settings.files.clone();
         config.network = settings.network.clone();
+        config.require_approval = settings.require_approval.clone();
         let runtime = Runtime::new(config)?;
         let policy = Policy { digest: settings.digest, settings, runtime };
         Ok(Self { address, current: RwLock::new(Arc::new(policy)), unreadable: RwLock::default() })
@@ -79,7 +80,8 @@ impl Policies {
             settings.network.own_listeners = vec![self.address];
             let (limits, files, network) =
                 (settings.limits.clone(), settings.files.clone(), settings.network.clone());
-            let runtime = current.runtime.with_settings(limits, files, network)?;
+            let runtime =
+                current.runtime.with_settings(limits, files, network, settings.require_approval.clone())?;
             Ok(Some(Arc::new(Policy { digest: settings.digest, settings, runtime })))
         });
         let (reread, unreadable) = match read {

@@ -29,6 +29,11 @@ impl Gateway {
                 let done = self.act(act, who).await?;
                 Ok(Reply::done(serde_json::to_value(done)?))
             }
+            Request::Approvals { ask, who } => {
+                // A decision is recorded, and a disk that hangs must not hold up the thread that hears a stop.
+                let gateway = Arc::clone(self);
+                self.threads().spawn(async move { gateway.about_approvals(ask, &who).await }).await?
+            }
             Request::Call { agent, skill, tool, arguments, .. } => {
                 let agent = self.agent(&agent).await.map_err(refusal)?;
                 let cancel = CancellationToken::new();
@@ -126,7 +131,17 @@ async fn call(
     let schema = authorised.as_ref().and_then(|callable| callable.offered.bound.tool(&tool));
     match arguments.read(schema) {
         Ok(arguments) => {
-            agent.call(CallRequest { skill, tool, arguments, door: "operator", progress: None, cancel }).await
+            agent
+                .call(CallRequest {
+                    skill,
+                    tool,
+                    arguments,
+                    door: "operator",
+                    progress: None,
+                    form: None,
+                    cancel,
+                })
+                .await
         }
         Err(error) => Answer { record: None, outcome: Outcome::failed(error) },
     }

@@ -87,6 +87,7 @@ impl<S: Served> Handler<S> {
                 arguments: request.arguments.unwrap_or_default(),
                 door: self.door,
                 progress: sink,
+                form: None,
                 cancel: context.ct.clone(),
             })
         };

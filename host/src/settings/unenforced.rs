@@ -6,10 +6,7 @@ use super::file::File;
 
 /// Refuses a file that has one.
 pub(super) fn refuse(file: &File) -> Result<()> {
-    let sections = [
-        ("[approvals]", file.approvals.is_some(), "nobody can be asked yet"),
-        ("[[alerts]]", file.alerts.is_some(), "no alert is sent yet"),
-    ];
+    let sections = [("[[alerts]]", file.alerts.is_some(), "no alert is sent yet")];
     for (section, there, why) in sections {
         if there {
             bail!(

@@ -159,6 +159,9 @@ denials! {
     ApprovalTimeout = "approval.timeout",
         "Nobody decided in time, and no answer means no.",
         "Ask again when somebody is there to decide.";
+    ApprovalTooMany = "approval.too-many",
+        "Too many actions wait for a person already, or the skill has asked for more in a minute than it may. What waited before goes on waiting.",
+        "Decide about what waits (`soulbound approvals`), or raise `[approvals] waiting`, `gateway_waiting` or `rate` in gateway.toml.";
     OutputBlocked = "output.blocked",
         "An output rule matched what was about to leave.",
         "Take the matched content out.";

@@ -18,6 +18,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder};
 use wasmtime_wasi_http::WasiHttpCtx;
 
 use crate::denial::{Denial, DenialId};
+use crate::sandbox::approval;
 use crate::sandbox::bound::{Bound, BoundSkill, ToolEntry};
 use crate::sandbox::clock::CallClock;
 use crate::sandbox::ending;
@@ -101,6 +102,11 @@ impl BoundSkill {
             Ok(values) => values,
             Err(ending) => return Outcome::before_start(ending),
         };
+        if !overseer.approves()
+            && let Some(grant) = self.approval_of_call(&name)
+        {
+            return Outcome::refused(approval::nobody_to_ask(&bound.skill, grant));
+        }
         let Some(io) = bound.runtime.machinery.io.handle().cloned() else {
             return Outcome::before_start(busy(&bound));
         };
@@ -122,12 +128,10 @@ async fn run(bound: Arc<Bound>, tool: String, arguments: Vec<Val>, overseer: Arc
         tokio::time::timeout(bound.limits.time, bound.runtime.machinery.admission.enter(&bound.agent));
     let Ok(Ok(permit)) = entering.await else { return Outcome::before_start(busy(&bound)) };
     let clock = CallClock::start(bound.limits.time);
-    let witness = Arc::new(Witness::new(
-        Arc::clone(&bound.skill),
-        Arc::clone(&bound.named),
-        overseer,
-        Arc::clone(&clock),
-    ));
+    let witness = Arc::new(
+        Witness::new(Arc::clone(&bound.skill), Arc::clone(&bound.named), overseer, Arc::clone(&clock))
+            .approving(bound.approve.clone()),
+    );
     let log = CallLog::default();
     let gauge = Arc::<MemoryGauge>::default();
     let info = TaskInfo { agent: Arc::clone(&bound.agent), heavy: Arc::new(AtomicBool::new(false)) };

@@ -151,6 +151,12 @@ pub trait Overseer: Send + Sync + 'static {
     /// The denial with which the effect is refused.
     fn before_effect<'a>(&'a self, effect: &'a Effect) -> BoxFuture<'a, Result<Permit, Denial>>;
 
+    /// Whether it looks after approvals: it asks a person before whatever SOUL.md's `approve` names. An overseer that does
+    /// not say so is not asked about such calls and effects; the runtime refuses them.
+    fn approves(&self) -> bool {
+        false
+    }
+
     /// Whether it has to see such content complete before it answers. The content is then held back on the host's side, up
     /// to this many bytes; more is a denial. `None`: it goes out as the guest produces it.
     fn inspects(&self, _carrier: Carrier<'_>) -> Option<u64> {

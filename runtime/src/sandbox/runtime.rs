@@ -7,7 +7,7 @@ use wasmtime::Engine;
 use wasmtime::component::Linker;
 
 use crate::compile::{CompileError, Compiler};
-use crate::grant::Limits;
+use crate::grant::{ApprovalGrant, Limits};
 use crate::sandbox::admission::Admission;
 use crate::sandbox::files::OpenRules;
 use crate::sandbox::limits::default_limits;
@@ -31,6 +31,9 @@ pub struct RuntimeConfig {
     pub files: OpenRules,
     /// The network: ceiling, resolver, certificates, proxy, limits.
     pub network: NetworkConfig,
+    /// What waits for a person whatever SOUL.md says. An entry that names a tool concerns every skill that has one of that
+    /// name.
+    pub require_approval: Vec<ApprovalGrant>,
 }
 
 impl RuntimeConfig {
@@ -44,6 +47,7 @@ impl RuntimeConfig {
             limits: default_limits(),
             files: OpenRules::default(),
             network: NetworkConfig::default(),
+            require_approval: Vec::new(),
         }
     }
 }
@@ -57,6 +61,7 @@ pub(crate) struct Inner {
     pub(crate) limits: Limits,
     pub(crate) files: OpenRules,
     pub(crate) network: Arc<Network>,
+    pub(crate) require_approval: Vec<ApprovalGrant>,
     pub(crate) machinery: Arc<Machinery>,
 }
 
@@ -140,6 +145,7 @@ impl Runtime {
             limits: config.limits,
             files: config.files,
             network,
+            require_approval: config.require_approval,
             machinery: Arc::new(machinery),
         })))
     }
@@ -155,9 +161,11 @@ impl Runtime {
         limits: Limits,
         files: OpenRules,
         network_config: NetworkConfig,
+        require_approval: Vec<ApprovalGrant>,
     ) -> Result<Self, RuntimeError> {
         let network = network(network_config)?;
-        Ok(Self(Arc::new(Inner { limits, files, network, machinery: Arc::clone(&self.0.machinery) })))
+        let machinery = Arc::clone(&self.0.machinery);
+        Ok(Self(Arc::new(Inner { limits, files, network, require_approval, machinery })))
     }
 
     /// How busy the guests' side is at this moment.

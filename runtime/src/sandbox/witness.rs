@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::denial::Denial;
+use crate::grant::ApprovalGrant;
+use crate::sandbox::approval;
 use crate::sandbox::clock::CallClock;
 use crate::sandbox::interfaces::Progress;
 use crate::sandbox::overseer::{Access, AccessKind, Decision, Effect, Overseer, Permit, Unattended};
@@ -39,6 +41,7 @@ pub(crate) struct Witness {
     pub(crate) agent: Arc<str>,
     overseer: Arc<dyn Overseer>,
     clock: Arc<CallClock>,
+    approve: Vec<ApprovalGrant>,
     ledger: Mutex<Ledger>,
 }
 
@@ -63,7 +66,13 @@ impl Witness {
         overseer: Arc<dyn Overseer>,
         clock: Arc<CallClock>,
     ) -> Self {
-        Self { skill, agent, overseer, clock, ledger: Mutex::default() }
+        Self { skill, agent, overseer, clock, approve: Vec::new(), ledger: Mutex::default() }
+    }
+
+    /// The same of a call some of whose effects wait for a person.
+    pub(crate) fn approving(mut self, approve: Vec<ApprovalGrant>) -> Self {
+        self.approve = approve;
+        self
     }
 
     /// A witness for judging without a call (`soulbound why`): nobody hears, no clock runs out.
@@ -107,6 +116,11 @@ impl Witness {
     /// Asks the overseer, with the call's clock stopped until it answers.
     pub(crate) async fn before_effect(&self, effect: &Effect) -> Result<Permit, Denial> {
         let _pause = self.clock.pause();
+        if !self.overseer.approves()
+            && let Some(grant) = approval::of_effect(&self.approve, effect)
+        {
+            return Err(approval::nobody_to_ask(&self.skill, grant));
+        }
         self.overseer.before_effect(effect).await
     }
 

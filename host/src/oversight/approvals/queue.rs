@@ -1,0 +1,244 @@
+//! What waits for a person, in memory and bounded: identical questions are one, with a line of waiters behind it.
+//!
+//! The rule: a question leaves the queue exactly once, decided or not. Nothing here waits, writes or calls anybody.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use soulbound_runtime::Denial;
+use soulbound_runtime::skill::Digest;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::decision::Approved;
+use super::subject::Subject;
+use crate::audit::Book;
+use crate::clock::Moment;
+
+/// Decisions that are remembered for whoever comes second.
+const RECENT: usize = 512;
+
+/// Bytes of bodies and files that wait, in all.
+const HELD_BYTES: usize = 64 << 20;
+
+/// What becomes of a waiter.
+pub(super) type Verdict = Result<Approved, Denial>;
+
+/// A question that waits.
+pub(super) struct Request {
+    /// 128 random bits: what links and forms are bound to.
+    pub(super) id: String,
+    /// `echo-37`; none until its record is written.
+    pub(super) name: Option<String>,
+    pub(super) binding: Digest,
+    pub(super) subject: Arc<Subject>,
+    pub(super) book: Arc<Book>,
+    pub(super) asked: Moment,
+    /// When nobody has decided by then, it is refused. Identical questions that come later do not put it off.
+    pub(super) deadline: Instant,
+    /// How often it was asked.
+    pub(super) times: u64,
+    /// SHA-256 of the token of the link that decides about it, where one was told.
+    pub(super) link: Option<Digest>,
+    line: VecDeque<Waiter>,
+}
+
+struct Waiter {
+    number: u64,
+    tell: oneshot::Sender<Verdict>,
+}
+
+impl Request {
+    /// How many wait for the answer.
+    pub(super) fn waiting(&self) -> usize {
+        self.line.len()
+    }
+
+    /// Tells the first in line that is still there one thing, and everybody behind it another. Whether anybody was there.
+    pub(super) fn tell_first(mut self, first: Verdict, others: impl Fn() -> Verdict) -> bool {
+        let mut first = Some(first);
+        for waiter in self.line.drain(..) {
+            match first.take() {
+                // Whoever went away meanwhile did not use it up.
+                Some(verdict) => first = waiter.tell.send(verdict).err(),
+                None => drop(waiter.tell.send(others())),
+            }
+        }
+        first.is_none()
+    }
+
+    /// Tells everybody the same.
+    pub(super) fn tell_all(mut self, verdict: &Verdict) {
+        for waiter in self.line.drain(..) {
+            let _ = waiter.tell.send(verdict.clone());
+        }
+    }
+}
+
+/// A place in the line.
+pub(super) struct Place {
+    pub(super) key: u64,
+    pub(super) number: u64,
+    pub(super) deadline: Instant,
+    pub(super) told: oneshot::Receiver<Verdict>,
+    /// Nobody had asked this before.
+    pub(super) is_new: bool,
+}
+
+/// A question that was decided.
+#[derive(Debug, Clone)]
+pub(super) struct Recent {
+    id: String,
+    name: String,
+    /// `approved once by root on pts/1 (cli) at …`.
+    pub(super) said: String,
+}
+
+/// What a reference leads to.
+pub(super) enum Found {
+    Waiting(Request),
+    Decided(Recent),
+    Nothing,
+}
+
+/// How many may wait.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    pub(super) agent: usize,
+    pub(super) gateway: usize,
+}
+
+/// Why there is no place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Full {
+    Agent(usize),
+    Gateway(usize),
+    Bytes,
+}
+
+/// Everything that waits.
+#[derive(Default)]
+pub(super) struct Queue {
+    next: u64,
+    requests: HashMap<u64, Request>,
+    recent: VecDeque<Recent>,
+}
+
+impl Queue {
+    /// Takes a place: behind identical ones, or as a new question.
+    pub(super) fn join(
+        &mut self,
+        subject: &Arc<Subject>,
+        binding: Digest,
+        book: &Arc<Book>,
+        id: impl FnOnce() -> String,
+        deadline: Instant,
+        room: Room,
+    ) -> Result<Place, Full> {
+        let of_agent = self.waiting(Some(&subject.agent));
+        if of_agent >= room.agent {
+            return Err(Full::Agent(of_agent));
+        }
+        let of_all = self.waiting(None);
+        if of_all >= room.gateway {
+            return Err(Full::Gateway(of_all));
+        }
+        self.next += 1;
+        let number = self.next;
+        let (tell, told) = oneshot::channel();
+        let waiter = Waiter { number, tell };
+        let there = self.requests.iter_mut().find(|(_, request)| request.binding == binding);
+        if let Some((key, request)) = there {
+            request.times += 1;
+            request.line.push_back(waiter);
+            return Ok(Place { key: *key, number, deadline: request.deadline, told, is_new: false });
+        }
+        let held: usize = self.requests.values().map(|request| request.subject.bytes()).sum();
+        if held + subject.bytes() > HELD_BYTES {
+            return Err(Full::Bytes);
+        }
+        let request = Request {
+            id: id(),
+            name: None,
+            binding,
+            subject: Arc::clone(subject),
+            book: Arc::clone(book),
+            asked: Moment::now(),
+            deadline,
+            times: 1,
+            link: None,
+            line: VecDeque::from([waiter]),
+        };
+        self.requests.insert(number, request);
+        Ok(Place { key: number, number, deadline, told, is_new: true })
+    }
+
+    /// The question with this key, to be named or told of.
+    pub(super) fn get_mut(&mut self, key: u64) -> Option<&mut Request> {
+        self.requests.get_mut(&key)
+    }
+
+    /// Leaves the line. The question comes back when nobody waits for its answer any more.
+    pub(super) fn leave(&mut self, key: u64, number: u64) -> Option<Request> {
+        let request = self.requests.get_mut(&key)?;
+        request.line.retain(|waiter| waiter.number != number);
+        if request.line.is_empty() { self.requests.remove(&key) } else { None }
+    }
+
+    /// Takes a question out: its time is up, or it cannot be asked.
+    pub(super) fn remove(&mut self, key: u64) -> Option<Request> {
+        self.requests.remove(&key)
+    }
+
+    /// Takes out the question that somebody decided about, by its name or its id. One whose time is up is not there.
+    pub(super) fn take(&mut self, reference: &str, now: Instant) -> Found {
+        let key = self.key_of(reference, now);
+        if let Some(request) = key.and_then(|key| self.requests.remove(&key)) {
+            return Found::Waiting(request);
+        }
+        match self.recent.iter().rev().find(|recent| recent.id == reference || recent.name == reference) {
+            Some(recent) => Found::Decided(recent.clone()),
+            None => Found::Nothing,
+        }
+    }
+
+    /// The question that waits under this name or id.
+    pub(super) fn find(&self, reference: &str, now: Instant) -> Option<&Request> {
+        self.requests.get(&self.key_of(reference, now)?)
+    }
+
+    /// The question that this link decides about.
+    pub(super) fn find_link(&self, token: Digest, now: Instant) -> Option<&Request> {
+        self.requests.values().find(|request| request.link == Some(token) && request.deadline > now)
+    }
+
+    /// Remembers what was decided.
+    pub(super) fn remember(&mut self, id: String, name: String, said: String) {
+        if self.recent.len() == RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(Recent { id, name, said });
+    }
+
+    /// Everything that waits and has a name, the oldest first.
+    pub(super) fn all(&self) -> Vec<&Request> {
+        let mut all: Vec<(&u64, &Request)> =
+            self.requests.iter().filter(|(_, request)| request.name.is_some()).collect();
+        all.sort_by_key(|(key, _)| **key);
+        all.into_iter().map(|(_, request)| request).collect()
+    }
+
+    /// Callers that wait: of an agent, or in all.
+    pub(super) fn waiting(&self, agent: Option<&str>) -> usize {
+        let of = |request: &&Request| agent.is_none_or(|agent| request.subject.agent == agent);
+        self.requests.values().filter(of).map(Request::waiting).sum()
+    }
+
+    fn key_of(&self, reference: &str, now: Instant) -> Option<u64> {
+        let is_meant = |request: &Request| {
+            request.name.as_deref().is_some_and(|name| name == reference || request.id == reference)
+                && request.deadline > now
+        };
+        self.requests.iter().find(|(_, request)| is_meant(request)).map(|(key, _)| *key)
+    }
+}

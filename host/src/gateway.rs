@@ -336,7 +336,7 @@ impl Gateway {
     /// The page for Prometheus.
     pub(crate) fn metrics_page(&self) -> String {
         let loaded = self.lock().len();
-        self.metrics.page(self.policies.current().runtime.load(), loaded)
+        self.metrics.page(self.policies.current().runtime.load(), loaded, &self.approvals.figures())
     }
 
     /// The names by which its listener may be addressed.

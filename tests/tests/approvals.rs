@@ -75,9 +75,8 @@ fn an_approval_for_once_runs_once_and_stands_in_the_trail() {
     let call = gateway.calling("probe", "who", &[]);
     let name = until_waiting(&agent, 1).remove(0);
     let card = decide(&agent, &["show", &name]).ends(0).stdout.clone();
-    assert!(card.trim_start().starts_with("skill:       probe: \"Try \\\"things\\\"\""), "{card}");
-    for said in ["agent:       echo", "tool:        who", "SOUL.md:6 `approve: who, writes`", "without `who`"]
-    {
+    assert!(card.trim_start().starts_with("skill:      probe: \"Try \\\"things\\\"\""), "{card}");
+    for said in ["agent:      echo", "tool:       who", "SOUL.md:6 `approve: who, writes`", "without `who`"] {
         assert!(card.contains(said), "no `{said}` in\n{card}");
     }
     let said = decide(&agent, &["approve", &name]).ends(0).stderr.clone();
@@ -158,9 +157,8 @@ fn a_request_waits_by_its_method_and_nothing_leaves_before() {
     let waits = waiting(&agent).remove(0);
     assert_eq!((&waits["effect"]["kind"], &waits["effect"]["method"]), (&json!("request"), &json!("POST")));
     if let Some(body) = waits["effect"]["body"].as_object() {
-        let plan = "ca3a7ba9bd70c3d5f3da4f2bb3d3c4bd0a4a3bbd4b9d6ab4a3d5f0a9a9a0a9a0";
-        assert_eq!(body["bytes"], 11);
-        assert_ne!(body["sha256"], plan);
+        let plan = "c894e0fb797a615a884a512483766f2a0a98c0dde0b27ef48a6dbd01e8780c05";
+        assert_eq!((&body["bytes"], &body["sha256"]), (&json!(11), &json!(plan)));
     }
     let card = decide(&agent, &["show", &name]).stdout;
     assert!(card.contains(": \"APPROVED by admin\""), "what the skill chose stands in quotes:\n{card}");
@@ -260,13 +258,14 @@ fn an_approval_for_a_time_ends_with_a_restart_and_one_for_always_with_a_change()
     let soul = std::fs::read_to_string(agent.soul()).unwrap();
     std::fs::write(agent.soul(), soul.replace("Try", "Try other")).unwrap();
     trust(&agent, ECHO);
+    std::fs::remove_dir(agent.path("ws/made")).unwrap();
     again(&gateway, "mkdir", &["path=/ws/made"]);
     std::fs::write(agent.soul(), &soul).unwrap();
     trust(&agent, ECHO);
-    std::fs::remove_dir(agent.path("ws/made")).unwrap();
     assert_eq!(gateway.call("probe", "mkdir", &["path=/ws/made"]).json()["ok"], true);
     decide(&agent, &["revoke", &always]).ends(0);
     decide(&agent, &["revoke", &always]).ends(1).complains("nothing is approved");
+    std::fs::remove_dir(agent.path("ws/made")).unwrap();
     again(&gateway, "mkdir", &["path=/ws/made"]);
     assert_eq!(events(&agent, "approval.revoked").len(), 1);
 }
@@ -312,22 +311,23 @@ fn a_killed_gateway_forgets_what_waited() {
 #[test]
 fn a_stop_with_a_hundred_waiting_lets_none_through() {
     let toml = "[approvals]\nwaiting = 200\nrate = \"1000/minute\"\n[limits]\nrate = \"1000/minute\"\n";
-    let agent = agent(toml);
+    let agent =
+        Agent::new("- probe: Try\n  - write: ./ws\n  - approve: mkdir").guest("probe").directory("ws");
+    let agent = agent.gateway(toml);
     let gateway = Gateway::with(&agent);
     let token = gateway.token(ECHO);
     let mut clients: Vec<_> = (0..100).map(|_| gateway.mcp(ECHO, &token)).collect();
     for (number, client) in clients.iter_mut().enumerate() {
-        let path = format!("/ws/{number}");
-        client.begin("tools/call", json!({"name": "probe__mkdir", "arguments": {"path": path}}));
+        let arguments = json!({"path": format!("/ws/{number}")});
+        client.begin("tools/call", json!({"name": "probe__mkdir", "arguments": arguments}));
     }
-    // Those that hold a slot wait in the middle, the others before.
-    until(|| !waiting(&agent).is_empty(), "some to wait");
+    until_waiting(&agent, 100);
     agent.run(&["gateway", "stop"]).ends(0);
     assert_eq!(std::fs::read_dir(agent.path("ws")).unwrap().count(), 0);
     assert!(events(&agent, "approval.granted").is_empty());
     let (asked, closed) =
         (events(&agent, "approval.requested").len(), events(&agent, "approval.expired").len());
-    assert_eq!(asked, closed);
+    assert_eq!((asked, closed), (100, 100));
     agent.run(&["audit", "verify"]).ends(0);
 }
 
@@ -384,32 +384,27 @@ fn an_agent_that_is_disabled_or_narrowed_waits_no_more() {
 
 #[test]
 fn nobody_there_is_a_refusal_at_once_where_the_operator_says_so() {
-    let agent = agent("[approvals]\nnobody = \"deny\"\n");
+    let agent = agent("[approvals]\nnobody = \"deny\"\nrate = \"1000/minute\"\n");
     let gateway = Gateway::with(&agent);
     assert_eq!(gateway.call("probe", "who", &[]).denial(), "approval.denied");
     let mut watching = agent.program().words(&["approvals", "watch"]).start();
-    until(
-        || gateway.calling("probe", "who", &[]).wait_with_output().is_ok() && !watches(&agent, &gateway),
-        "somebody to watch",
-    );
+    until(|| somebody_is_asked(&agent, &gateway), "the watching to be known");
     watching.kill().unwrap();
     drop(watching.wait());
 }
 
-/// Whether nobody watches, by what becomes of a call.
-fn watches(agent: &Agent, gateway: &Gateway<'_>) -> bool {
+/// Whether a call waits instead of being refused.
+fn somebody_is_asked(agent: &Agent, gateway: &Gateway<'_>) -> bool {
     let mut call = gateway.calling("probe", "who", &[]);
     let mut asked = false;
-    until(
-        || {
-            asked = asked || !waiting(agent).is_empty();
-            asked || call.try_wait().unwrap().is_some()
-        },
-        "an answer or a question",
-    );
+    let mut known = || {
+        asked = asked || !waiting(agent).is_empty();
+        asked || call.try_wait().unwrap().is_some()
+    };
+    until(&mut known, "an answer or a question");
     let _ = call.kill();
     drop(call.wait());
-    !asked
+    asked
 }
 
 #[test]

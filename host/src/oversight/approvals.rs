@@ -25,6 +25,7 @@ mod queue;
 pub(crate) mod subject;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -59,16 +60,16 @@ pub(crate) struct Approvals {
     /// When somebody last watched.
     watched: Mutex<Option<Instant>>,
     forged: Attempts,
-    pub(crate) counts: Counts,
+    counts: Counts,
 }
 
 /// How questions ended, for the metrics.
 #[derive(Debug, Default)]
-pub(crate) struct Counts {
-    pub(crate) granted: std::sync::atomic::AtomicU64,
-    pub(crate) denied: std::sync::atomic::AtomicU64,
-    pub(crate) expired: std::sync::atomic::AtomicU64,
-    pub(crate) too_many: std::sync::atomic::AtomicU64,
+struct Counts {
+    granted: AtomicU64,
+    denied: AtomicU64,
+    expired: AtomicU64,
+    too_many: AtomicU64,
 }
 
 impl Approvals {
@@ -88,6 +89,20 @@ impl Approvals {
     /// Callers that wait now.
     pub(crate) fn waiting(&self, agent: Option<&str>) -> usize {
         self.queue().waiting(agent)
+    }
+
+    /// What waits, and how what waited ended, for the metrics.
+    pub(crate) fn figures(&self) -> [(&'static str, u64); 5] {
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let waiting = u64::try_from(self.waiting(None)).unwrap_or(u64::MAX);
+        let counts = &self.counts;
+        [
+            ("waiting", waiting),
+            ("granted", of(&counts.granted)),
+            ("denied", of(&counts.denied)),
+            ("expired", of(&counts.expired)),
+            ("too-many", of(&counts.too_many)),
+        ]
     }
 
     /// Nothing of this agent's is approved any more: it was removed.

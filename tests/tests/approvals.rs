@@ -43,7 +43,7 @@ fn denied(call: Child) -> (String, String) {
 }
 
 fn events(agent: &Agent, event: &str) -> Vec<Value> {
-    let shown = agent.run(&["audit", "show", ECHO, "--event", event, "--json"]).json();
+    let shown = agent.run(&["audit", "show", ECHO, "--event", event, "--limit", "1000", "--json"]).json();
     shown["records"].as_array().unwrap().clone()
 }
 

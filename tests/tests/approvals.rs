@@ -2,10 +2,11 @@
 
 #![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::io::{BufRead, BufReader, Write};
 use std::process::Child;
 
 use serde_json::{Value, json};
-use soulbound_tests::gateway::{ECHO, Gateway, signal, trust, until};
+use soulbound_tests::gateway::{ECHO, Gateway, Mcp, signal, trust, until};
 use soulbound_tests::{Agent, Ended, Peer};
 
 /// An agent whose `who` waits, and whose changes to `./ws` do.
@@ -76,7 +77,7 @@ fn an_approval_for_once_runs_once_and_stands_in_the_trail() {
     let name = until_waiting(&agent, 1).remove(0);
     let card = decide(&agent, &["show", &name]).ends(0).stdout.clone();
     assert!(card.trim_start().starts_with("skill:      probe: \"Try \\\"things\\\"\""), "{card}");
-    for said in ["agent:      echo", "tool:       who", "SOUL.md:6 `approve: who, writes`", "without `who`"] {
+    for said in ["agent:      echo", "tool:       who", "SOUL.md:7 `approve: who, writes`", "without `who`"] {
         assert!(card.contains(said), "no `{said}` in\n{card}");
     }
     let said = decide(&agent, &["approve", &name]).ends(0).stderr.clone();
@@ -433,4 +434,123 @@ fn no_token_decides() {
     assert_eq!(until_waiting(&agent, 1), [name]);
     decide(&agent, &["deny", name]).ends(0);
     assert_eq!(denied(call).0, "approval.denied");
+}
+
+/// A `tools/call` of a client that declares forms; the answer's `result`.
+fn call_with_forms(client: &mut Mcp, parameters: Value) -> Value {
+    let mut parameters = parameters;
+    parameters["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({"elicitation": {}});
+    let response = client.ask("tools/call", parameters);
+    assert_eq!(response.status, 200, "{response:?}");
+    response.json()["result"].clone()
+}
+
+#[test]
+fn a_client_with_forms_decides_where_the_operator_allows_it_and_the_same_call_goes_on() {
+    let agent = agent("[approvals]\nways = [\"cli\", \"mcp\"]\n");
+    let gateway = Gateway::with(&agent);
+    let token = gateway.token(ECHO);
+    let mut client = gateway.mcp(ECHO, &token);
+    let call = json!({"name": "probe__mkdir", "arguments": {"path": "/ws/made"}});
+    let begun = |client: &mut Mcp| {
+        let asked = call_with_forms(client, call.clone());
+        assert_eq!(asked["resultType"], "input_required", "{asked}");
+        let message = asked["inputRequests"]["approval"]["params"]["message"].as_str().unwrap().to_owned();
+        assert!(message.contains("skill:      probe") && message.contains("\"/ws/made\""), "{message}");
+        asked["requestState"].as_str().unwrap().to_owned()
+    };
+    let back = |client: &mut Mcp, call: &Value, state: &str, answer: Value| {
+        let mut call = call.clone();
+        call["requestState"] = json!(state);
+        call["inputResponses"] = json!({"approval": answer});
+        call_with_forms(client, call)
+    };
+    let yes = json!({"action": "accept", "content": {"approve": true}});
+    // Another call's arguments under this state, and the state of nobody: refused, and the question still waits.
+    let state = begun(&mut client);
+    let swapped = json!({"name": "probe__mkdir", "arguments": {"path": "/ws/other"}});
+    for (call, state) in [(&swapped, state.as_str()), (&call, "rs1.forged")] {
+        let refused = back(&mut client, call, state, yes.clone());
+        assert_eq!(refused["isError"], true, "{refused}");
+    }
+    assert_eq!(waiting(&agent).len(), 1);
+    assert_eq!(std::fs::read_dir(agent.path("ws")).unwrap().count(), 0);
+    let done = back(&mut client, &call, &state, yes.clone());
+    assert_ne!(done["isError"], true, "{done}");
+    assert!(agent.path("ws/made").exists());
+    let granted = &events(&agent, "approval.granted")[0];
+    assert_eq!(granted["note"]["way"], "mcp");
+    assert!(granted["who"].as_str().unwrap().contains("a test"), "{granted}");
+    // A replay leads nowhere, a no is a no.
+    assert_eq!(back(&mut client, &call, &state, yes.clone())["isError"], true);
+    std::fs::remove_dir(agent.path("ws/made")).unwrap();
+    let state = begun(&mut client);
+    let no = back(&mut client, &call, &state, json!({"action": "decline"}));
+    assert!(no["content"][0]["text"].as_str().unwrap().starts_with("denied[approval.denied]"), "{no}");
+    assert!(!agent.path("ws/made").exists());
+    // Somebody else was first: the client is told what came of it.
+    let state = begun(&mut client);
+    let name = until_waiting(&agent, 1).remove(0);
+    decide(&agent, &["deny", &name]).ends(0);
+    let late = back(&mut client, &call, &state, yes);
+    assert!(late["content"][0]["text"].as_str().unwrap().starts_with("denied[approval.denied]"), "{late}");
+    assert!(!agent.path("ws/made").exists());
+    agent.run(&["audit", "verify"]).ends(0);
+}
+
+#[test]
+fn a_client_decides_nothing_where_the_operator_did_not_allow_it() {
+    let agent = agent("[approvals]\ntimeout = \"300ms\"\n");
+    let gateway = Gateway::with(&agent);
+    let token = gateway.token(ECHO);
+    let mut client = gateway.mcp(ECHO, &token);
+    let refused = call_with_forms(&mut client, json!({"name": "probe__who", "arguments": {}}));
+    assert!(
+        refused["content"][0]["text"].as_str().unwrap().starts_with("denied[approval.timeout]"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_client_of_the_older_era_is_asked_while_its_call_is_open() {
+    let agent = agent("[approvals]\nways = [\"mcp\"]\n");
+    let gateway = Gateway::with(&agent);
+    let mut shim = agent.program().words(&["mcp", "serve", "--agent", ECHO]).talk();
+    let mut output = BufReader::new(shim.stdout.take().unwrap());
+    let mut input = shim.stdin.take().unwrap();
+    let mut send = |message: Value| input.write_all(format!("{message}\n").as_bytes()).unwrap();
+    let mut next = || {
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        serde_json::from_str::<Value>(&line).unwrap_or_else(|_| panic!("{line}"))
+    };
+    let capabilities = json!({"elicitation": {}});
+    send(
+        json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "2025-11-25",
+        "capabilities": capabilities, "clientInfo": {"name": "older", "version": "1"}}}),
+    );
+    next();
+    send(json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
+    for (number, approve, is_error) in [(2, true, false), (3, false, true)] {
+        send(
+            json!({"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": {"name": "probe__who", "arguments": {}}}),
+        );
+        let asked = next();
+        assert_eq!(asked["method"], "elicitation/create", "{asked}");
+        assert!(asked["params"]["message"].as_str().unwrap().contains("skill:      probe"), "{asked}");
+        let name = until_waiting(&agent, 1).remove(0);
+        decide(&agent, &["approve", &name]).ends(1).complains("ways");
+        send(
+            json!({"jsonrpc": "2.0", "id": asked["id"], "result": {"action": "accept", "content": {"approve": approve}}}),
+        );
+        let answer = next();
+        assert_eq!(
+            (&answer["id"], answer["result"]["isError"] == true),
+            (&json!(number), is_error),
+            "{answer}"
+        );
+    }
+    drop(gateway);
+    shim.kill().unwrap();
+    drop(shim.wait());
 }

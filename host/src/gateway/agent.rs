@@ -69,6 +69,8 @@ pub(crate) struct Agent {
     running: Mutex<CancellationToken>,
     door: Mutex<Option<Door>>,
     refusals: Attempts,
+    /// Calls that wait for whoever uses a client of its.
+    held: Arc<mcp::Held>,
     requests: Arc<Semaphore>,
     kept_budgets: Mutex<budgets::Kept>,
     /// When something was last asked of it.
@@ -123,6 +125,7 @@ impl Agent {
             gateway: Arc::downgrade(gateway),
             oversight: Oversight::new(id, &book, Arc::downgrade(gateway)),
             book,
+            held: mcp::Held::new().map_err(|error| Denial::new(DenialId::Busy, format!("{error:#}")))?,
             live: RwLock::default(),
             looking: tokio::sync::Mutex::default(),
             touched: AtomicBool::new(false),
@@ -478,6 +481,16 @@ impl mcp::Served for Arc<Agent> {
 
     async fn unknown(&self, tool: &str, arguments: Map<String, Value>, door: &'static str) -> Answer {
         call::unknown(self, tool, arguments, door).await
+    }
+
+    fn held(&self) -> Option<Arc<mcp::Held>> {
+        let gateway = self.gateway.upgrade()?;
+        gateway.policies().current().settings.approvals.ways.mcp.then(|| Arc::clone(&self.held))
+    }
+
+    fn decide(&self, id: &str, approve: bool, who: &str) -> Result<()> {
+        let gateway = self.gateway.upgrade().context("the gateway has left")?;
+        gateway.decide_in_a_client(&self.id, id, approve, who)
     }
 
     fn file(&self, digest: &Digest) -> Result<Vec<u8>> {

@@ -11,7 +11,7 @@ use crate::gateway::Gateway;
 use crate::operator::approvals::Ask;
 use crate::operator::{Reply, Who};
 use crate::oversight::approvals::card::Much;
-use crate::oversight::approvals::{Decider, Decision, Listing};
+use crate::oversight::approvals::{Decider, Decision, Listing, Way};
 use crate::trust::Condition;
 
 /// The longest that a request of somebody who watches waits.
@@ -50,6 +50,19 @@ impl Gateway {
             }
             Ask::Revoke { id } => self.revoke_approval(&id.replace('#', "-"), who).await,
         }
+    }
+
+    /// A decision of whoever uses an agent's client. Only where the operator allows that, and only about that agent.
+    pub(crate) fn decide_in_a_client(&self, agent: &str, id: &str, approve: bool, who: &str) -> Result<()> {
+        let by = Decider { who: format!("{who} of {agent}"), way: Way::Mcp };
+        let policy = self.policies().current();
+        let is_its = self.approvals().is_of(id, agent);
+        if !policy.settings.approvals.ways.mcp || !is_its {
+            self.approvals().record_forged(self.trail(), &by, id, "no decision of a client of this agent");
+            bail!("this does not wait for a client of agent `{agent}`");
+        }
+        let decision = if approve { Decision::Once {} } else { Decision::Deny { reason: None } };
+        self.approvals().decide(id, decision, &by, self.trail()).map(drop)
     }
 
     fn approvals_listing(&self) -> Result<Listing> {

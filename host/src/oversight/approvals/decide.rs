@@ -146,6 +146,11 @@ impl Approvals {
         self.kept.revoke(agent, name)
     }
 
+    /// Whether what waits under this id, or waited, is this agent's.
+    pub(crate) fn is_of(&self, id: &str, agent: &str) -> bool {
+        self.queue().agent_of(id, Instant::now()).is_some_and(|of| of == agent)
+    }
+
     /// The question as a whole, as it waits under this name or id.
     pub(crate) fn shown(&self, reference: &str, much: card::Much) -> Option<(String, serde_json::Value)> {
         let queue = self.queue();

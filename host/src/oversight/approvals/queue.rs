@@ -207,6 +207,13 @@ impl Queue {
         self.requests.get(&self.key_of(reference, now)?)
     }
 
+    /// Whose question waits under this id, or waited.
+    pub(super) fn agent_of(&self, id: &str, now: Instant) -> Option<String> {
+        let waiting = self.find(id, now).map(|request| request.subject.agent.clone());
+        let decided = || self.recent.iter().rev().find(|recent| recent.id == id);
+        waiting.or_else(|| Some(decided()?.name.rsplit_once('-')?.0.to_owned()))
+    }
+
     /// The question that this link decides about.
     pub(super) fn find_link(&self, token: Digest, now: Instant) -> Option<&Request> {
         self.requests.values().find(|request| request.link == Some(token) && request.deadline > now)

@@ -17,6 +17,7 @@ use crate::gateway::http::{listener, routes};
 use crate::gateway::policy::Policies;
 use crate::gateway::{Gateway, socket, watch};
 use crate::operator::Who;
+use crate::oversight::approvals::local::LocalPost;
 use crate::settings::Settings;
 use crate::state::StateFolder;
 use crate::state::lock::{Purpose, StateLock, Waited};
@@ -136,7 +137,9 @@ async fn prepare(
     let seq = trail.note(Event::GatewayStarted, &Who::this_process().to_string(), &note);
     let recorded = async { trail.settled(seq?).await };
     recorded.await.context("the start cannot be recorded, so nothing starts")?;
-    Ok(Gateway::new(state.clone(), address, policies, audit, trail, threads))
+    let gateway = Gateway::new(state.clone(), address, policies, audit, trail, threads.clone());
+    gateway.approvals().tells(&address.to_string(), Arc::new(LocalPost(threads)));
+    Ok(gateway)
 }
 
 /// The line that whoever started it in the background waits for. A closed standard output is nobody waiting.

@@ -77,6 +77,11 @@ impl Policies {
                     "`[gateway] listen` changes with a restart only\n  hint: soulbound gateway restart"
                 );
             }
+            if settings.approvals.address != current.settings.approvals.address {
+                anyhow::bail!(
+                    "`[approvals] address` changes with a restart only\n  hint: soulbound gateway restart"
+                );
+            }
             settings.network.own_listeners = vec![self.address];
             let (limits, files, network) =
                 (settings.limits.clone(), settings.files.clone(), settings.network.clone());

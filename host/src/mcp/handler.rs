@@ -166,7 +166,7 @@ impl<S: Served> Handler<S> {
                 let made = self.request(offered, request, progress, Some(form), cancel);
                 let agent = Arc::clone(&self.agent);
                 let answer = tokio::spawn(async move { agent.call(made).await });
-                held::HeldCall { answer, asked, guard }
+                held::HeldCall { answer, asked, _guard: guard }
             }
         };
         tokio::select! {

@@ -47,7 +47,7 @@ pub(super) struct HeldCall {
     pub(super) answer: JoinHandle<Answer>,
     pub(super) asked: mpsc::UnboundedReceiver<Asked>,
     /// Ends the call with whoever held it.
-    pub(super) guard: DropGuard,
+    pub(super) _guard: DropGuard,
 }
 
 impl Held {
@@ -190,7 +190,7 @@ mod tests {
         HeldCall {
             answer: tokio::spawn(std::future::pending()),
             asked,
-            guard: tokio_util::sync::CancellationToken::new().drop_guard(),
+            _guard: tokio_util::sync::CancellationToken::new().drop_guard(),
         }
     }
 

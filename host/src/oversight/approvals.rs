@@ -8,6 +8,7 @@
 //! | [`ask`] | waiting for an answer |
 //! | [`decide`] | answering |
 //! | [`decision`] | what can be answered, by whom |
+//! | [`link`] | telling a webhook, and what its link opens |
 //! | [`kept`] | answers for longer than once |
 //! | [`card`] | a question as a person reads it |
 //!
@@ -20,13 +21,15 @@ pub(crate) mod card;
 mod decide;
 pub(crate) mod decision;
 mod kept;
+mod link;
 mod list;
+pub(crate) mod local;
 mod queue;
 pub(crate) mod subject;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -39,6 +42,7 @@ use kept::Kept;
 use queue::Queue;
 
 pub(crate) use decision::{Approved, Decider, Decision, Way};
+pub(crate) use link::Post;
 pub(crate) use list::Listing;
 pub(crate) use subject::{Subject, What};
 
@@ -60,6 +64,9 @@ pub(crate) struct Approvals {
     /// When somebody last watched.
     watched: Mutex<Option<Instant>>,
     forged: Attempts,
+    /// Where links lead: `http://127.0.0.1:7685`.
+    address: OnceLock<String>,
+    post: OnceLock<Arc<dyn Post>>,
     counts: Counts,
 }
 
@@ -82,6 +89,8 @@ impl Approvals {
             changes: watch::Sender::new(0),
             watched: Mutex::default(),
             forged: Attempts::new(FORGED, FORGED_EVERY),
+            address: OnceLock::new(),
+            post: OnceLock::new(),
             counts: Counts::default(),
         }
     }

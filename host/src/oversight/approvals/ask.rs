@@ -67,6 +67,7 @@ impl Approvals {
         let _waiting = Waiting { approvals: self, key: place.key, number: place.number };
         if place.is_new {
             self.record(place.key, &subject, book)?;
+            self.announce(place.key, settings);
         }
         self.changed();
         if let Some(form) = form {

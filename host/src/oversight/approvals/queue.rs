@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::decision::Approved;
+use super::link::Link;
 use super::subject::Subject;
 use crate::audit::Book;
 use crate::clock::Moment;
@@ -38,8 +39,8 @@ pub(super) struct Request {
     pub(super) deadline: Instant,
     /// How often it was asked.
     pub(super) times: u64,
-    /// SHA-256 of the token of the link that decides about it, where one was told.
-    pub(super) link: Option<Digest>,
+    /// The link that decides about it, where one was told.
+    pub(super) link: Option<Link>,
     line: VecDeque<Waiter>,
 }
 
@@ -216,7 +217,9 @@ impl Queue {
 
     /// The question that this link decides about.
     pub(super) fn find_link(&self, token: Digest, now: Instant) -> Option<&Request> {
-        self.requests.values().find(|request| request.link == Some(token) && request.deadline > now)
+        self.requests.values().find(|request| {
+            request.link.as_ref().is_some_and(|link| link.is(token)) && request.deadline > now
+        })
     }
 
     /// Remembers what was decided.

@@ -252,3 +252,91 @@ impl Queue {
         self.requests.iter().find(|(_, request)| is_meant(request)).map(|(key, _)| *key)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::super::subject::What;
+    use super::super::subject::tests::subject;
+    use super::*;
+    use crate::audit::{Audit, Header, Options};
+
+    const ROOM: Room = Room { agent: 3, gateway: 4 };
+
+    struct Stage {
+        queue: Queue,
+        book: Arc<Book>,
+        _place: tempfile::TempDir,
+    }
+
+    impl Stage {
+        fn new() -> Self {
+            let place = tempfile::tempdir().unwrap();
+            let audit = Audit::open(place.path(), Options::default()).unwrap();
+            let book = Arc::new(audit.book("echo", Header::default()).unwrap().0);
+            Self { queue: Queue::default(), book, _place: place }
+        }
+
+        fn join(&mut self, agent: &str, argument: u64, within: Duration) -> Result<Place, Full> {
+            let asked = Subject { agent: agent.to_owned(), ..subject(json!({"a": argument}), What::Call) };
+            let (binding, asked) = (asked.binding(), Arc::new(asked));
+            let deadline = Instant::now() + within;
+            let id = || format!("id-{agent}-{argument}");
+            let place = self.queue.join(&asked, binding, &self.book, id, deadline, ROOM)?;
+            if let Some(request) = self.queue.get_mut(place.key) {
+                request.name = Some(format!("{agent}-{argument}"));
+            }
+            Ok(place)
+        }
+    }
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    fn approved() -> Verdict {
+        Ok(Approved { name: "echo-1".to_owned() })
+    }
+
+    fn used() -> Verdict {
+        Err(Denial::new(soulbound_runtime::DenialId::ApprovalDenied, "used"))
+    }
+
+    #[test]
+    fn an_approval_for_once_goes_to_the_first_that_is_still_there() {
+        let mut stage = Stage::new();
+        let [gone, mut first, mut second] = [0; 3].map(|_| stage.join("echo", 1, LONG).unwrap());
+        assert!(gone.is_new && !first.is_new && !second.is_new);
+        drop(gone.told);
+        let Found::Waiting(request) = stage.queue.take("echo-1", Instant::now()) else { panic!() };
+        assert!(request.tell_first(approved(), used));
+        assert!(first.told.try_recv().unwrap().is_ok() && second.told.try_recv().unwrap().is_err());
+        assert!(matches!(stage.queue.take("echo-1", Instant::now()), Found::Nothing));
+    }
+
+    #[test]
+    fn what_is_out_of_time_cannot_be_approved_and_identical_questions_do_not_put_it_off() {
+        let mut stage = Stage::new();
+        let first = stage.join("echo", 1, Duration::from_millis(5)).unwrap();
+        let second = stage.join("echo", 1, LONG).unwrap();
+        assert_eq!(first.deadline, second.deadline);
+        let later = first.deadline + Duration::from_millis(1);
+        assert!(matches!(stage.queue.take("echo-1", later), Found::Nothing));
+        assert!(stage.queue.find("id-echo-1", later).is_none());
+        assert!(matches!(stage.queue.take("id-echo-1", Instant::now()), Found::Waiting(_)));
+    }
+
+    #[test]
+    fn what_waits_is_bounded_by_agent_and_in_all_and_the_older_ones_stay() {
+        let mut stage = Stage::new();
+        let held: Vec<Place> = (0..3).map(|number| stage.join("echo", number, LONG).unwrap()).collect();
+        assert_eq!(stage.join("echo", 9, LONG).err(), Some(Full::Agent(3)));
+        assert_eq!(stage.join("echo", 0, LONG).err(), Some(Full::Agent(3)), "callers count, not questions");
+        let _eve = stage.join("eve", 1, LONG).unwrap();
+        assert_eq!(stage.join("eve", 2, LONG).err(), Some(Full::Gateway(4)));
+        assert_eq!(stage.queue.all().len(), 4);
+        assert!(stage.queue.leave(held[0].key, held[0].number).is_some(), "nobody waits for it any more");
+        assert!(stage.join("echo", 9, LONG).is_ok());
+    }
+}

@@ -688,3 +688,27 @@ fn what_an_injected_model_wants_done_waits_and_does_not_happen() {
     assert_eq!(peer.requests().len(), passed);
     assert!(peer.requests().iter().all(|head| head.starts_with("GET ")));
 }
+
+#[test]
+fn whoever_watches_sees_what_waits_come_and_go() {
+    let agent = agent("");
+    let gateway = Gateway::with(&agent);
+    let watch = || agent.program().words(&["approvals", "watch"]);
+    let (code, shown) = watch().input("q").on_terminal();
+    assert!(code == Some(0) && shown.contains("nothing waits"), "{shown}");
+    let call = gateway.calling("probe", "who", &[]);
+    let name = until_waiting(&agent, 1).remove(0);
+    // Without a terminal, in lines.
+    let mut lines = watch().start();
+    let mut said = BufReader::new(lines.stdout.take().unwrap());
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    assert!(line.starts_with(&format!("waits {name}: probe who wants to call this tool")), "{line}");
+    decide(&agent, &["deny", &name]).ends(0);
+    line.clear();
+    said.read_line(&mut line).unwrap();
+    assert_eq!(line.trim(), format!("closed {name}"));
+    lines.kill().unwrap();
+    drop(lines.wait());
+    assert_eq!(denied(call).0, "approval.denied");
+}

@@ -41,6 +41,7 @@ mod watch;
 mod writer;
 
 pub(crate) use book::{Audit, Book, GATEWAY, GatewayTrail, Header, agent_folder};
+pub(crate) use canonical::exact_members;
 pub(crate) use entry::{CallEntry, OutcomeEntry};
 pub(crate) use error::AuditError;
 pub(crate) use event::{Decision, Event, Weight};

@@ -2,6 +2,7 @@
 
 mod agents;
 mod alerts;
+mod approvals;
 mod audit;
 mod call;
 mod check;
@@ -45,6 +46,7 @@ enum Command {
     Gateway(gateway::Gateway),
     Agents(agents::Agents),
     Alerts(alerts::Alerts),
+    Approvals(approvals::Approvals),
     Audit(audit::Audit),
     Heartbeat(heartbeat::Heartbeat),
     Secrets(secrets::Secrets),
@@ -71,6 +73,7 @@ pub(crate) fn run() -> Exit {
         Command::Check(check) => check.run(),
         Command::Agents(agents) => agents.run(),
         Command::Alerts(alerts) => alerts.run(),
+        Command::Approvals(approvals) => approvals.run(),
         Command::Call(call) => call.run(),
         Command::Inspect(inspect) => inspect.run(),
         Command::Why(why) => why.run(),

@@ -5,6 +5,7 @@
 
 pub(crate) mod agent;
 pub(crate) mod alerting;
+mod approvals;
 pub(crate) mod attempts;
 pub(crate) mod budgets;
 pub(crate) mod call;
@@ -48,9 +49,10 @@ use crate::gateway::policy::Policies;
 use crate::gateway::token::{TokenHash, TokenOf};
 use crate::gateway::watch::Folders;
 use crate::operator::Who;
+use crate::oversight::alerts::{About, Alerts};
+use crate::oversight::approvals::Approvals;
 use crate::oversight::breakers::notice::Notices;
 use crate::oversight::breakers::rates::Meter;
-use crate::oversight::alerts::{About, Alerts};
 use crate::oversight::channels::Channels;
 use crate::oversight::delivery::Delivery;
 use crate::state::StateFolder;
@@ -106,6 +108,7 @@ pub(crate) struct Gateway {
     delivery: Arc<Delivery>,
     alerts: Arc<Alerts>,
     channels: Arc<Channels>,
+    approvals: Approvals,
 }
 
 impl Gateway {
@@ -129,6 +132,7 @@ impl Gateway {
             channels: Channels::new(&settings.channels, Arc::clone(&delivery)),
             delivery,
             registry: Registry::open(&state),
+            approvals: Approvals::of(&state),
             started: Moment::now(),
             folders: Arc::new(Folders::new()),
             agents: Mutex::default(),
@@ -362,7 +366,8 @@ impl Gateway {
     pub(crate) fn metrics_page(&self) -> String {
         let loaded = self.lock().len();
         let breakers = self.open_breakers().iter().map(|(_, open)| open.0.len()).sum();
-        self.metrics.page(self.policies.current().runtime.load(), loaded, breakers)
+        let load = self.policies.current().runtime.load();
+        self.metrics.page(load, loaded, breakers, &self.approvals.figures())
     }
 
     /// The names by which its listener may be addressed.
@@ -408,6 +413,7 @@ impl Gateway {
     /// Forgets an agent: it was removed.
     pub(crate) fn unload(&self, id: &str) {
         self.forget_token(TokenOf::Agent(id));
+        self.approvals.forget(id);
         if let Some(agent) = self.loaded_agent(id) {
             agent.retire();
         }
@@ -461,6 +467,11 @@ impl Gateway {
     /// The gateway's own way out.
     pub(crate) fn delivery(&self) -> &Arc<Delivery> {
         &self.delivery
+    }
+
+    /// What waits for a person.
+    pub(crate) fn approvals(&self) -> &Approvals {
+        &self.approvals
     }
 
     pub(crate) fn calls(&self) -> &TaskTracker {

@@ -3,6 +3,7 @@
 //! The socket is 0600 in a 0700 folder, and the gateway asks the kernel whose process is at the other end: the operator
 //! is who has the gateway's own user id. A terminal proves nothing.
 
+pub(crate) mod approvals;
 pub(crate) mod arm;
 pub(crate) mod client;
 pub(crate) mod perform;
@@ -63,6 +64,13 @@ pub(crate) enum Request {
         /// Whose act.
         who: Who,
     },
+    /// Something about what waits for a person.
+    Approvals {
+        /// What.
+        ask: approvals::Ask,
+        /// Whose act.
+        who: Who,
+    },
     /// One call of a tool.
     Call {
         /// The agent's id.
@@ -89,6 +97,7 @@ impl Request {
         if let Self::Act { who, .. }
         | Self::Token { who, .. }
         | Self::Secret { who, .. }
+        | Self::Approvals { who, .. }
         | Self::Stop { who }
         | Self::Quit { who } = &mut self
         {

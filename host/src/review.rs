@@ -8,9 +8,9 @@ use std::collections::HashMap;
 
 use anyhow::Result;
 use serde_json::{Value, json};
+use soulbound_runtime::grant::Capability;
 use soulbound_runtime::grant::SecretGrant;
 use soulbound_runtime::grant::host::{HostRefusal, Target, permits};
-use soulbound_runtime::grant::Capability;
 use soulbound_runtime::sandbox::files::{BoundFiles, OpenRules, OpenedDirectory};
 use soulbound_runtime::sandbox::{BindError, GrantProblem, Runtime};
 use soulbound_runtime::skill::imports::Standing;
@@ -73,23 +73,13 @@ impl Review {
         let Some(soul) = self.soul.clone() else { return Ok(()) };
         let sources = file.sources(Some(state));
         let (defaults, rules) = (settings.limits.clone(), settings.files.clone());
-        let required: Vec<Option<RuleRef>> = soul
-            .skills()
-            .iter()
-            .map(|entry| settings.approval_required(entry).map(|grant| grant.rule.clone()))
-            .collect();
         self.bound = channels::bound(&soul, &settings.channels);
         let runtime = start(settings)?;
-        for (entry, required) in soul.skills().iter().zip(required) {
+        for entry in soul.skills() {
             for (own, default) in entry.grant.limits.looser_than(&defaults) {
                 let rule = entry.grant.limits.rule.as_ref().or(entry.grant.line.as_ref());
                 let message = format!("`{own}` changes nothing: the operator's `{default}` is as strict");
                 self.view.warnings.extend(rule.map(|rule| Diagnostic::at_rule(rule, message)));
-            }
-            if let (Some(rule), Some(line)) = (required, &entry.grant.line) {
-                let message =
-                    format!("the operator requires approval ({}), and nobody can be asked yet", rule.text);
-                self.view.warnings.push(Diagnostic::at_rule(line, message));
             }
             self.view
                 .warnings
@@ -131,9 +121,7 @@ impl Review {
                 seen.opened = bound.files().opened();
             }
             // The file is right and means what it says; it is this skill that will not run under it.
-            Err(BindError::Denied(denial))
-                if matches!(denial.id, DenialId::ImportNotGranted | DenialId::GrantUnenforced) =>
-            {
+            Err(BindError::Denied(denial)) if denial.id == DenialId::ImportNotGranted => {
                 self.view.warnings.push(of_denial(entry, &denial));
                 match BoundFiles::open(&entry.grant.directories, &file.folder(), rules) {
                     Ok(files) => seen.opened = files.opened(),

@@ -2,30 +2,28 @@
 //! that this build does not enforce.
 
 mod alerts;
+pub(crate) mod approvals;
 mod channels;
 mod file;
 mod place;
-mod unenforced;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use soulbound_runtime::grant::approval::Approval;
+use soulbound_runtime::RuleRef;
 use soulbound_runtime::grant::host::HostCeiling;
 use soulbound_runtime::grant::limit::Rate;
 use soulbound_runtime::grant::{ApprovalGrant, Limits};
 use soulbound_runtime::sandbox::files::OpenRules;
 use soulbound_runtime::sandbox::network::{NetworkConfig, ProxyUrl};
 use soulbound_runtime::skill::Digest;
-use soulbound_runtime::soul::SkillEntry;
-use soulbound_runtime::{Denial, DenialId, RuleRef};
 
 use crate::audit::{Durability, Options};
-use crate::oversight::outputs::OutputSettings;
-use crate::oversight::breakers::knobs::{self, Knobs};
 use crate::oversight::alerts::Target;
+use crate::oversight::breakers::knobs::{self, Knobs};
 use crate::oversight::channels::Binding;
+use crate::oversight::outputs::OutputSettings;
 use crate::state::{StateFolder, home};
 
 /// Where the gateway listens when nothing else is said.
@@ -61,6 +59,8 @@ pub(crate) struct Settings {
     allow_hosts: Option<Vec<String>>,
     /// Where the gateway listens.
     pub(crate) listen: SocketAddr,
+    /// How a person is asked.
+    pub(crate) approvals: approvals::Approvals,
     /// How the audit trails are kept.
     pub(crate) audit: Options,
     /// The operator's own key that seals secrets at rest; without, one in the state folder.
@@ -77,7 +77,6 @@ impl Settings {
         let path = state.settings_file();
         let text = read_text(&path)?.unwrap_or_default();
         let file = file::parse(&text).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
-        unenforced::refuse(&file).with_context(|| path.display().to_string())?;
         Self::build(file, state, Digest::of(text.as_bytes())).with_context(|| path.display().to_string())
     }
 
@@ -124,7 +123,8 @@ impl Settings {
             gateway_rate: rate_of("gateway_rate", &written.gateway_rate)?,
             anomalies: Knobs::read(file.anomalies.unwrap_or_default())?,
             limits: limits(written)?,
-            require_approval: approvals(&ceiling.require_approval)?,
+            require_approval: approvals::required(&ceiling.require_approval)?,
+            approvals: approvals::read(file.approvals.unwrap_or_default())?,
             alerts: alerts::read(file.alerts.unwrap_or_default())?,
             channels,
             deny_hosts: ceiling.deny_hosts,
@@ -158,31 +158,11 @@ impl Settings {
         before.channels.iter().any(|binding| !self.channels.contains(binding))
     }
 
-    /// The first requirement of approval that concerns a skill, which this build cannot meet.
-    pub(crate) fn approval_required(&self, skill: &SkillEntry) -> Option<&ApprovalGrant> {
-        let grant = &skill.grant;
-        self.require_approval.iter().find(|required| match &required.what {
-            Approval::Writes => grant
-                .directories
-                .iter()
-                .any(|granted| granted.mode != soulbound_runtime::grant::DirectoryMode::Read),
-            Approval::Method(method) => {
-                grant.hosts.iter().any(|host| host.methods().contains(&method.as_str()))
-            }
-            // A tool's name, or always.
-            _ => true,
-        })
+    /// Whether something waits for a person under these settings that did not under the others.
+    pub(crate) fn asks_more(&self, before: &Self) -> bool {
+        let asked = |what| before.require_approval.iter().any(|grant| &grant.what == what);
+        self.require_approval.iter().any(|grant| !asked(&grant.what))
     }
-}
-
-/// What the operator requires and this build cannot do yet: the skill does not run.
-pub(crate) fn approval_required(entry: &SkillEntry, rule: &RuleRef) -> Denial {
-    Denial::new(
-        DenialId::GrantUnenforced,
-        format!("skill `{}` would need a person's approval, and nobody can be asked yet", entry.name),
-    )
-    .rule(rule.clone())
-    .hint("take the entry out of `require_approval`, or use a build that enforces it")
 }
 
 fn read_text(path: &Path) -> Result<Option<String>> {
@@ -275,16 +255,4 @@ fn limits(file: file::Limits) -> Result<Limits> {
     }
     limits.rule = None;
     Ok(limits.over(&soulbound_runtime::sandbox::default_limits()))
-}
-
-fn approvals(entries: &[String]) -> Result<Vec<ApprovalGrant>> {
-    let parse = |entry: &String| {
-        let text = format!("require_approval = [\"{entry}\"]");
-        ApprovalGrant::parse(entry, RuleRef { file: FILE.to_owned(), line: 0, column: 0, text }).map_err(
-            |error| {
-                anyhow::anyhow!("`require_approval` entry `{entry}`: {}{}", error.message, hint(error.hint))
-            },
-        )
-    };
-    entries.iter().map(parse).collect()
 }

@@ -1,6 +1,7 @@
 //! One call: a fresh instance of a component, with exactly what its grant opens and not a handle more.
 
 pub(crate) mod admission;
+pub(crate) mod approval;
 pub mod bound;
 pub mod budget;
 pub mod call;
@@ -27,7 +28,7 @@ pub(crate) mod ticker;
 pub mod value;
 pub(crate) mod witness;
 
-pub use bound::{BindError, BoundSkill, GrantProblem, enforceable, tool_name};
+pub use bound::{BindError, BoundSkill, GrantProblem, tool_name};
 pub use budget::{BudgetState, Budgets};
 pub use call::Admitted;
 pub use interfaces::Progress;

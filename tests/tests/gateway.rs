@@ -158,7 +158,7 @@ fn a_state_folder_of_a_newer_format_is_refused_and_not_touched() {
 fn settings_that_cannot_be_enforced_keep_it_from_starting() {
     for (toml, complaint) in [
         ("[gateway]\nlisten = \"0.0.0.0:7685\"\n", "no TLS"),
-        ("[gateway]\nlisten = \"127.0.0.1:0\"\n[approvals]\ntimeout = \"5s\"\n", "[approvals]"),
+        ("[gateway]\nlisten = \"127.0.0.1:0\"\n[approvals]\nways = [\"phone\"]\n", "`phone`"),
         ("[gateway]\nlisten = \"127.0.0.1:0\"\nlissten = 1\n", "lissten"),
         ("[gateway]\nlisten = \"127.0.0.1:0\"\n[audit]\ndurability = \"none\"\n", "durability"),
     ] {

@@ -97,8 +97,13 @@ impl Book {
     }
 
     /// Records what a running call is about to do; see [`Trail::effect`].
-    pub(crate) async fn effect(&self, call: u64, access: &Access) -> Result<u64, AuditError> {
-        self.trail.effect(call, access).await
+    pub(crate) async fn effect(
+        &self,
+        call: u64,
+        access: &Access,
+        approval: Option<&str>,
+    ) -> Result<u64, AuditError> {
+        self.trail.effect(call, access, approval).await
     }
 
     /// Whether calls may begin, as far as the trail is concerned.

@@ -80,6 +80,12 @@ events! {
     OutputNoted = "output.noted", "Output rule noted something", Line;
     AlertSent = "alert.sent", "Alert sent", Silent;
     AlertFailed = "alert.failed", "Alert did not arrive", Line;
+    ApprovalRequested = "approval.requested", "Waiting for a person's approval", Line;
+    ApprovalGranted = "approval.granted", "Approved by a person", Line;
+    ApprovalDenied = "approval.denied", "Refused by a person", Line;
+    ApprovalExpired = "approval.expired", "Nobody approved it, so it did not happen", Line;
+    ApprovalRevoked = "approval.revoked", "Standing approval taken back", Line;
+    ApprovalForged = "approval.forged", "Decision that nobody may make refused", Anomaly;
     AnomalyNoted = "anomaly", "Anomaly noted", Anomaly;
     BreakerOpened = "breaker.opened", "Breaker opened; it stays open until an operator closes it", Line;
     BreakerClosed = "breaker.closed", "Breaker closed by the operator", Line;

@@ -155,7 +155,12 @@ impl Heartbeat {
 
     /// The trail has been read: the file is written, and from now on kept up to date.
     pub(super) fn begin(&self) {
-        self.lock().live = true;
+        {
+            let mut state = self.lock();
+            state.live = true;
+            // What waited when a gateway was killed waits no more.
+            state.pulse.waiting = 0;
+        }
         self.publish();
     }
 

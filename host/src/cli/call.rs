@@ -20,7 +20,7 @@ use crate::operator::{self, Arguments, Request, Who};
 use crate::oversight::outputs::Outputs;
 use crate::oversight::outputs::alone::Alone;
 use crate::rates::KeptBudgets;
-use crate::settings::{self, Settings};
+use crate::settings::Settings;
 use crate::state::StateFolder;
 use crate::style::Style;
 use crate::trust::registry::{self, Registry};
@@ -117,9 +117,6 @@ impl Call {
         let Some(entry) = soul.skill(&self.skill) else {
             return Ok(Err(Failure::Denied(crate::agent::not_listed(&soul, &self.skill))));
         };
-        if let Some(required) = settings.approval_required(entry) {
-            return Ok(Err(Failure::Denied(settings::approval_required(entry, &required.rule))));
-        }
         let folder = match soul_file.sources(None).find(&self.skill) {
             Ok(found) => found.folder,
             Err(error) => {

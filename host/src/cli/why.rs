@@ -6,7 +6,6 @@ use anyhow::{Context, Result};
 use clap::{ArgGroup, Args};
 use serde_json::json;
 use soulbound_runtime::grant::host::Target;
-use soulbound_runtime::sandbox::enforceable;
 use soulbound_runtime::sandbox::files::{BoundFiles, DirectoryError, Judgement};
 use soulbound_runtime::sandbox::network::judge_request;
 use soulbound_runtime::skill::inspection::Import;
@@ -76,7 +75,7 @@ impl Why {
                 );
                 Answer { decided: Err(Box::new(Denial::new(DenialId::SkillNotListed, message))), note: None }
             }
-            Some(entry) => match refused_altogether(&state, &settings, entry) {
+            Some(entry) => match refused_altogether(&state) {
                 Some(denial) => Answer { decided: Err(Box::new(denial)), note: None },
                 None => self.answer(&subject, &settings, entry)?,
             },
@@ -184,12 +183,6 @@ impl Why {
 }
 
 /// What refuses every call of the skill, whatever it reaches for.
-fn refused_altogether(state: &StateFolder, settings: &Settings, entry: &SkillEntry) -> Option<Denial> {
-    if state.is_stopped() {
-        return Some(crate::operator::stopped(state));
-    }
-    if let Some(required) = settings.approval_required(entry) {
-        return Some(crate::settings::approval_required(entry, &required.rule));
-    }
-    enforceable(&entry.name, &entry.grant).err()
+fn refused_altogether(state: &StateFolder) -> Option<Denial> {
+    state.is_stopped().then(|| crate::operator::stopped(state))
 }

@@ -20,7 +20,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::audit::{Book, Decision, Header, Weight};
+use crate::audit::{Book, Decision, Event, Header, Weight};
 use crate::gateway::Gateway;
 use crate::gateway::attempts::Attempts;
 use crate::gateway::live::{Callable, Live};
@@ -31,7 +31,6 @@ use crate::gateway::watch::Watched;
 use crate::gateway::{budgets, call};
 use crate::mcp;
 use crate::oversight::Oversight;
-use crate::oversight::secrets::AgentSecrets;
 use crate::trust::record::Record;
 use crate::trust::{Condition, Trusted};
 
@@ -72,6 +71,8 @@ pub(crate) struct Agent {
     running: Mutex<CancellationToken>,
     door: Mutex<Option<Door>>,
     refusals: Attempts,
+    /// Calls that wait for whoever uses a client of its.
+    held: Arc<mcp::Held>,
     requests: Arc<Semaphore>,
     kept_budgets: Mutex<budgets::Kept>,
     /// When something was last asked of it.
@@ -115,11 +116,11 @@ impl Agent {
         let header = Header { name: record.name, role };
         let (book, opening) =
             gateway.audit().book(id, header).map_err(|error| super::call::unrecordable(&error))?;
+        let book = Arc::new(book);
         for said in opening.warnings(id) {
             tracing::warn!(agent = id, "{said}");
         }
         gateway.folders().add(&gateway.state().agent(id), Watched::Agent(id.to_owned()));
-        let book = Arc::new(book);
         let mut kept = budgets::kept(gateway.state(), id);
         let meter = kept.remove(budgets::OF_THE_AGENT).unwrap_or_default();
         Ok(Arc::new(Self {
@@ -128,6 +129,7 @@ impl Agent {
             gateway: Arc::downgrade(gateway),
             oversight: Oversight::new(id, gateway, &book, meter),
             book,
+            held: mcp::Held::new().map_err(|error| Denial::new(DenialId::Busy, format!("{error:#}")))?,
             live: RwLock::default(),
             looking: tokio::sync::Mutex::default(),
             touched: AtomicBool::new(false),
@@ -378,6 +380,11 @@ impl Agent {
         *self.door.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
+    /// Whether its folder is other than trusted, as it was last looked at.
+    pub(crate) fn differs(&self) -> bool {
+        self.last().is_some_and(|live| live.is_changed())
+    }
+
     /// How a refused call is to be recorded.
     pub(crate) fn refusals(&self) -> &Attempts {
         &self.refusals
@@ -454,7 +461,9 @@ impl Agent {
             let text = |pointer| note.pointer(pointer).and_then(Value::as_str);
             let what = text("/change/text").unwrap_or_default();
             self.oversight.breakers().changed(event, text("/change/skill"), what);
-            if event.weight() == Weight::Anomaly {
+            // The two that are anomalies of their own are told as such.
+            if event.weight() == Weight::Anomaly && !matches!(event, Event::SoulChanged | Event::SkillChanged)
+            {
                 self.alert_of_event(event, &note);
             }
         }
@@ -487,6 +496,16 @@ impl mcp::Served for Arc<Agent> {
 
     async fn unknown(&self, tool: &str, arguments: Map<String, Value>, door: &'static str) -> Answer {
         call::unknown(self, tool, arguments, door).await
+    }
+
+    fn held(&self) -> Option<Arc<mcp::Held>> {
+        let gateway = self.gateway.upgrade()?;
+        gateway.policies().current().settings.approvals.ways.mcp.then(|| Arc::clone(&self.held))
+    }
+
+    fn decide(&self, id: &str, approve: bool, who: &str) -> Result<()> {
+        let gateway = self.gateway.upgrade().context("the gateway has left")?;
+        gateway.decide_in_a_client(&self.id, id, approve, who)
     }
 
     fn file(&self, digest: &Digest) -> Result<Vec<u8>> {

@@ -13,6 +13,7 @@ use crate::gateway::Gateway;
 use crate::gateway::agent::Agent;
 use crate::operator::Who;
 use crate::oversight::alerts::{About, Alert, Desk};
+use crate::oversight::breakers::notice::{self, Notice};
 use crate::trust::Condition;
 use crate::trust::act::Act;
 use crate::trust::registry::Marker;
@@ -29,6 +30,31 @@ impl Gateway {
     pub(crate) fn alert(&self, about: About, title: &str, detail: &str) {
         let (title, detail) = (title.to_owned(), detail.to_owned());
         self.alerts().raise(&Alert { about, agent: None, skill: None, title, detail, record: None });
+    }
+
+    /// Lets alerts hear of anomalies and of breakers that open.
+    pub(super) fn tell_of_anomalies(&self) {
+        let alerts = Arc::clone(self.alerts());
+        self.notices().attach(Arc::new(move |notice: Notice| {
+            let (about, title) = match notice.about {
+                notice::About::Anomaly(kind) => (About::Anomaly, kind.sentence().to_owned()),
+                notice::About::Breaker(kind) => {
+                    (About::Breaker, format!("breaker opened: {}", kind.sentence()))
+                }
+            };
+            let detail = match notice.held_back {
+                0 => notice.observed,
+                more => format!("{} (and {more} more of the kind since the last one)", notice.observed),
+            };
+            alerts.raise(&Alert {
+                about,
+                agent: Some(notice.agent),
+                skill: notice.skill,
+                title,
+                detail,
+                record: None,
+            });
+        }));
     }
 
     /// Something that an operator did to an agent.

@@ -19,7 +19,7 @@ use crate::gateway::attempts::Attempt;
 use crate::gateway::live::Callable;
 use crate::gateway::overseer::{CallWatch, Seen};
 use crate::gateway::request::{Answer, CallRequest};
-use crate::oversight::CallFacts;
+use crate::oversight::{CallFacts, Granted};
 
 impl Agent {
     /// Calls a tool. The call goes on to its recorded end also when whoever asked goes away: then it is cancelled.
@@ -94,6 +94,8 @@ async fn path(agent: Arc<Agent>, request: CallRequest) -> Answer {
         tool: named.tool.clone(),
         arguments: request.arguments.clone(),
         door: request.door,
+        form: request.form.clone(),
+        granted: Granted::default(),
     });
     let oversight = agent.oversight();
     let held = tokio::select! {
@@ -106,8 +108,9 @@ async fn path(agent: Arc<Agent>, request: CallRequest) -> Answer {
     if let Some((outcome, decision)) = held {
         return refused_as(&agent, Some(&callable), &request, outcome, decision).await;
     }
+    let approval = facts.granted.take(None);
     let shown = agent.oversight().secrets().members(&request.arguments);
-    let entry = named.entry(Some(&callable), &request, &shown);
+    let entry = CallEntry { approval: approval.as_deref(), ..named.entry(Some(&callable), &request, &shown) };
     let intent = match agent.book().intend(&entry).instrument(tracing::debug_span!("intent")).await {
         Ok(intent) => intent,
         Err(error) => return Answer { record: None, outcome: Outcome::refused(unrecordable(&error)) },
@@ -115,23 +118,24 @@ async fn path(agent: Arc<Agent>, request: CallRequest) -> Answer {
     tracing::Span::current().record("id", intent.call());
     let watch = CallWatch::new(&agent, Arc::clone(&facts), intent.call(), request.progress.clone());
     let overseer = Arc::clone(&watch) as Arc<dyn Overseer>;
+    let running = async {
+        let bound = &callable.offered.bound;
+        let called = bound.call_admitted(admitted, &request.tool, request.arguments, overseer);
+        let outcome = called.instrument(tracing::debug_span!("sandbox")).await;
+        // A person may be asked about the result: that ends with the call too.
+        oversight.after_call(&facts, intent.call(), outcome).await
+    };
     let (outcome, decision) = {
         let _live = agent.counted();
-        let bound = &callable.offered.bound;
         tokio::select! {
             biased;
             () = callable.revoked.cancelled() => (cut_short(Outcome::refused(agent.why_ended(&request.skill)), &watch.seen(), started), Some(Decision::Killed)),
             () = request.cancel.cancelled() => (cut_short(cancelled(), &watch.seen(), started), Some(Decision::Cancelled)),
-            outcome = bound
-                .call_admitted(admitted, &request.tool, request.arguments, overseer)
-                .instrument(tracing::debug_span!("sandbox")) => (outcome, None),
+            outcome = running => (outcome, None),
         }
     };
-    let outcome = match decision {
-        // Nobody is told anything of it; what it did is on record.
-        Some(_) => oversight.secrets().outcome(outcome),
-        None => oversight.after_call(&facts, intent.call(), outcome).await,
-    };
+    // Nobody is told anything of a call that was cut short; what it did is on record.
+    let outcome = if decision.is_some() { oversight.secrets().outcome(outcome) } else { outcome };
     oversight.breakers().ended(&facts, decision, &outcome);
     conclude(&agent, &callable, intent, outcome, decision).await
 }
@@ -212,6 +216,7 @@ pub(crate) async fn unknown(
         arguments,
         door,
         progress: None,
+        form: None,
         cancel: CancellationToken::new(),
     };
     refused(agent, None, &request, Outcome::refused(denial)).await
@@ -248,6 +253,7 @@ impl Named {
             policy: callable.map(|one| one.policy),
             arguments,
             who: request.door,
+            approval: None,
         }
     }
 }

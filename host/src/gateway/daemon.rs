@@ -17,6 +17,7 @@ use crate::gateway::http::{listener, routes};
 use crate::gateway::policy::Policies;
 use crate::gateway::{Gateway, socket, watch};
 use crate::operator::Who;
+use crate::oversight::approvals::post::Outside;
 use crate::oversight::delivery::Delivery;
 use crate::settings::Settings;
 use crate::state::StateFolder;
@@ -150,7 +151,11 @@ async fn prepare(
     let seq = trail.note(Event::GatewayStarted, &Who::this_process().to_string(), &note);
     let recorded = async { trail.settled(seq?).await };
     recorded.await.context("the start cannot be recorded, so nothing starts")?;
-    Ok(Gateway::new(state.clone(), address, policies, audit, trail, threads, delivery))
+    let post = Outside { delivery: Arc::clone(&delivery) };
+    let gateway = Gateway::new(state.clone(), address, policies, audit, trail, threads, delivery);
+    gateway.approvals().tells(&address.to_string(), Arc::new(post));
+    gateway.tell_of_anomalies();
+    Ok(gateway)
 }
 
 /// The line that whoever started it in the background waits for. A closed standard output is nobody waiting.

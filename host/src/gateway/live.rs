@@ -33,6 +33,8 @@ pub(crate) struct Callable {
     pub(crate) soul: Digest,
     /// The operator's settings, for the records.
     pub(crate) policy: Digest,
+    /// SOUL.md as it is in force: the trusted one, narrowed by the one on disk.
+    pub(crate) effective: Arc<Soul>,
     /// Cancelled when the agent is stopped or the skill loses authority: running calls end.
     pub(crate) revoked: CancellationToken,
 }
@@ -93,15 +95,15 @@ impl Live {
             standing,
             trusted,
         };
-        let entries: Vec<SkillEntry> =
-            live.effective().map(|soul| soul.skills().to_vec()).unwrap_or_default();
-        for entry in &entries {
-            match live.callable_of(entry, gateway, running, before) {
+        let effective = live.effective().map(|soul| Arc::new(soul.clone()));
+        let entries: &[SkillEntry] = effective.as_ref().map(|soul| soul.skills()).unwrap_or_default();
+        for (entry, soul) in entries.iter().zip(effective.iter().cycle()) {
+            match live.callable_of(entry, soul, gateway, running, before) {
                 Ok(callable) => drop(live.callable.insert(entry.name.clone(), callable)),
                 Err(outcome) => drop(live.refused.insert(entry.name.clone(), *outcome)),
             }
         }
-        live.offer = Arc::new(live.make_offer(&entries));
+        live.offer = Arc::new(live.make_offer(entries));
         // Without anything in effect nothing can be called.
         live.outputs = live
             .effective()
@@ -211,6 +213,7 @@ impl Live {
     fn callable_of(
         &self,
         entry: &SkillEntry,
+        effective: &Arc<Soul>,
         gateway: &Gateway,
         running: &CancellationToken,
         before: Option<&Self>,
@@ -222,9 +225,10 @@ impl Live {
         if let Some((before, was)) = was
             && self.is_same(before, was, &entry.name)
         {
-            return Ok(was.clone());
+            // A channel may wait for a person now that did not.
+            return Ok(Callable { effective: Arc::clone(effective), ..was.clone() });
         }
-        let mut callable = self.bind(entry, gateway.registry(), running)?;
+        let mut callable = self.bind(entry, effective, gateway.registry(), running)?;
         // Calls that go on hang on the old token: it stays the skill's, so that the next narrowing ends them too.
         if let Some((before, was)) = was
             && !was.revoked.is_cancelled()
@@ -255,10 +259,13 @@ impl Live {
         let networked = before.callable.get(name).is_some_and(|was| was.offered.reaches_hosts);
         // The agent's channels are in the grant of each skill, and no difference of the skill's own.
         let sends = before.callable.get(name).is_some_and(|was| !was.offered.bound.channels().is_empty());
+        let settings = &self.policy.settings;
         let mute = sends
-            && (self.policy.settings.narrows_channels(&before.policy.settings)
+            && (settings.narrows_channels(&before.policy.settings)
                 || lost_a_channel(before.channels_of(name), self.channels_of(name)));
-        lost || mute || (networked && self.policy.settings.narrows_hosts(&before.policy.settings))
+        lost || mute
+            || settings.asks_more(&before.policy.settings)
+            || (networked && settings.narrows_hosts(&before.policy.settings))
     }
 
     /// The channels of a skill, as what is effective now grants them.
@@ -275,13 +282,11 @@ impl Live {
     fn bind(
         &self,
         entry: &SkillEntry,
+        effective: &Arc<Soul>,
         registry: &Registry,
         running: &CancellationToken,
     ) -> Result<Callable, Box<Outcome>> {
         let refuse = |denial: Denial| Box::new(Outcome::refused(denial));
-        if let Some(required) = self.policy.settings.approval_required(entry) {
-            return Err(refuse(crate::settings::approval_required(entry, &required.rule)));
-        }
         let folder = self
             .trusted
             .skill(registry.store(), &entry.name)
@@ -305,6 +310,7 @@ impl Live {
             offered: Arc::new(offered),
             soul: self.trusted.manifest.soul,
             policy: self.policy.digest,
+            effective: Arc::clone(effective),
             revoked: running.child_token(),
         })
     }

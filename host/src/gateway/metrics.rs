@@ -36,6 +36,11 @@ struct AnomalyLabels {
     kind: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ApprovalLabels {
+    state: &'static str,
+}
+
 /// All metrics of one gateway.
 pub(crate) struct Metrics {
     registry: Registry,
@@ -49,6 +54,7 @@ pub(crate) struct Metrics {
     running: Gauge,
     waiting: Gauge,
     agents: Gauge,
+    approvals: Family<ApprovalLabels, Gauge>,
     live: Arc<AtomicI64>,
     live_gauge: Gauge,
 }
@@ -77,6 +83,7 @@ impl Default for Metrics {
             running: Gauge::default(),
             waiting: Gauge::default(),
             agents: Gauge::default(),
+            approvals: Family::default(),
             live: Arc::default(),
             live_gauge: Gauge::default(),
             registry: Registry::default(),
@@ -95,6 +102,11 @@ impl Default for Metrics {
         registry.register("slots_taken", "Calls that hold a slot of the sandbox", metrics.running.clone());
         registry.register("calls_waiting", "Calls that wait for a slot", metrics.waiting.clone());
         registry.register("agents_loaded", "Agents held in memory", metrics.agents.clone());
+        registry.register(
+            "approvals",
+            "Actions that wait for a person now, and how those before ended",
+            metrics.approvals.clone(),
+        );
         registry.register(
             "calls_live",
             "Calls between their intent and their outcome",
@@ -142,12 +154,22 @@ impl Metrics {
     }
 
     /// The page that Prometheus reads.
-    pub(crate) fn page(&self, load: Load, agents: usize, breakers: usize) -> String {
+    pub(crate) fn page(
+        &self,
+        load: Load,
+        agents: usize,
+        breakers: usize,
+        approvals: &[(&'static str, u64)],
+    ) -> String {
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         self.running.set(count(load.running));
         self.waiting.set(count(load.waiting));
         self.agents.set(count(agents));
         self.breakers.set(count(breakers));
+        for (state, number) in approvals {
+            let number = i64::try_from(*number).unwrap_or(i64::MAX);
+            self.approvals.get_or_create(&ApprovalLabels { state }).set(number);
+        }
         self.live_gauge.set(self.live.load(Ordering::Relaxed));
         let mut page = String::new();
         if prometheus_client::encoding::text::encode(&mut page, &self.registry).is_err() {

@@ -75,10 +75,15 @@ impl Overseer for CallWatch {
                 ));
             }
             let permit = self.oversight.before_effect(&self.facts, self.call, effect).await?;
+            let approval = self.facts.granted.take(Some(effect));
             let access = self.oversight.secrets().access(of_effect(effect));
-            let recorded = self.book.effect(self.call, &access).await;
+            let recorded = self.book.effect(self.call, &access, approval.as_deref()).await;
             recorded.map(|_| permit).map_err(|error| super::call::unrecordable(&error))
         })
+    }
+
+    fn approves(&self) -> bool {
+        true
     }
 
     fn inspects(&self, carrier: Carrier<'_>) -> Option<u64> {
@@ -109,7 +114,7 @@ impl Overseer for CallWatch {
             sink(
                 progress.done as f64,
                 progress.total.map(|total| total as f64),
-                self.oversight.progress(progress.message.clone()),
+                self.oversight.progress(progress.message.as_deref()),
             );
         }
     }
@@ -132,7 +137,8 @@ fn of_effect(effect: &Effect) -> Access {
     Access { kind, target, access, decision: Decision::Allowed, denial: None }
 }
 
-fn verb(change: FileChange) -> &'static str {
+/// The change in a word.
+pub(crate) fn verb(change: FileChange) -> &'static str {
     match change {
         FileChange::Create => "create",
         FileChange::Write => "write",

@@ -53,6 +53,7 @@ impl Policies {
         config.network = settings.network.clone();
         let secrets = SecretStore::open(state, settings.secrets_key.clone());
         config.secrets = Some(Arc::clone(&secrets) as _);
+        config.require_approval = settings.require_approval.clone();
         let runtime = Runtime::new(config)?;
         let policy = Policy { digest: settings.digest, settings, runtime };
         Ok(Self { secrets, address, current: RwLock::new(Arc::new(policy)), unreadable: RwLock::default() })
@@ -85,10 +86,16 @@ impl Policies {
                     "`[gateway] listen` changes with a restart only\n  hint: soulbound gateway restart"
                 );
             }
+            if settings.approvals.address != current.settings.approvals.address {
+                anyhow::bail!(
+                    "`[approvals] address` changes with a restart only\n  hint: soulbound gateway restart"
+                );
+            }
             settings.network.own_listeners = vec![self.address];
             let (limits, files, network) =
                 (settings.limits.clone(), settings.files.clone(), settings.network.clone());
-            let runtime = current.runtime.with_settings(limits, files, network)?;
+            let runtime =
+                current.runtime.with_settings(limits, files, network, settings.require_approval.clone())?;
             Ok(Some(Arc::new(Policy { digest: settings.digest, settings, runtime })))
         });
         let (reread, unreadable) = match read {

@@ -6,6 +6,8 @@ use serde_json::{Map, Value};
 use soulbound_runtime::sandbox::Outcome;
 use tokio_util::sync::CancellationToken;
 
+use crate::oversight::form::Form;
+
 /// A call of a tool, by whoever it was let in as.
 pub(crate) struct CallRequest {
     /// The skill's slug.
@@ -18,6 +20,8 @@ pub(crate) struct CallRequest {
     pub(crate) door: &'static str,
     /// Hears how far the guest says it has come.
     pub(crate) progress: Option<ProgressSink>,
+    /// Where whoever asks can be shown a question.
+    pub(crate) form: Option<Arc<dyn Form>>,
     /// Ends the call when it is cancelled.
     pub(crate) cancel: CancellationToken,
 }

@@ -16,8 +16,8 @@ use crate::gateway::request::{Answer, CallRequest};
 use crate::gateway::token::{self, TokenOf};
 use crate::operator::Who;
 use crate::operator::{Arguments, Reply, Request, record, record_act};
-use crate::oversight::secrets::act::SecretAct;
 use crate::oversight::alerts::About;
+use crate::oversight::secrets::act::SecretAct;
 use crate::trust::act::{self, Act, Done};
 use crate::trust::event::What;
 
@@ -32,6 +32,11 @@ impl Gateway {
                 Ok(Reply::done(serde_json::to_value(done)?))
             }
             Request::Secret { act, who } => self.change_secret(act, who).await,
+            Request::Approvals { ask, who } => {
+                // A decision is recorded, and a disk that hangs must not hold up the thread that hears a stop.
+                let gateway = Arc::clone(self);
+                self.threads().spawn(async move { gateway.about_approvals(ask, &who).await }).await?
+            }
             Request::Call { agent, skill, tool, arguments, .. } => {
                 let agent = self.agent(&agent).await.map_err(refusal)?;
                 let cancel = CancellationToken::new();
@@ -154,7 +159,17 @@ async fn call(
     let schema = authorised.as_ref().and_then(|callable| callable.offered.bound.tool(&tool));
     match arguments.read(schema) {
         Ok(arguments) => {
-            agent.call(CallRequest { skill, tool, arguments, door: "operator", progress: None, cancel }).await
+            agent
+                .call(CallRequest {
+                    skill,
+                    tool,
+                    arguments,
+                    door: "operator",
+                    progress: None,
+                    form: None,
+                    cancel,
+                })
+                .await
         }
         Err(error) => Answer { record: None, outcome: Outcome::failed(error) },
     }

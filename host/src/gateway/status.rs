@@ -24,6 +24,7 @@ impl Gateway {
             "policy": policy.digest.to_string(),
             "settings_error": self.policies.unreadable(),
             "calls": {"live": self.metrics.live_now(), "running": load.running, "waiting": load.waiting},
+            "approvals": {"waiting": self.approvals().waiting(None)},
             "agents": loaded,
             "audit": {"writable": self.trail.writable(), "seq": self.trail.tip().seq},
             "breakers": open_breakers(&self.open_breakers()),

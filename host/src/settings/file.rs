@@ -17,8 +17,7 @@ pub(super) struct File {
     pub(super) anomalies: Option<crate::oversight::breakers::knobs::Section>,
     pub(super) alerts: Option<Vec<super::alerts::Entry>>,
     pub(super) channels: Option<Vec<super::channels::Entry>>,
-    // Known, and not enforced by this build: `unenforced` refuses them.
-    pub(super) approvals: Option<toml::Value>,
+    pub(super) approvals: Option<Approvals>,
 }
 
 /// `[gateway]`
@@ -91,6 +90,32 @@ pub(super) struct Audit {
     pub(super) durability: Option<String>,
     /// The size at which a trail goes on in a new file.
     pub(super) rotate: Option<String>,
+}
+
+/// `[approvals]`: how a person is asked.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Approvals {
+    /// No decision within this is a refusal.
+    pub(super) timeout: Option<String>,
+    /// `cli`, `mcp`, `webhook`: the ways by which a decision may come.
+    pub(super) ways: Option<Vec<String>>,
+    /// `wait` (the default) or `deny`, when nobody could decide at this moment.
+    pub(super) nobody: Option<String>,
+    /// Actions of one agent that may wait at once.
+    pub(super) waiting: Option<u32>,
+    /// Actions that may wait at once in all.
+    pub(super) gateway_waiting: Option<u32>,
+    /// How often one skill may ask: `30/minute`.
+    pub(super) rate: Option<String>,
+    /// The longest body of a request that can be shown to a person.
+    pub(super) body: Option<String>,
+    /// The longest content of a file that can be.
+    pub(super) file: Option<String>,
+    /// Where a waiting action is told, with a link to decide.
+    pub(super) webhook: Option<String>,
+    /// What the link begins with, where a proxy stands before the gateway.
+    pub(super) address: Option<String>,
 }
 
 /// Reads the text. The error names line, column and, for an unknown key, those that there are and the nearest.

@@ -180,12 +180,14 @@ fn reset(registry: &Registry, id: &str, skill: Option<String>, who: Who) -> Resu
 
 fn remove(registry: &Registry, id: &str, who: Who) -> Result<Done> {
     registry.mark(id, Marker::Removed, &who)?;
-    // One that is added again under this id is another: the old token is nothing to it.
-    match std::fs::remove_file(registry.folder(id).join("token")) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(error).context("the agent's token cannot be taken away");
+    // One that is added again under this id is another: the old token, and what was approved of the old one, is nothing to it.
+    for (file, what) in [("token", "token"), ("approvals.json", "standing approvals")] {
+        match std::fs::remove_file(registry.folder(id).join(file)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("the agent's {what} cannot be taken away"));
+            }
+            _ => {}
         }
-        _ => {}
     }
     crate::oversight::secrets::forget(&registry.folder(id))?;
     let said = vec![format!("agent `{id}` is removed, in {}; its trail is kept", registry.state().display())];

@@ -57,9 +57,6 @@ denials! {
     ImportRefused = "import.refused",
         "The skill called an import that its SOUL.md lists under `refuse`.",
         "Nothing, if the refusal was meant. Otherwise take the capability out of `refuse` and grant it.";
-    GrantUnenforced = "grant.unenforced",
-        "SOUL.md or gateway.toml asks for something that this build cannot enforce yet, so the skill does not run at all.",
-        "Remove the line that the denial names, or use a build that enforces it.";
     PathOutside = "path.outside",
         "The path leads outside every directory that the skill was granted, by its spelling or through a link. The skill is told only that there is no such entry.",
         "If the skill should reach it, grant a directory that holds it with `read`, `write` or `create`.";

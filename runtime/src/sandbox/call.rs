@@ -18,6 +18,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder};
 use wasmtime_wasi_http::WasiHttpCtx;
 
 use crate::denial::{Denial, DenialId};
+use crate::sandbox::approval;
 use crate::sandbox::bound::{Bound, BoundSkill, ToolEntry};
 use crate::sandbox::channels::CallChannels;
 use crate::sandbox::clock::CallClock;
@@ -104,6 +105,11 @@ impl BoundSkill {
             Ok(values) => values,
             Err(ending) => return Outcome::before_start(ending),
         };
+        if !overseer.approves()
+            && let Some(grant) = self.approval_of_call(&name)
+        {
+            return Outcome::refused(approval::nobody_to_ask(&bound.skill, grant));
+        }
         let Some(io) = bound.runtime.machinery.io.handle().cloned() else {
             return Outcome::before_start(busy(&bound));
         };
@@ -137,7 +143,7 @@ async fn run(bound: Arc<Bound>, tool: String, arguments: Vec<Val>, overseer: Arc
     let seat = Seat::new(permit);
     let witness =
         Witness::new(Arc::clone(&bound.skill), Arc::clone(&bound.named), overseer, Arc::clone(&clock));
-    let witness = Arc::new(witness.seated(Arc::clone(&seat)));
+    let witness = Arc::new(witness.seated(Arc::clone(&seat)).approving(bound.approve.clone()));
     // Whoever drops this call, or has its outcome, sees nothing more of it begin.
     let _last_word = LastWord(Arc::clone(&witness));
     let log = CallLog::default();
@@ -259,7 +265,7 @@ fn state(bound: &Arc<Bound>, witness: &Arc<Witness>, log: &CallLog, gauge: &Arc<
         http,
         network: CallNetwork::new(Arc::clone(&bound.network), Arc::clone(witness), egress(bound, witness)),
         files: CallFiles::new(Arc::clone(&bound.files), Arc::clone(witness), bound.limits.disk),
-        channels: CallChannels::new(&bound.grant, egress(bound)),
+        channels: CallChannels::new(&bound.grant, egress(bound, witness)),
         limiter: MemoryLimiter::new(bound.limits.memory, Arc::clone(gauge)),
         log: log.clone(),
         witness: Arc::clone(witness),

@@ -63,6 +63,16 @@ impl Effect {
             Self::Message { text, .. } => Some(text),
         }
     }
+
+    /// The same, to be replaced by what was masked.
+    #[must_use]
+    pub fn content_mut(&mut self) -> Option<&mut Content> {
+        match self {
+            Self::Request { body, .. } => body.as_mut(),
+            Self::Change { content, .. } => content.as_mut(),
+            Self::Message { text, .. } => Some(text),
+        }
+    }
 }
 
 /// Everything that an effect carries out of the sandbox, complete. Clones share the bytes.
@@ -175,6 +185,12 @@ pub trait Overseer: Send + Sync + 'static {
     ///
     /// The denial with which the effect is refused.
     fn before_effect<'a>(&'a self, effect: &'a Effect) -> BoxFuture<'a, Result<Permit, Denial>>;
+
+    /// Whether it looks after approvals: it asks a person before whatever SOUL.md's `approve` names. An overseer that does
+    /// not say so is not asked about such calls and effects; the runtime refuses them.
+    fn approves(&self) -> bool {
+        false
+    }
 
     /// Whether it has to see such content complete before it answers. The content is then held back on the host's side, up
     /// to this many bytes; more is a denial (`effect.too-large`). `None`: it goes out as the guest produces it.

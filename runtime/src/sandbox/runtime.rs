@@ -7,7 +7,7 @@ use wasmtime::Engine;
 use wasmtime::component::Linker;
 
 use crate::compile::{CompileError, Compiler};
-use crate::grant::Limits;
+use crate::grant::{ApprovalGrant, Limits};
 use crate::sandbox::admission::Admission;
 pub use crate::sandbox::admission::Load;
 use crate::sandbox::files::OpenRules;
@@ -38,6 +38,9 @@ pub struct RuntimeConfig {
     pub network: NetworkConfig,
     /// Where secrets come from. Without it every request that would carry one is refused.
     pub secrets: Option<Arc<dyn SecretSource>>,
+    /// What waits for a person whatever SOUL.md says. An entry that names a tool concerns every skill that has one of that
+    /// name.
+    pub require_approval: Vec<ApprovalGrant>,
 }
 
 impl RuntimeConfig {
@@ -53,6 +56,7 @@ impl RuntimeConfig {
             files: OpenRules::default(),
             network: NetworkConfig::default(),
             secrets: None,
+            require_approval: Vec::new(),
         }
     }
 }
@@ -66,6 +70,7 @@ pub(crate) struct Inner {
     pub(crate) limits: Limits,
     pub(crate) files: OpenRules,
     pub(crate) network: Arc<Network>,
+    pub(crate) require_approval: Vec<ApprovalGrant>,
     pub(crate) machinery: Arc<Machinery>,
 }
 
@@ -151,6 +156,7 @@ impl Runtime {
             limits: config.limits,
             files: config.files,
             network,
+            require_approval: config.require_approval,
             machinery: Arc::new(machinery),
         })))
     }
@@ -166,9 +172,11 @@ impl Runtime {
         limits: Limits,
         files: OpenRules,
         network_config: NetworkConfig,
+        require_approval: Vec<ApprovalGrant>,
     ) -> Result<Self, RuntimeError> {
         let network = network(network_config)?;
-        Ok(Self(Arc::new(Inner { limits, files, network, machinery: Arc::clone(&self.0.machinery) })))
+        let machinery = Arc::clone(&self.0.machinery);
+        Ok(Self(Arc::new(Inner { limits, files, network, require_approval, machinery })))
     }
 
     /// How busy the guests' side is at this moment.

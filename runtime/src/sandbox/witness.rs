@@ -10,9 +10,13 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crate::denial::{Denial, DenialId};
+use crate::grant::ApprovalGrant;
+use crate::sandbox::approval;
 use crate::sandbox::clock::CallClock;
 use crate::sandbox::interfaces::Progress;
-use crate::sandbox::overseer::{Access, AccessKind, Carrier, Content, Decision, Effect, Outflow, Overseer, Permit, Unattended};
+use crate::sandbox::overseer::{
+    Access, AccessKind, Carrier, Content, Decision, Effect, Outflow, Overseer, Permit, Unattended,
+};
 use crate::sandbox::seat::Seat;
 
 /// An answer that takes no longer is no hold: a record that waits for its disk must neither cost the call its slot nor take
@@ -48,6 +52,7 @@ pub(crate) struct Witness {
     overseer: Arc<dyn Overseer>,
     clock: Arc<CallClock>,
     seat: Option<Arc<Seat>>,
+    approve: Vec<ApprovalGrant>,
     ledger: Mutex<Ledger>,
     withheld: OnceLock<Denial>,
     over: AtomicBool,
@@ -90,6 +95,7 @@ impl Witness {
             overseer,
             clock,
             seat: None,
+            approve: Vec::new(),
             ledger: Mutex::default(),
             withheld: OnceLock::new(),
             over: AtomicBool::new(false),
@@ -99,6 +105,12 @@ impl Witness {
     /// With the slot that is given back while an effect is held.
     pub(crate) fn seated(mut self, seat: Arc<Seat>) -> Self {
         self.seat = Some(seat);
+        self
+    }
+
+    /// The same of a call some of whose effects wait for a person.
+    pub(crate) fn approving(mut self, approve: Vec<ApprovalGrant>) -> Self {
+        self.approve = approve;
         self
     }
 
@@ -154,6 +166,11 @@ impl Witness {
     /// `effect.failed` when the call is over, or the overseer's mask does not fit.
     pub(crate) async fn before_effect(&self, effect: &Effect) -> Result<Permit, Denial> {
         self.may_go_on()?;
+        if !self.overseer.approves()
+            && let Some(grant) = approval::of_effect(&self.approve, effect)
+        {
+            return Err(approval::nobody_to_ask(&self.skill, grant));
+        }
         let permit = self.asked(effect).await?;
         self.may_go_on()?;
         match (&permit, effect.content()) {

@@ -39,8 +39,9 @@ pub(super) fn render(header: &Header, pulse: &Pulse, now: Moment) -> String {
     };
     let _ = write!(
         page,
-        "## Status\n- Active tasks: {}\n- Completed today: {}\n- Errors: {}\n- Anomalies: {anomalies}\n{breakers}",
+        "## Status\n- Active tasks: {}\n- Waiting for approval: {}\n- Completed today: {}\n- Errors: {}\n- Anomalies: {anomalies}\n{breakers}",
         pulse.active.len(),
+        pulse.waiting,
         pulse.completed_on(now.day()),
         pulse.errors_on(now.day()),
     );

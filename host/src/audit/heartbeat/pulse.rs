@@ -18,6 +18,8 @@ pub(super) struct Pulse {
     pub(super) acts: VecDeque<String>,
     /// Calls under way, with the line of their arguments.
     pub(super) active: BTreeMap<u64, Option<String>>,
+    /// Questions that wait for a person.
+    pub(super) waiting: u64,
     pub(super) anomalies: u64,
     /// The newest anomaly, in words.
     pub(super) anomaly: Option<&'static str>,
@@ -48,7 +50,17 @@ impl Pulse {
                 Weight::Silent
             }
             Event::Refused => self.ended(sight, arguments(sight.args)),
-            event => self.happened(event, sight),
+            event => {
+                match event {
+                    Event::ApprovalRequested => self.waiting += 1,
+                    // Each request is closed by one record.
+                    Event::ApprovalGranted | Event::ApprovalDenied | Event::ApprovalExpired => {
+                        self.waiting = self.waiting.saturating_sub(1);
+                    }
+                    _ => {}
+                }
+                self.happened(event, sight)
+            }
         }
     }
 

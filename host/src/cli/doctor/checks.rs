@@ -19,7 +19,7 @@ use crate::trust::Registry;
 
 type Check = fn(Option<&StateFolder>) -> Option<Finding>;
 
-const CHECKS: [Check; 13] = [
+const CHECKS: [Check; 14] = [
     settings,
     stopped,
     gateway,

@@ -13,7 +13,7 @@ listen = "127.0.0.1:7685"
 # allow_hosts = ["https://*.wikipedia.org"]   # absent: any host that SOUL.md grants
 deny_hosts = []                               # such as ["*.internal.example", "10.0.0.0/8"]
 deny_dirs = []                                # such as ["/etc", "~/.ssh"]; a grant that touches one is an error
-require_approval = []                         # `writes`, `always`, methods: such skills are refused until approvals are built
+require_approval = []                         # such as ["writes", "POST", "delete"]: waits for a person; or ["always"]
 
 [limits]
 # Of a skill whose SOUL.md says nothing; SOUL.md only tightens them.
@@ -61,6 +61,18 @@ hard_links = "refuse"                         # or "allow": files with more than
 
 [secrets]
 # key_file = "/run/credentials/soulbound.service/key"   # seals secrets at rest; absent: keys/secrets.key, made when needed
+[approvals]
+# How a person is asked about what `approve` of SOUL.md or `require_approval` names. No answer is no.
+timeout = "120s"                              # at most a day
+ways = ["cli"]                                # also "mcp": a form in the agent's own client; "webhook": a link
+nobody = "wait"                               # or "deny": refuse at once while nobody watches and no other way is open
+waiting = 32                                  # of one agent at once; what comes then is refused, what waits stays
+gateway_waiting = 256                         # of all agents
+rate = "30/minute"                            # how often one skill may ask
+body = "1MiB"                                 # a request's body has to be complete to be shown; more is refused
+file = "8MiB"                                 # likewise what a file will hold
+# With "webhook" in `ways`: webhook = "https://…" is told of what waits, with a link. Where a proxy stands before the
+# gateway, links begin with address = "https://…".
 
 [audit]
 durability = "process"                        # survives kill -9; "power": every record is on the disk before a call runs

@@ -84,6 +84,10 @@ fn page(status: &Value) {
             "agents",
             &format!("{} loaded", status.get("agents").and_then(Value::as_array).map_or(0, Vec::len)),
         );
+        if number("/approvals/waiting") > 0 {
+            let waiting = format!("{} wait: soulbound approvals", number("/approvals/waiting"));
+            line("approvals", &style.yellow(&waiting));
+        }
         if status.pointer("/audit/writable") == Some(&Value::Bool(false)) {
             line("audit", &style.red("cannot be written: calls are refused"));
         }

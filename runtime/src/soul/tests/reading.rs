@@ -1,6 +1,6 @@
 //! What is read from a good SOUL.md, and what else in it changes nothing.
 
-use super::super::{SoulView, Standing};
+use super::super::{Soul, SoulView, Standing};
 use super::{skills, soul};
 
 const GUARDIAN: &str = "\
@@ -278,4 +278,21 @@ fn the_reach_is_a_union_and_names_both_ends_of_a_flow() {
     // No warning for a flow that stays inside, and none where nothing private is read.
     assert_eq!(soul.warnings().len(), 2);
     assert!(skills("- browser: z\n  - hosts: https://a.example.com\n").unwrap().warnings().is_empty());
+}
+
+#[test]
+fn a_message_waits_by_its_channel_s_line_or_by_the_rule_that_all_are_reviewed() {
+    let read = |rules: &str, approve: &str| {
+        let text = format!(
+            "## Identity\n- Name: Echo\n## Rules\n{rules}## Channels\n- slack: team\n{approve}- mail: ops\n"
+        );
+        Soul::parse("SOUL.md", text.as_bytes()).unwrap()
+    };
+    let line = |soul: &Soul, channel| soul.approval_of_channel(channel).map(|rule| rule.line);
+    let plain = read("- Be kind\n", "");
+    assert_eq!((line(&plain, "slack: team"), line(&plain, "mail: ops")), (None, None));
+    let own = read("- Be kind\n", "  - approve: always\n");
+    assert_eq!((line(&own, "slack: team"), line(&own, "mail: ops")), (Some(7), None));
+    let all = read("- All outputs must be reviewed before publishing.\n", "");
+    assert_eq!((line(&all, "slack: team"), line(&all, "mail: ops")), (Some(4), Some(4)));
 }

@@ -97,12 +97,10 @@ impl Settings {
                 .map(|url| ProxyUrl::parse(&url).map_err(|error| anyhow::anyhow!("`proxy`: {error}")))
                 .transpose()?;
         }
+        let channels = channels::read(file.channels.unwrap_or_default(), state.path())?;
         let mut files = OpenRules::default();
         files.state_folder = Some(state.path().to_owned());
         files.deny = ceiling.deny_dirs.iter().map(|text| directory(text)).collect::<Result<_>>()?;
-        let channels = channels::read(file.channels.unwrap_or_default(), state.path())?;
-        // What an agent sent stays as it was sent: no grant touches a channel's file.
-        files.deny.extend(channels.iter().filter_map(Binding::folder));
         files.home = home();
         files.path =
             std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default();
@@ -116,6 +114,8 @@ impl Settings {
             let read = |text: &String| knobs::rate("rate", &format!("[limits] {name}"), text);
             text.as_ref().map(read).transpose()
         };
+        // What an agent sent stays as it was sent: no grant touches a channel's file.
+        files.deny.extend(channels.iter().filter_map(Binding::folder));
         Ok(Self {
             network,
             files,

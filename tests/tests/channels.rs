@@ -241,6 +241,7 @@ fn a_channel_that_is_a_file_has_entries_that_no_text_forges() {
     // Somebody puts a link in its place.
     fs::remove_file(&file).unwrap();
     fs::write(agent.outside("precious"), "").unwrap();
+    fs::set_permissions(agent.outside("precious"), fs::Permissions::from_mode(0o600)).unwrap();
     std::os::unix::fs::symlink(agent.outside("precious"), &file).unwrap();
     send(&gateway, "log: posts", "three").ends(1);
     assert_eq!(fs::read_to_string(agent.outside("precious")).unwrap(), "");

@@ -69,7 +69,7 @@ pub(super) fn read(blocks: &[&Block], source: &Source<'_>, findings: &mut Findin
     channels
 }
 
-/// Gives every skill the agent's channels, each with what it waits for. Asked again whenever channels or rules change.
+/// Gives every skill the agent's channels, each with what it waits for. What narrows the grants narrows these too.
 pub(super) fn grant_to_skills(channels: &[Channel], rules: &[Rule], skills: &mut [SkillEntry]) {
     let reviewed = rules.iter().find(|rule| standing::requires_review(rule)).map(|rule| &rule.rule);
     let granted: Vec<ChannelGrant> = channels

@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use super::{SkillEntry, Soul, channels, standing};
+use super::{SkillEntry, Soul, standing};
 use crate::grant::DirectoryGrant;
 
 impl Soul {
@@ -35,7 +35,6 @@ impl Soul {
                 narrowed.rules.push(rule.clone());
             }
         }
-        channels::grant_to_skills(&narrowed.channels, &narrowed.rules, &mut narrowed.skills);
         narrowed
     }
 

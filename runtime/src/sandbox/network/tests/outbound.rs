@@ -16,10 +16,12 @@ const SECRET: &str = "T0-secret-path";
 async fn outbound(names: &[&str], script: Script) -> (Outbound, Arc<Log>, SocketAddr) {
     let identity = Identity::of(names);
     let (server, log) = server::start(&identity, script).await;
-    let mut config = NetworkConfig::default();
-    config.resolver = Arc::new(FakeResolver::default());
-    config.dialer = Arc::new(FakeDialer { server, dialled: Default::default(), dead: Default::default() });
-    config.extra_ca_pem = Some(identity.ca_pem.into_bytes());
+    let config = NetworkConfig {
+        resolver: Arc::new(FakeResolver::default()),
+        dialer: Arc::new(FakeDialer { server, dialled: Default::default(), dead: Default::default() }),
+        extra_ca_pem: Some(identity.ca_pem.into_bytes()),
+        ..NetworkConfig::default()
+    };
     let mut outbound = Outbound::new(&config).unwrap();
     outbound.connect_within = Duration::from_millis(1_500);
     outbound.whole_within = Duration::from_secs(3);
@@ -106,9 +108,11 @@ async fn the_proxy_is_for_what_leaves_the_machine() {
     let identity = Identity::of(&[NAME]);
     let (server, log) = server::start(&identity, Script::Reply(reply("200 OK", "", ""))).await;
     let (proxy, proxied) = server::start(&identity, Script::Reply(reply("403 No", "", ""))).await;
-    let mut config = NetworkConfig::default();
-    config.resolver = Arc::new(FakeResolver::default());
-    config.proxy = Some(ProxyUrl::parse(&format!("http://{proxy}")).unwrap());
+    let config = NetworkConfig {
+        resolver: Arc::new(FakeResolver::default()),
+        proxy: Some(ProxyUrl::parse(&format!("http://{proxy}")).unwrap()),
+        ..NetworkConfig::default()
+    };
     let outbound = Outbound::new(&config).unwrap();
     let local = OutboundUrl::parse(&format!("http://{server}/hook")).unwrap();
     assert_eq!(outbound.post(&local, &[], "x").await, Ok(Sent { status: 200 }));

@@ -125,6 +125,14 @@ async fn path(agent: Arc<Agent>, request: CallRequest) -> Answer {
                 .instrument(tracing::debug_span!("sandbox")) => (outcome, None),
         }
     };
+    // A call that trips a breaker, or outlives a stop by an instant, may have ended before it was cut: it is not answered either.
+    let (outcome, decision) = match decision {
+        None if callable.revoked.is_cancelled() => {
+            let ended = Outcome::refused(agent.why_ended(&request.skill));
+            (cut_short(ended, &watch.seen(), started), Some(Decision::Killed))
+        }
+        _ => (outcome, decision),
+    };
     let outcome = match decision {
         // Nobody is told anything of it.
         Some(_) => outcome,

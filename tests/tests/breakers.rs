@@ -401,6 +401,22 @@ fn a_trip_that_was_answered_is_never_lost_to_a_kill() {
 }
 
 #[test]
+fn a_trip_that_the_disk_does_not_take_is_in_force_and_written_when_it_does() {
+    let agent = agent(STRICT);
+    let gateway = Gateway::with(&agent);
+    probe(&gateway, 0..3);
+    let file = agent.state().join("agents/echo/breakers.json");
+    std::fs::create_dir(&file).unwrap();
+    assert_eq!(gateway.call("probe", "read", &["path=/etc/shadow"]).denial(), "breaker.open");
+    assert_eq!(denial_of(&gateway)["id"], "breaker.open");
+    std::fs::remove_dir(&file).unwrap();
+    until(|| file.is_file(), "the open breaker to be written");
+    gateway.kill();
+    let gateway = Gateway::start(&agent);
+    assert_eq!(denial_of(&gateway)["id"], "breaker.open");
+}
+
+#[test]
 fn what_cannot_be_read_counts_as_open_and_is_reset_without_a_gateway() {
     let agent = agent(STRICT);
     drop(Gateway::with(&agent));

@@ -134,6 +134,14 @@ async fn path(agent: Arc<Agent>, request: CallRequest) -> Answer {
             outcome = running => (outcome, None),
         }
     };
+    // A call that trips a breaker, or outlives a stop by an instant, may have ended before it was cut: it is not answered either.
+    let (outcome, decision) = match decision {
+        None if callable.revoked.is_cancelled() => {
+            let ended = Outcome::refused(agent.why_ended(&request.skill));
+            (cut_short(ended, &watch.seen(), started), Some(Decision::Killed))
+        }
+        _ => (outcome, decision),
+    };
     // Nobody is told anything of a call that was cut short; what it did is on record.
     let outcome = if decision.is_some() { oversight.secrets().outcome(outcome) } else { outcome };
     oversight.breakers().ended(&facts, decision, &outcome);

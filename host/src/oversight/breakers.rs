@@ -50,6 +50,8 @@ pub(crate) struct Breakers {
     /// Whether anything is open: what is asked before every call takes no lock for it.
     is_open: AtomicBool,
     open: Mutex<Open>,
+    /// What is open could not be written down: it is tried again every few seconds.
+    unwritten: AtomicBool,
     watch: Mutex<Watch>,
     meter: Meter,
 }
@@ -64,6 +66,7 @@ impl Breakers {
             agent: agent.to_owned(),
             is_open: AtomicBool::new(!open.0.is_empty()),
             open: Mutex::new(open),
+            unwritten: AtomicBool::new(false),
             watch: Mutex::new(Watch::with(kept_baselines(&folder))),
             folder,
             gateway: Arc::downgrade(gateway),
@@ -201,6 +204,9 @@ impl Breakers {
 
     /// Writes down what was learned and what cool-downs held back. Every few seconds, and when the agent is let go.
     pub(crate) fn keep(&self, leaving: bool) {
+        if self.unwritten.load(Ordering::Acquire) {
+            self.settle();
+        }
         if let Some((_, policy)) = self.policy() {
             let held_back = self.lock_watch().held_back(look(&policy), leaving);
             self.carry_out_as(held_back, &policy, false);
@@ -226,8 +232,10 @@ impl Breakers {
     }
 
     fn keep_open(&self, open: &Open, settled: bool) {
-        if let Err(error) = open.write(&self.folder, settled) {
-            // It is open in this process whatever the disk says; the next trip or reset writes all of it.
+        let written = open.write(&self.folder, settled);
+        self.unwritten.store(written.is_err(), Ordering::Release);
+        if let Err(error) = written {
+            // It is open in this process whatever the disk says, and written again until the disk takes it.
             tracing::error!(
                 agent = self.agent,
                 error = format!("{error:#}"),

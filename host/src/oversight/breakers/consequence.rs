@@ -77,7 +77,7 @@ impl Breakers {
     }
 
     /// Writes what is open so that a power failure does not lose it.
-    fn settle(&self) {
+    pub(super) fn settle(&self) {
         let open = self.lock_open();
         self.keep_open(&open, true);
     }

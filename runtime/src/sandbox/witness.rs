@@ -214,16 +214,11 @@ impl Witness {
         if let Some(withheld) = self.withheld.get() {
             return Err(withheld.clone());
         }
-        if self.is_over() {
+        if self.over.load(Ordering::Acquire) {
             let message = format!("the call of skill `{}` was over before it did this", self.skill);
             return Err(Denial::new(DenialId::EffectFailed, message));
         }
         Ok(())
-    }
-
-    /// Whether the call has ended, whatever of it still runs.
-    pub(crate) fn is_over(&self) -> bool {
-        self.over.load(Ordering::Acquire)
     }
 
     /// A change that the guest took for done was refused, and nobody can tell it any more. The first such denial is the

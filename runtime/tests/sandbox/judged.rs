@@ -11,7 +11,7 @@ use soulbound_runtime::sandbox::{BoundSkill, Effect, FileChange, Outcome};
 use tempfile::TempDir;
 
 use crate::judge::Swift;
-use crate::shared::{RUNTIME, bind_for, call_watched, denied, folder, guest, none, returned};
+use crate::shared::{RUNTIME, bind_for, call_watched, denied, folder, guest, returned};
 
 const CAP: Option<u64> = Some(1 << 20);
 
@@ -129,7 +129,6 @@ async fn a_body_that_its_guest_never_finishes_is_ended_by_the_clock_and_nobody_i
     assert!(overseer.effects.lock().unwrap().is_empty());
     listener.set_nonblocking(true).unwrap();
     assert!(listener.accept().is_err(), "nothing was sent");
-    let _ = none();
 }
 
 /// Two skills on folders of their own: one is held back, one is not.

@@ -89,10 +89,10 @@ pub(super) fn overwrite(file: &OwnedFd, bytes: &[u8]) -> Result<(), Fault> {
     let size = u64::try_from(rustix::fs::fstat(&file)?.st_size).unwrap_or(0);
     let length = bytes.len() as u64;
     if length > size {
-        match rustix::fs::fallocate(&file, FallocateFlags::KEEP_SIZE, size, length - size) {
-            Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG | Errno::IO)) => return Err(error.into()),
-            // File systems that can't reserve space are no worse than without this.
-            Ok(()) | Err(_) => {}
+        let reserved = rustix::fs::fallocate(&file, FallocateFlags::KEEP_SIZE, size, length - size);
+        // File systems that can't reserve space are no worse than without this.
+        if let Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG | Errno::IO)) = reserved {
+            return Err(error.into());
         }
     }
     let before = read(&file, size.min(length))?;

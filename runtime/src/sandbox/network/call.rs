@@ -277,8 +277,6 @@ impl Call {
         }
         let most = cap.min(self.skill.network.config.limits.request_body);
         match spool(body, &parts.headers, most).await {
-            // The guest was ended meanwhile: what came is no body that it meant.
-            Ok(_) if self.witness.is_over() => Err(Error::InternalError(None)),
             Ok(bytes) => Ok(Body::Whole(bytes)),
             Err(SpoolFault::Broken(error)) => Err(error),
             Err(SpoolFault::TooLarge) => refused(refusal::not_judged(&self.witness, target, most)),

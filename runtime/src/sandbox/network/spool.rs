@@ -28,8 +28,8 @@ pub(super) async fn spool(mut body: WasiBody, headers: &HeaderMap, most: u64) ->
         }
         whole.extend_from_slice(&data);
     }
-    // A guest that was ended in the middle looks as if it had finished; and a length that is not the body's would make
-    // the rest of it another request.
+    // A length that is not the body's would make the rest of it another request. (A guest that was ended in the middle looks
+    // as if it had finished: for that case the witness lets nothing of a call go on that is over.)
     let length = whole.len().to_string();
     if headers.get_all(header::CONTENT_LENGTH).iter().any(|said| said.as_bytes() != length.as_bytes()) {
         return Err(SpoolFault::Broken(Error::HttpRequestBodySize(Some(whole.len() as u64))));

@@ -343,16 +343,18 @@ fn a_bit_a_link_or_another_path_that_a_file_gets_meanwhile_counts() {
 }
 
 #[test]
-fn a_directory_that_leaves_the_grant_meanwhile_takes_no_new_file_along() {
-    let house = House::new();
-    house.put("grant/sub/x", "");
-    let (from, to) = (house.path("grant/sub"), house.path("sub"));
-    let meanwhile: Box<dyn Fn() + Send + Sync> = Box::new(move || fs::rename(&from, &to).unwrap());
-    let mut call = watched(&house, Watcher { meanwhile: Some(meanwhile), ..Watcher::default() });
-    let file = call.open("data/sub/new", CREATE, WRITE).unwrap();
-    call.close(file);
-    assert_eq!(call.withheld(), Some("path.outside"));
-    assert!(!house.there("sub/new"));
+fn a_directory_that_goes_elsewhere_meanwhile_takes_no_new_file_along() {
+    for (to, id) in [("sub", "path.outside"), ("grant/other", "effect.failed")] {
+        let house = House::new();
+        house.put("grant/sub/x", "");
+        let (from, target) = (house.path("grant/sub"), house.path(to));
+        let meanwhile: Box<dyn Fn() + Send + Sync> = Box::new(move || fs::rename(&from, &target).unwrap());
+        let mut call = watched(&house, Watcher { meanwhile: Some(meanwhile), ..Watcher::default() });
+        let file = call.open("data/sub/new", CREATE, WRITE).unwrap();
+        call.close(file);
+        assert_eq!(call.withheld(), Some(id));
+        assert!(!house.there(&format!("{to}/new")));
+    }
 }
 
 #[test]

@@ -74,10 +74,7 @@ fn talkative(agent: &Agent) -> Gateway<'_> {
     fs::write(&path, format!("[gateway]\nlisten = \"127.0.0.1:0\"\n{settings}")).unwrap();
     let words = ["gateway", "start", "--json"];
     agent.program().variable("SOULBOUND_LOG", "trace").words(&words).run().ends(0);
-    let gateway = Gateway::start(agent);
-    let log = fs::read_to_string(agent.state().join("gateway.log")).unwrap();
-    assert!(log.contains("DEBUG") || log.contains("TRACE"), "it logs little:\n{log}");
-    gateway
+    Gateway::start(agent)
 }
 
 fn set(agent: &Agent, host: &str, value: &str) -> Ended {
@@ -166,6 +163,8 @@ fn the_granted_host_gets_it_and_nothing_else_ever_holds_it() {
     for (index, text) in said.iter().enumerate() {
         holds_none(text, &format!("answer {index}"));
     }
+    let log = fs::read_to_string(agent.state().join("gateway.log")).unwrap();
+    assert!(log.contains("DEBUG") || log.contains("TRACE"), "it logs little:\n{log}");
     agent.run(&["gateway", "stop"]).ends(0);
     for (path, text) in tree(&agent.state()) {
         holds_none(&text, &path.display().to_string());

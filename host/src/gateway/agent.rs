@@ -475,6 +475,10 @@ impl mcp::Served for Arc<Agent> {
         call::unknown(self, tool, arguments, door).await
     }
 
+    fn quoted(&self, name: &str) -> String {
+        visible::quoted_target(&self.oversight.secrets().text(name))
+    }
+
     fn file(&self, digest: &Digest) -> Result<Vec<u8>> {
         let gateway = self.gateway.upgrade().context("the gateway has left")?;
         Ok(gateway.registry().store().get(*digest)?)

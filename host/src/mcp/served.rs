@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use serde_json::{Map, Value};
-use soulbound_runtime::Denial;
 use soulbound_runtime::skill::Digest;
+use soulbound_runtime::{Denial, visible};
 use tokio::sync::watch;
 
 use crate::gateway::offer::Offer;
@@ -44,6 +44,11 @@ pub(crate) trait Served: Send + Sync + 'static {
         arguments: Map<String, Value>,
         door: &'static str,
     ) -> impl Future<Output = Answer> + Send;
+
+    /// A name that a model wrote, as an error may quote it.
+    fn quoted(&self, name: &str) -> String {
+        visible::quoted_target(name)
+    }
 
     /// The trusted bytes with this digest, from the store. Blocks.
     ///

@@ -99,11 +99,7 @@ fn a_call_of_a_refused_socket_ends_with_its_own_id() {
 
 #[test]
 fn what_cannot_be_enforced_yet_refuses_the_skill() {
-    let cases = [
-        "- probe: Try\n  - approve: always",
-        "- probe: Try\n  - approve: read",
-        "- probe: Try\n  - hosts: https://a.example\n  - secrets: TOKEN for https://a.example as header Authorization: Bearer {}",
-    ];
+    let cases = ["- probe: Try\n  - approve: always", "- probe: Try\n  - approve: read"];
     for soul in cases {
         let ended = Agent::new(soul).guest("probe").call("probe", "nothing", &[]);
         assert_eq!(ended.denial(), "grant.unenforced", "{soul}");

@@ -1,7 +1,6 @@
 //! Secrets through the real gateway and real TLS: the granted host gets them, and nothing else ever holds one.
 
 #![expect(
-    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::unwrap_used,
     reason = "helpers of tests fail by panicking, as tests do"
@@ -67,6 +66,18 @@ fn agent(authority: &Authority, peer: &TlsPeer, others: &[&TlsPeer]) -> Agent {
     agent.gateway(&settings)
 }
 
+/// A server that answers so, and an agent that may ask it with its token.
+fn stage(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> (TlsPeer, Agent) {
+    let authority = Authority::new();
+    let peer = authority.peer(answer);
+    let agent = agent(&authority, &peer, &[]);
+    (peer, agent)
+}
+
+fn ok(_: &str) -> String {
+    reply("200 OK", "", "ok")
+}
+
 /// A gateway that logs all that it can.
 fn talkative(agent: &Agent) -> Gateway<'_> {
     let path = agent.state().join("gateway.toml");
@@ -74,10 +85,7 @@ fn talkative(agent: &Agent) -> Gateway<'_> {
     fs::write(&path, format!("[gateway]\nlisten = \"127.0.0.1:0\"\n{settings}")).unwrap();
     let words = ["gateway", "start", "--json"];
     agent.program().variable("SOULBOUND_LOG", "trace").words(&words).run().ends(0);
-    let gateway = Gateway::start(agent);
-    let log = fs::read_to_string(agent.state().join("gateway.log")).unwrap();
-    assert!(log.contains("DEBUG") || log.contains("TRACE"), "it logs little:\n{log}");
-    gateway
+    Gateway::start(agent)
 }
 
 fn set(agent: &Agent, host: &str, value: &str) -> Ended {
@@ -97,9 +105,7 @@ fn get(agent: &Agent, url: &str) -> Ended {
 
 #[test]
 fn the_granted_host_gets_it_and_nothing_else_ever_holds_it() {
-    let authority = Authority::new();
-    let peer = authority.peer(echo_all);
-    let agent = agent(&authority, &peer, &[]);
+    let (peer, agent) = stage(echo_all);
     add(&agent);
     let gateway = talkative(&agent);
     let mut said = vec![set(&agent, &peer.origin(), &format!("{VALUE}\n")).ends(0).said()];
@@ -166,6 +172,8 @@ fn the_granted_host_gets_it_and_nothing_else_ever_holds_it() {
     for (index, text) in said.iter().enumerate() {
         holds_none(text, &format!("answer {index}"));
     }
+    let log = fs::read_to_string(agent.state().join("gateway.log")).unwrap();
+    assert!(log.contains("DEBUG") || log.contains("TRACE"), "it logs little:\n{log}");
     agent.run(&["gateway", "stop"]).ends(0);
     for (path, text) in tree(&agent.state()) {
         holds_none(&text, &path.display().to_string());
@@ -193,9 +201,7 @@ fn a_redirect_to_another_host_carries_nothing() {
 
 #[test]
 fn without_it_no_request_leaves_and_changes_count_at_once() {
-    let authority = Authority::new();
-    let peer = authority.peer(|_| reply("200 OK", "", "ok"));
-    let agent = agent(&authority, &peer, &[]);
+    let (peer, agent) = stage(ok);
     let _gateway = Gateway::with(&agent);
     let missing = get(&agent, &peer.origin());
     assert_eq!(missing.denial(), "secret.missing");
@@ -224,9 +230,7 @@ fn without_it_no_request_leaves_and_changes_count_at_once() {
 
 #[test]
 fn a_guest_does_not_set_the_header_itself() {
-    let authority = Authority::new();
-    let peer = authority.peer(|_| reply("200 OK", "", "ok"));
-    let agent = agent(&authority, &peer, &[]);
+    let (peer, agent) = stage(ok);
     let _gateway = Gateway::with(&agent);
     set(&agent, &peer.origin(), VALUE).ends(0);
     let ended = request(&agent, &peer.origin(), &json!([["Authorization", "Bearer own"]]));
@@ -236,9 +240,7 @@ fn a_guest_does_not_set_the_header_itself() {
 
 #[test]
 fn a_call_on_a_soul_md_has_no_secrets() {
-    let authority = Authority::new();
-    let peer = authority.peer(|_| reply("200 OK", "", "ok"));
-    let agent = agent(&authority, &peer, &[]);
+    let (peer, agent) = stage(ok);
     add(&agent);
     set(&agent, &peer.origin(), VALUE).ends(0);
     let arguments = json!({"method": "GET", "url": peer.origin(), "headers": [], "body": null});
@@ -252,9 +254,7 @@ fn a_call_on_a_soul_md_has_no_secrets() {
 
 #[test]
 fn what_is_missing_is_said_where_an_operator_looks() {
-    let authority = Authority::new();
-    let peer = authority.peer(|_| reply("200 OK", "", "ok"));
-    let agent = agent(&authority, &peer, &[]);
+    let (peer, agent) = stage(ok);
     add(&agent);
     let command = format!("soulbound secrets set TOKEN --agent echo --for {}", peer.origin());
     let doctor = agent.run(&["doctor", "--json"]).json();
@@ -284,9 +284,7 @@ fn what_is_missing_is_said_where_an_operator_looks() {
 
 #[test]
 fn only_a_fitting_value_from_standard_input_is_taken() {
-    let authority = Authority::new();
-    let peer = authority.peer(|_| reply("200 OK", "", "ok"));
-    let agent = agent(&authority, &peer, &[]);
+    let (peer, agent) = stage(ok);
     add(&agent);
     let long = "x".repeat(5_000);
     for (value, complaint) in [
@@ -320,9 +318,7 @@ fn only_a_fitting_value_from_standard_input_is_taken() {
 
 #[test]
 fn a_terminal_does_not_show_what_is_typed() {
-    let authority = Authority::new();
-    let peer = authority.peer(echo_all);
-    let agent = agent(&authority, &peer, &[]);
+    let (peer, agent) = stage(echo_all);
     add(&agent);
     let words = ["secrets", "set", "TOKEN", "--agent", ECHO, "--for", &peer.origin()];
     let asked = || agent.program().words(&words);
@@ -338,9 +334,7 @@ fn a_terminal_does_not_show_what_is_typed() {
 
 #[test]
 fn what_is_at_rest_is_sealed_kept_to_its_owner_and_bound_to_its_agent() {
-    let authority = Authority::new();
-    let peer = authority.peer(|_| reply("200 OK", "", "ok"));
-    let agent = agent(&authority, &peer, &[]);
+    let (peer, agent) = stage(ok);
     let gateway = Gateway::with(&agent);
     set(&agent, &peer.origin(), VALUE).ends(0);
     let file = agent.state().join("agents/echo/secrets.json");
@@ -401,9 +395,7 @@ fn what_is_at_rest_is_sealed_kept_to_its_owner_and_bound_to_its_agent() {
 
 #[test]
 fn entries_of_two_agents_cannot_be_swapped() {
-    let authority = Authority::new();
-    let peer = authority.peer(|_| reply("200 OK", "", "ok"));
-    let agent = agent(&authority, &peer, &[]);
+    let (peer, agent) = stage(ok);
     let _gateway = Gateway::with(&agent);
     set(&agent, &peer.origin(), VALUE).ends(0);
     let soul = fs::read_to_string(agent.soul()).unwrap().replace("Name: Echo", "Name: Other");
@@ -433,14 +425,12 @@ fn entries_of_two_agents_cannot_be_swapped() {
 
 #[test]
 fn the_operators_own_key_seals_and_another_does_not_open() {
-    let authority = Authority::new();
-    let peer = authority.peer(|_| reply("200 OK", "", "ok"));
-    let agent = agent(&authority, &peer, &[]);
+    let (peer, agent) = stage(ok);
     let key = agent.outside("operators.key");
     fs::write(&key, [7_u8; 48]).unwrap();
     fs::set_permissions(&key, fs::Permissions::from_mode(0o400)).unwrap();
-    let settings = format!("{}[secrets]\nkey_file = \"{}\"\n", authority.trusted_by(&agent), key.display());
-    let agent = agent.gateway(&settings);
+    let settings = fs::read_to_string(agent.state().join("gateway.toml")).unwrap();
+    let agent = agent.gateway(&format!("{settings}[secrets]\nkey_file = \"{}\"\n", key.display()));
     let _gateway = Gateway::with(&agent);
     set(&agent, &peer.origin(), VALUE).ends(0);
     assert!(!agent.state().join("keys/secrets.key").exists());
@@ -454,9 +444,7 @@ fn the_operators_own_key_seals_and_another_does_not_open() {
 
 #[test]
 fn an_agent_that_was_removed_leaves_no_secrets_to_the_next_of_its_name() {
-    let authority = Authority::new();
-    let peer = authority.peer(|_| reply("200 OK", "", "ok"));
-    let agent = agent(&authority, &peer, &[]);
+    let (peer, agent) = stage(ok);
     let _gateway = Gateway::with(&agent);
     set(&agent, &peer.origin(), VALUE).ends(0);
     get(&agent, &peer.origin()).ends(0);
@@ -468,9 +456,7 @@ fn an_agent_that_was_removed_leaves_no_secrets_to_the_next_of_its_name() {
 
 #[test]
 fn a_secret_that_soul_md_names_no_more_is_not_sent_any_more() {
-    let authority = Authority::new();
-    let peer = authority.peer(|_| reply("200 OK", "", "ok"));
-    let agent = agent(&authority, &peer, &[]);
+    let (peer, agent) = stage(ok);
     let _gateway = Gateway::with(&agent);
     set(&agent, &peer.origin(), VALUE).ends(0);
     get(&agent, &peer.origin()).ends(0);

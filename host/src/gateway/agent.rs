@@ -508,6 +508,10 @@ impl mcp::Served for Arc<Agent> {
         gateway.decide_in_a_client(&self.id, id, approve, who)
     }
 
+    fn quoted(&self, name: &str) -> String {
+        visible::quoted_target(&self.oversight.secrets().text(name))
+    }
+
     fn file(&self, digest: &Digest) -> Result<Vec<u8>> {
         let gateway = self.gateway.upgrade().context("the gateway has left")?;
         Ok(gateway.registry().store().get(*digest)?)

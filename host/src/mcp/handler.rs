@@ -79,7 +79,7 @@ impl<S: Served> Handler<S> {
         let Some(offered) = offer.tools.iter().find(|tool| tool.name == request.name) else {
             // What a model tries stands in the trail, also when it is nothing of this agent's.
             self.agent.unknown(&request.name, request.arguments.unwrap_or_default(), self.door).await;
-            let name = visible::quoted_target(&request.name);
+            let name = self.agent.quoted(&request.name);
             return Err(ErrorData::invalid_params(format!("unknown tool {name}"), None));
         };
         let held = self.agent.held().filter(|_| held::has_forms(&context));

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use serde_json::{Map, Value};
-use soulbound_runtime::Denial;
 use soulbound_runtime::skill::Digest;
+use soulbound_runtime::{Denial, visible};
 use tokio::sync::watch;
 
 use crate::gateway::offer::Offer;
@@ -58,6 +58,11 @@ pub(crate) trait Served: Send + Sync + 'static {
     /// It does not wait any more, or not by this way.
     fn decide(&self, _id: &str, _approve: bool, _who: &str) -> Result<()> {
         anyhow::bail!("nobody decides here")
+    }
+
+    /// A name that a model wrote, as an error may quote it.
+    fn quoted(&self, name: &str) -> String {
+        visible::quoted_target(name)
     }
 
     /// The trusted bytes with this digest, from the store. Blocks.

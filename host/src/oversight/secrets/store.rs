@@ -131,8 +131,10 @@ impl SecretStore {
         let agent = agents.entry(id.to_owned()).or_default();
         if !agent.looked.as_ref().is_some_and(Fingerprint::is_current) {
             // Before it is read: a change in the middle is seen the next time.
-            agent.looked = Some(Fingerprint::take(vec![(self.file(id), Look::Content)]));
+            let looked = Fingerprint::take(vec![(self.file(id), Look::Content)]);
             let opened = self.read(id).map(|stored| Arc::new(stored.unwrap_or_default()));
+            // What could not be read is tried again: it may have been the key, which is another file.
+            agent.looked = opened.is_ok().then_some(looked);
             agent.now(opened.map_err(|error| format!("{error:#}")));
         }
         ask(agent)
@@ -246,7 +248,9 @@ impl Agent {
 
 impl SecretSource for SecretStore {
     fn find(&self, agent: &str, name: &str, origin: &Target) -> Result<Arc<Secret>, SecretRefusal> {
-        let stored = self.stored(agent).map_err(|error| SecretRefusal::Unreadable(error.to_string()))?;
+        let stored = self
+            .stored(agent)
+            .map_err(|error| SecretRefusal::Unreadable(error.to_string().replace("\n  hint: ", "; ")))?;
         let one = stored.iter().find(|one| one.name == name).ok_or(SecretRefusal::NotSet)?;
         if one.host != origin.origin() {
             return Err(SecretRefusal::OtherOrigin(one.host.clone()));

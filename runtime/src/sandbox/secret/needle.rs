@@ -37,7 +37,7 @@ impl Needle {
         let digits = value.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect();
         let mut all = vec![Self::of(value.to_vec(), Encoding::Plain), Self::of(digits, Encoding::Digits)];
         for before in 0..3_usize {
-            let shifted = Zeroizing::new([&b"\0\0"[..before], value].concat());
+            let shifted = Zeroizing::new([vec![0; before].as_slice(), value].concat());
             let encoded = Zeroizing::new(STANDARD_NO_PAD.encode(shifted.as_slice()));
             // Only the characters that hold nothing but the value's own bits; at the edges some hold a neighbour's too.
             let own = (before * 8).div_ceil(6)..(shifted.len() * 8) / 6;

@@ -160,8 +160,8 @@ denials! {
         "Nobody decided in time, and no answer means no.",
         "Ask again when somebody is there to decide.";
     OutputBlocked = "output.blocked",
-        "An output rule matched what was about to leave.",
-        "Take the matched content out.";
+        "What was about to leave holds what a rule forbids: `Never output: …` of SOUL.md, or `[outputs]` of gateway.toml. It was found as it stands or in an encoding. Or it cannot be judged to its end: too large, or packed.",
+        "Take the content out. If it may leave there, the operator changes the rule's action for that place; `docs/oversight.md` says how.";
     BreakerOpen = "breaker.open",
         "A breaker tripped on an anomaly and stays open until an operator closes it.",
         "Look at the anomaly, then `soulbound agents reset`.";

@@ -31,6 +31,21 @@ rate = "120/minute"                           # calls
 [files]
 hard_links = "refuse"                         # or "allow": files with more than one hard link
 
+[outputs]
+# What may never leave an agent. Each place is "block", "hold" (ask a person), "redact", "note" or "allow" (not looked at).
+# A SOUL.md's own `Never output: …` blocks everywhere, whatever stands here.
+detectors = ["private-key", "cloud-token"]    # and "card", "iban", "email"
+results = "redact"                            # what the model reads
+http = "block"                                # URLs, headers and bodies; a URL or header that would be redacted is blocked
+files = "allow"                               # names and content
+channels = "block"
+examples = "allow"                            # keys from documentation pass these detectors in results and files; or "judge"
+
+# [[outputs.rules]]                           # as many as you like; where neither it nor [outputs] says otherwise, it blocks
+# name = "titan"                              # shown in denials: not what it looks for
+# words = ["Project Titan"]                   # whole, in any case; or: expression = 'TICKET-[0-9]{6}'; or: detector = "card"
+# files = "note"
+
 [audit]
 durability = "process"                        # survives kill -9; "power": every record is on the disk before a call runs
 rotate = "64MiB"                              # a trail of this size goes on in a new file

@@ -190,8 +190,8 @@ denials! {
         "What was held back to be judged could not be done as it was judged: something else changed the file meanwhile, the disk refused it, or the call was over.",
         "Look at the file, then call the tool again.";
     OutputBlocked = "output.blocked",
-        "An output rule matched what was about to leave.",
-        "Take the matched content out.";
+        "What was about to leave holds what a rule forbids: `Never output: …` of SOUL.md, or `[outputs]` of gateway.toml. It was found as it stands or in an encoding. Or it cannot be judged to its end: too large, or packed.",
+        "Take the content out. If it may leave there, the operator changes the rule's action for that place; `docs/oversight.md` says how.";
     BreakerOpen = "breaker.open",
         "A breaker tripped on an anomaly and stays open until an operator closes it.",
         "Look at the anomaly, then `soulbound agents reset`.";

@@ -61,6 +61,7 @@ hard_links = "refuse"                         # or "allow": files with more than
 
 [secrets]
 # key_file = "/run/credentials/soulbound.service/key"   # seals secrets at rest; absent: keys/secrets.key, made when needed
+
 [approvals]
 # How a person is asked about what `approve` of SOUL.md or `require_approval` names. No answer is no.
 timeout = "120s"                              # at most a day
@@ -73,6 +74,21 @@ body = "1MiB"                                 # a request's body has to be compl
 file = "8MiB"                                 # likewise what a file will hold
 # With "webhook" in `ways`: webhook = "https://…" is told of what waits, with a link. Where a proxy stands before the
 # gateway, links begin with address = "https://…".
+
+[outputs]
+# What may never leave an agent. Each place is "block", "hold" (ask a person), "redact", "note" or "allow" (not looked at).
+# A SOUL.md's own `Never output: …` blocks everywhere, whatever stands here.
+detectors = ["private-key", "cloud-token"]    # and "card", "iban", "email"
+results = "redact"                            # what the model reads
+http = "block"                                # URLs, headers and bodies; a URL or header that would be redacted is blocked
+files = "allow"                               # names and content
+channels = "block"
+examples = "allow"                            # keys from documentation pass these detectors in results and files; or "judge"
+
+# [[outputs.rules]]                           # as many as you like; where neither it nor [outputs] says otherwise, it blocks
+# name = "titan"                              # shown in denials: not what it looks for
+# words = ["Project Titan"]                   # whole, in any case; or: expression = 'TICKET-[0-9]{6}'; or: detector = "card"
+# files = "note"
 
 [audit]
 durability = "process"                        # survives kill -9; "power": every record is on the disk before a call runs

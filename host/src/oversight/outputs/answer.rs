@@ -60,11 +60,16 @@ impl Outputs {
 
     /// A text that goes beside the answer, such as a call's progress: whatever is to be refused there is left out.
     pub(crate) fn aside(&self, text: &str) -> Option<String> {
-        match self.judge_bytes(Place::Results, text.as_bytes(), Mask::Named).verdict {
-            Verdict::Pass => None,
-            Verdict::Masked(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
-            Verdict::Hold(_) | Verdict::Block(_) => Some(WITHHELD.to_owned()),
-        }
+        instead(self.judge_bytes(Place::Results, text.as_bytes(), Mask::Named).verdict)
+    }
+}
+
+/// What stands in place of a text without which the answer is whole.
+fn instead(verdict: Verdict<Vec<u8>>) -> Option<String> {
+    match verdict {
+        Verdict::Pass => None,
+        Verdict::Masked(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+        Verdict::Hold(_) | Verdict::Block(_) => Some(WITHHELD.to_owned()),
     }
 }
 
@@ -124,21 +129,28 @@ impl Answer<'_> {
 
     /// A text that nobody needs: withheld rather than the whole answer.
     fn aside(&mut self, text: &mut String) {
-        if let Some(masked) = self.outputs.aside(text) {
-            *text = masked;
+        let judged = self.outputs.judge_bytes(Place::Results, text.as_bytes(), Mask::Named);
+        self.note(judged.notes);
+        if let Some(instead) = instead(judged.verdict) {
+            *text = instead;
             self.changed = true;
+        }
+    }
+
+    /// One note a rule: the whole is judged after its parts.
+    fn note(&mut self, notes: Vec<Note>) {
+        for note in notes {
+            match self.notes.iter_mut().find(|known| known.rule == note.rule) {
+                Some(known) => known.action = known.action.max(note.action),
+                None => self.notes.push(note),
+            }
         }
     }
 
     /// Judges a text, and gives what is to stand in its place.
     fn judged(&mut self, text: &[u8], mask: Mask) -> Option<String> {
         let judged = self.outputs.judge_bytes(Place::Results, text, mask);
-        for note in judged.notes {
-            match self.notes.iter_mut().find(|known| known.rule == note.rule) {
-                Some(known) => known.action = known.action.max(note.action),
-                None => self.notes.push(note),
-            }
-        }
+        self.note(judged.notes);
         match judged.verdict {
             Verdict::Pass => None,
             Verdict::Masked(bytes) => {

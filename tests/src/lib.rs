@@ -18,6 +18,7 @@
 )]
 
 pub mod agent;
+pub mod approvals;
 pub mod gateway;
 pub mod guest;
 pub mod http;

@@ -19,6 +19,7 @@
 )]
 
 pub mod agent;
+pub mod approvals;
 pub mod gateway;
 pub mod guest;
 pub mod http;

@@ -99,9 +99,12 @@ fn a_call_of_a_refused_socket_ends_with_its_own_id() {
 
 #[test]
 fn what_waits_for_a_person_is_refused_where_nobody_can_be_asked() {
-    let cases = ["- probe: Try
-  - approve: always", "- probe: Try
-  - approve: nothing"];
+    let cases = [
+        "- probe: Try
+  - approve: always",
+        "- probe: Try
+  - approve: nothing",
+    ];
     for soul in cases {
         let ended = Agent::new(soul).guest("probe").call("probe", "nothing", &[]);
         assert_eq!(ended.denial(), "approval.denied", "{soul}");

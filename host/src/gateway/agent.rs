@@ -5,16 +5,15 @@
 //! the stamps of what the operator trusted are looked at; what differs is read anew.
 
 mod keeping;
+mod served;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use soulbound_runtime::sandbox::Outcome;
-use soulbound_runtime::skill::Digest;
 use soulbound_runtime::{Denial, DenialId, visible};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
@@ -23,12 +22,10 @@ use tokio_util::task::TaskTracker;
 use crate::audit::{Book, Decision, Event, Header, Weight};
 use crate::gateway::Gateway;
 use crate::gateway::attempts::Attempts;
+use crate::gateway::budgets;
 use crate::gateway::live::{Callable, Live};
 use crate::gateway::metrics;
-use crate::gateway::offer::Offer;
-use crate::gateway::request::{Answer, CallRequest};
 use crate::gateway::watch::Watched;
-use crate::gateway::{budgets, call};
 use crate::mcp;
 use crate::oversight::Oversight;
 use crate::trust::record::Record;
@@ -471,53 +468,5 @@ impl Agent {
 
     fn lock_running(&self) -> MutexGuard<'_, CancellationToken> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl mcp::Served for Arc<Agent> {
-    fn title(&self) -> String {
-        self.title.clone()
-    }
-
-    async fn offer(&self) -> Result<Arc<Offer>, Denial> {
-        Ok(Arc::clone(self.live().await?.offer()))
-    }
-
-    async fn glance(&self) -> Result<Arc<Offer>, Denial> {
-        match self.last() {
-            Some(live) => Ok(Arc::clone(live.offer())),
-            None => self.offer().await,
-        }
-    }
-
-    async fn call(&self, request: CallRequest) -> Answer {
-        Agent::call(self, request).await
-    }
-
-    async fn unknown(&self, tool: &str, arguments: Map<String, Value>, door: &'static str) -> Answer {
-        call::unknown(self, tool, arguments, door).await
-    }
-
-    fn held(&self) -> Option<Arc<mcp::Held>> {
-        let gateway = self.gateway.upgrade()?;
-        gateway.policies().current().settings.approvals.ways.mcp.then(|| Arc::clone(&self.held))
-    }
-
-    fn decide(&self, id: &str, approve: bool, who: &str) -> Result<()> {
-        let gateway = self.gateway.upgrade().context("the gateway has left")?;
-        gateway.decide_in_a_client(&self.id, id, approve, who)
-    }
-
-    fn quoted(&self, name: &str) -> String {
-        visible::quoted_target(&self.oversight.secrets().text(name))
-    }
-
-    fn file(&self, digest: &Digest) -> Result<Vec<u8>> {
-        let gateway = self.gateway.upgrade().context("the gateway has left")?;
-        Ok(gateway.registry().store().get(*digest)?)
-    }
-
-    fn changes(&self) -> watch::Receiver<u64> {
-        self.changes.subscribe()
     }
 }

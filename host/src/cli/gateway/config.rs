@@ -72,8 +72,8 @@ gateway_waiting = 256                         # of all agents
 rate = "30/minute"                            # how often one skill may ask
 body = "1MiB"                                 # a request's body has to be complete to be shown; more is refused
 file = "8MiB"                                 # likewise what a file will hold
-# With "webhook" in `ways`: webhook = "https://…" is told of what waits, with a link. Where a proxy stands before the
-# gateway, links begin with address = "https://…".
+# `webhook`, a URL, goes with "webhook" in `ways` and with nothing else: it is told of what waits, with a link.
+# address = "https://gate.example"            # what links begin with, where a proxy stands before the gateway
 
 [outputs]
 # What may never leave an agent. Each place is "block", "hold" (ask a person), "redact", "note" or "allow" (not looked at).

@@ -150,7 +150,7 @@ impl Stages {
 #[derive(Default)]
 struct View {
     everything: bool,
-    /// A link whose end is not there: it may be a file that is to be made.
+    /// The way there, or the end of a link there, is not there: it may be a file that is to be made.
     every_birth: bool,
     /// The file or directory at the path, and what a link there leads to.
     here: Vec<Identity>,
@@ -169,6 +169,8 @@ impl View {
         let Ok(Spot::Below { grant, dir, rest }) = node.locate(bound, path) else { return Self::default() };
         let mut view = Self::default();
         let identity = |found: &Found| Identity::of(&found.stat);
+        // The way there does not resolve: a file that is to be made may stand on it.
+        view.every_birth = true;
         if let Ok(slot) = grant.find_slot(dir, rest) {
             view.name = Some((identity(&slot.parent), slot.name));
             view.every_birth = slot.there.as_ref().is_some_and(|there| there.kind() == FileType::Symlink);

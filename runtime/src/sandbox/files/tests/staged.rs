@@ -382,6 +382,9 @@ fn what_the_guest_looks_at_by_path_is_what_it_wrote() {
     assert_eq!(call.stat(root, "data/link", true).unwrap().size, 0, "through a link too");
     call.close(again);
     call.rename("data/new", "data/moved").unwrap();
+    let file = call.open("data/file", CREATE, WRITE).unwrap();
+    assert_eq!(call.mkdir(root, "data/file/sub"), Err(ErrorCode::NotDirectory));
+    call.close(file);
     assert!(call.denials().is_empty() && house.there("grant/moved"));
 }
 

@@ -255,17 +255,6 @@ impl Soul {
         &self.channels
     }
 
-    /// The line by which a message to a channel (`slack: content-team`) waits for a person: the channel's own `approve`, or
-    /// the rule that all outputs must be reviewed.
-    #[must_use]
-    pub fn approval_of_channel(&self, channel: &str) -> Option<&crate::RuleRef> {
-        let own = self.channels.iter().find(|one| format!("{}: {}", one.kind, one.target) == channel);
-        let own = own.and_then(|one| one.approve.first()).map(|grant| &grant.rule);
-        let reviewed =
-            || self.rules.iter().find(|rule| standing::reviews_outputs(rule)).map(|rule| &rule.rule);
-        own.or_else(reviewed)
-    }
-
     /// What a person should know, in order of line.
     #[must_use]
     pub fn warnings(&self) -> &[Diagnostic] {

@@ -6,7 +6,8 @@ use soulbound_tests::gateway::{ECHO, add, is_running, until};
 use soulbound_tests::{Agent, Gateway, Peer};
 
 /// Trips at the fourth refused target of an hour.
-const STRICT: &str = "[anomalies]\nscope_violations = \"3/hour\"\n";
+const STRICT: &str =
+    "[anomalies]\nscope_violations = \"3/hour\"\n[anomalies.trip]\nscope-violation = \"skill\"\n";
 
 fn agent(settings: &str) -> Agent {
     let agent = Agent::new(

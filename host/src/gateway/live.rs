@@ -33,8 +33,6 @@ pub(crate) struct Callable {
     pub(crate) soul: Digest,
     /// The operator's settings, for the records.
     pub(crate) policy: Digest,
-    /// SOUL.md as it is in force: the trusted one, narrowed by the one on disk.
-    pub(crate) effective: Arc<Soul>,
     /// Cancelled when the agent is stopped or the skill loses authority: running calls end.
     pub(crate) revoked: CancellationToken,
 }
@@ -95,15 +93,15 @@ impl Live {
             standing,
             trusted,
         };
-        let effective = live.effective().map(|soul| Arc::new(soul.clone()));
-        let entries: &[SkillEntry] = effective.as_ref().map(|soul| soul.skills()).unwrap_or_default();
-        for (entry, soul) in entries.iter().zip(effective.iter().cycle()) {
-            match live.callable_of(entry, soul, gateway, running, before) {
+        let entries: Vec<SkillEntry> =
+            live.effective().map(|soul| soul.skills().to_vec()).unwrap_or_default();
+        for entry in &entries {
+            match live.callable_of(entry, gateway, running, before) {
                 Ok(callable) => drop(live.callable.insert(entry.name.clone(), callable)),
                 Err(outcome) => drop(live.refused.insert(entry.name.clone(), *outcome)),
             }
         }
-        live.offer = Arc::new(live.make_offer(entries));
+        live.offer = Arc::new(live.make_offer(&entries));
         // Without anything in effect nothing can be called.
         live.outputs = live
             .effective()
@@ -213,7 +211,6 @@ impl Live {
     fn callable_of(
         &self,
         entry: &SkillEntry,
-        effective: &Arc<Soul>,
         gateway: &Gateway,
         running: &CancellationToken,
         before: Option<&Self>,
@@ -225,10 +222,9 @@ impl Live {
         if let Some((before, was)) = was
             && self.is_same(before, was, &entry.name)
         {
-            // A channel may wait for a person now that did not.
-            return Ok(Callable { effective: Arc::clone(effective), ..was.clone() });
+            return Ok(was.clone());
         }
-        let mut callable = self.bind(entry, effective, gateway.registry(), running)?;
+        let mut callable = self.bind(entry, gateway.registry(), running)?;
         // Calls that go on hang on the old token: it stays the skill's, so that the next narrowing ends them too.
         if let Some((before, was)) = was
             && !was.revoked.is_cancelled()
@@ -282,7 +278,6 @@ impl Live {
     fn bind(
         &self,
         entry: &SkillEntry,
-        effective: &Arc<Soul>,
         registry: &Registry,
         running: &CancellationToken,
     ) -> Result<Callable, Box<Outcome>> {
@@ -310,7 +305,6 @@ impl Live {
             offered: Arc::new(offered),
             soul: self.trusted.manifest.soul,
             policy: self.policy.digest,
-            effective: Arc::clone(effective),
             revoked: running.child_token(),
         })
     }

@@ -13,6 +13,9 @@ use crate::oversight::secrets::SecretStore;
 use crate::settings::Settings;
 use crate::state::StateFolder;
 
+/// Calls that may be held in the middle at once, of all agents. What waits before it runs holds nothing and is not counted.
+const HELD: u32 = 128;
+
 /// Settings, and the runtime that enforces them.
 pub(crate) struct Policy {
     /// The file's digest, for the records.
@@ -52,6 +55,8 @@ impl Policies {
         config.files = settings.files.clone();
         config.network = settings.network.clone();
         let secrets = SecretStore::open(state, settings.secrets_key.clone());
+        // Each keeps its instance while a person thinks.
+        config.held = HELD;
         config.secrets = Some(Arc::clone(&secrets) as _);
         config.require_approval = settings.require_approval.clone();
         let runtime = Runtime::new(config)?;

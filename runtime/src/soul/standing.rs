@@ -69,12 +69,6 @@ pub(super) fn requires_review(rule: &Rule) -> bool {
     KNOWN.iter().any(|(known, what)| *known == text && matches!(what, Known::Reviewed))
 }
 
-/// Whether a rule makes every message to a channel wait for a person.
-pub(super) fn reviews_outputs(rule: &Rule) -> bool {
-    let text = normal(&rule.text);
-    KNOWN.iter().any(|(known, what)| *known == text && matches!(what, Known::Reviewed))
-}
-
 /// The rule's standing beside what the file grants.
 pub(super) fn of(
     rule: &Rule,

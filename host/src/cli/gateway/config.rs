@@ -44,7 +44,7 @@ off = []                                      # kinds that are not looked for; `
 # none, skill, agent, or disable (the agent's breaker, and the agent is disabled)
 unexpected-tool = "none"
 high-frequency = "none"
-scope-violation = "skill"
+scope-violation = "none"
 error-spike = "none"
 new-host = "none"
 volume-out = "skill"

@@ -51,7 +51,7 @@ kinds! {
     HighFrequency = "high-frequency", "calls come much more often than they may or usually do", Nothing,
         "Many calls were refused by a rate, or a minute had many times the calls of the busiest one in the skill's baseline.",
         "Look whether the model runs in a loop. `limit: rate …` in SOUL.md bounds a skill, `[limits] agent_rate` the agent.";
-    ScopeViolation = "scope-violation", "many refused paths, hosts or imports", Skill,
+    ScopeViolation = "scope-violation", "many refused paths, hosts or imports", Nothing,
         "The skill tried many paths, hosts or imports that it was not granted: by mistake once or twice, by the dozen because something steers it.",
         "`soulbound audit show AGENT` lists what was tried. Find out what told the model or the skill to try it, then `soulbound agents reset`.";
     ErrorSpike = "error-spike", "many calls fail", Nothing,

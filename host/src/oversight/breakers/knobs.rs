@@ -228,7 +228,7 @@ mod tests {
         assert_eq!((knobs.learn, knobs.cool_down), (5, Duration::from_secs(1)));
         assert_eq!(knobs.scope_violations, Rate { amount: 3, per: MINUTE });
         assert_eq!(knobs.sent, Rate { amount: 1024, per: HOUR * 24 });
-        assert_eq!(knobs.trip(Kind::ScopeViolation), Trip::Skill);
+        assert_eq!(knobs.trip(Kind::ScopeViolation), Trip::Nothing);
         let knobs =
             read("off = [\"new-host\"]\n[trip]\nscope-violation = \"none\"\nerror-spike = \"disable\"\n")
                 .unwrap();

@@ -284,11 +284,15 @@ fn the_reach_is_a_union_and_names_both_ends_of_a_flow() {
 fn a_message_waits_by_its_channel_s_line_or_by_the_rule_that_all_are_reviewed() {
     let read = |rules: &str, approve: &str| {
         let text = format!(
-            "## Identity\n- Name: Echo\n## Rules\n{rules}## Channels\n- slack: team\n{approve}- mail: ops\n"
+            "## Identity\n- Name: Echo\n## Rules\n{rules}## Channels\n- slack: team\n{approve}- mail: ops\n## Skills\n- messenger: Post\n"
         );
         Soul::parse("SOUL.md", text.as_bytes()).unwrap()
     };
-    let line = |soul: &Soul, channel| soul.approval_of_channel(channel).map(|rule| rule.line);
+    let line = |soul: &Soul, channel: &str| {
+        let channels = &soul.skills()[0].grant.channels;
+        let one = channels.iter().find(|one| format!("{}: {}", one.kind, one.target) == channel).unwrap();
+        one.review.as_ref().map(|rule| rule.line)
+    };
     let plain = read("- Be kind\n", "");
     assert_eq!((line(&plain, "slack: team"), line(&plain, "mail: ops")), (None, None));
     let own = read("- Be kind\n", "  - approve: always\n");

@@ -241,7 +241,7 @@ fn a_kind_that_trips_is_told_although_it_cools_down_and_an_off_one_never() {
     let mut stage = Stage::new("scope_violations = \"1/hour\"\n[trip]\nscope-violation = \"none\"");
     let first: Vec<_> = (0..5).flat_map(|number| stage.denied(&format!("/{number}"))).collect();
     assert_eq!(first.len(), 1);
-    stage.knobs = knobs("scope_violations = \"1/hour\"");
+    stage.knobs = knobs("scope_violations = \"1/hour\"\n[trip]\nscope-violation = \"skill\"");
     let found = stage.denied("/again");
     assert_eq!(found[0].held_back, 3);
     assert!(stage.denied("/and again").is_empty(), "once");

@@ -103,13 +103,14 @@ fn a_skill_that_sends_does_not_start_without_a_channel() {
 }
 
 #[test]
-fn what_is_reviewed_first_does_not_leave_while_nobody_can_be_asked() {
+fn what_is_reviewed_first_does_not_leave_while_nobody_decides() {
     let peer = accepting();
     let place = format!("slack = \"{}/x\"", peer.origin());
     let toml = binding("telegram: news", "internal", &place)
         + &binding("slack: content-team", "public", &place)
         + &binding("slack: open", "public", &format!("{place}\nreview = \"soul\""))
         + &binding("slack: strict", "internal", &format!("{place}\nreview = \"always\""));
+    let toml = format!("{toml}[approvals]\ntimeout = \"100ms\"\n");
     let listed = format!("{LISTED}- slack: open\n- slack: strict\n");
     let agent = agent(&listed, &toml);
     let gateway = Gateway::with(&agent);
@@ -119,7 +120,7 @@ fn what_is_reviewed_first_does_not_leave_while_nobody_can_be_asked() {
         ("slack: strict", "gateway.toml"),
     ] {
         let ended = send(&gateway, channel, "advice");
-        assert_eq!(ended.denial(), "approval.denied", "{channel}");
+        assert_eq!(ended.denial(), "approval.timeout", "{channel}");
         assert_eq!(ended.json()["denial"]["rule"]["file"], by, "{channel}");
     }
     assert!(peer.requests().is_empty());
@@ -129,7 +130,7 @@ fn what_is_reviewed_first_does_not_leave_while_nobody_can_be_asked() {
     let soul = fs::read_to_string(agent.soul()).unwrap();
     let rule = "## Rules\n- All outputs must be reviewed before publishing\n## Skills";
     fs::write(agent.soul(), soul.replace("## Skills", rule)).unwrap();
-    assert_eq!(send(&gateway, "slack: open", "news").denial(), "approval.denied");
+    assert_eq!(send(&gateway, "slack: open", "news").denial(), "approval.timeout");
     assert_eq!(peer.requests().len(), 1);
 }
 

@@ -193,7 +193,8 @@ async fn refused_as(
     let decision = decision.unwrap_or(OutcomeEntry::of(&outcome).decision);
     let listed = callable.map(|one| one.offered.name.as_str());
     agent.ended(listed, decision, &outcome);
-    agent.oversight().breakers().refused(listed, &request.asked(), &outcome);
+    let asked = request.asked();
+    agent.oversight().breakers().refused(listed, &agent.oversight().secrets().text(&asked), &outcome);
     // Somebody who is refused in a loop does not fill the disk with it.
     let Attempt::Record(unrecorded) = agent.refusals().failed() else {
         return Answer { record: None, outcome };

@@ -99,7 +99,14 @@ impl Overseer for CallWatch {
     }
 
     fn record(&self, access: &Access) {
-        self.oversight.breakers().accessed(&self.facts, access);
+        // What is refused may be quoted in an anomaly.
+        match access.decision {
+            Decision::Allowed => self.oversight.breakers().accessed(&self.facts, access),
+            Decision::Denied => {
+                let shown = self.oversight.secrets().access(access.clone());
+                self.oversight.breakers().accessed(&self.facts, &shown);
+            }
+        }
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.accesses.len() < ACCESSES {
             seen.accesses.push(access.clone());

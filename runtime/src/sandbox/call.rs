@@ -265,7 +265,7 @@ fn state(bound: &Arc<Bound>, witness: &Arc<Witness>, log: &CallLog, gauge: &Arc<
         http,
         network: CallNetwork::new(Arc::clone(&bound.network), Arc::clone(witness), egress(bound, witness)),
         files: CallFiles::new(Arc::clone(&bound.files), Arc::clone(witness), bound.limits.disk),
-        channels: CallChannels::new(&bound.grant, egress(bound, witness)),
+        channels: CallChannels::new(&bound.grant, Some(charge(bound))),
         limiter: MemoryLimiter::new(bound.limits.memory, Arc::clone(gauge)),
         log: log.clone(),
         witness: Arc::clone(witness),
@@ -283,20 +283,28 @@ fn wasi(bound: &Bound, log: &CallLog) -> WasiCtx {
     wasi.build()
 }
 
-/// Charges what a call sends to the skill's budget, and tells the overseer of it.
+/// Charges what a call sends over the network to the skill's budget, and tells the overseer of it.
 fn egress(bound: &Arc<Bound>, witness: &Arc<Witness>) -> Option<EgressBudget> {
     if bound.grant.hosts.is_empty() {
         return None;
     }
-    let (bound, witness) = (Arc::clone(bound), Arc::clone(witness));
+    let (charge, witness) = (charge(bound), Arc::clone(witness));
     Some(Arc::new(move |bytes| {
-        bound.egress.take(bytes).map_err(|(rate, _)| {
-            let message = format!("skill `{}` has sent its {} bytes for now", bound.skill, rate.amount);
-            with_limit_rule(&bound, Denial::new(DenialId::LimitEgress, message))
-        })?;
+        charge(bytes)?;
         witness.moved(Outflow::Sent, bytes);
         Ok(())
     }))
+}
+
+/// Charges what a call sends to the skill's budget. A message is shown to the overseer as a whole, and so not told as bytes.
+fn charge(bound: &Arc<Bound>) -> EgressBudget {
+    let bound = Arc::clone(bound);
+    Arc::new(move |bytes| {
+        bound.egress.take(bytes).map_err(|(rate, _)| {
+            let message = format!("skill `{}` has sent its {} bytes for now", bound.skill, rate.amount);
+            with_limit_rule(&bound, Denial::new(DenialId::LimitEgress, message))
+        })
+    })
 }
 
 fn store(bound: &Bound, state: CallState, pace: Pace) -> Store<CallState> {

@@ -100,7 +100,7 @@ impl Default for Knobs {
             over_limit: Rate { amount: 30, per: MINUTE },
             times_usual: 5,
             scope_violations: Rate { amount: 30, per: HOUR },
-            approvals_denied: Rate { amount: 20, per: HOUR },
+            approvals_denied: Rate { amount: 60, per: HOUR },
             error_share: 50,
             error_calls: 20,
             sent: Rate { amount: 32 << 20, per: HOUR },

@@ -358,7 +358,7 @@ pub(in crate::oversight::breakers) fn is_scope(id: DenialId) -> bool {
 
 /// Whether a denial says that a person did not approve.
 pub(in crate::oversight::breakers) fn is_disapproval(id: DenialId) -> bool {
-    id.as_str().starts_with("approval.")
+    id != DenialId::ApprovalTooMany && id.as_str().starts_with("approval.")
 }
 
 /// A window in words.

@@ -131,7 +131,7 @@ impl Oversight {
 
     /// After the sandbox and before the outcome is recorded: what the model is told may be refused or masked.
     pub(crate) async fn after_call(&self, facts: &Arc<CallFacts>, call: u64, outcome: Outcome) -> Outcome {
-        let judged = self.outputs().judge_outcome(&outcome);
+        let (outcome, judged) = outputs::answer::judged(self.outputs(), outcome).await;
         self.note(facts, call, &judged.notes);
         match judged.verdict {
             Verdict::Pass => outcome,

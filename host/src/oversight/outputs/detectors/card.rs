@@ -1,6 +1,6 @@
 //! Payment card numbers: a known prefix, its length, Luhn's check digit (ISO/IEC 7812-1), written in one piece or in groups.
 //!
-//! One random number of sixteen digits in fifty passes for a card, so groups count only as they are printed on cards, or if
+//! One random number of sixteen digits in forty passes for a card, so groups count only as they are printed on cards, or if
 //! nothing else stands in their row: otherwise each table of numbers would hold some.
 
 use std::ops::Range;

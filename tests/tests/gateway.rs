@@ -176,7 +176,9 @@ fn every_key_that_config_shows_is_one_that_the_program_reads() {
     let all: Vec<String> = shown
         .lines()
         .map(|line| match line.strip_prefix("# ") {
-            Some(rest) if rest.contains(" = ") && !rest.contains("ca_file") => rest.to_owned(),
+            Some(rest) if rest.starts_with("[[") || rest.contains(" = ") && !rest.contains("ca_file") => {
+                rest.to_owned()
+            }
             _ => line.to_owned(),
         })
         .collect();

@@ -107,7 +107,7 @@ impl Row {
             return DIGITS.contains(length) && !is_fraction;
         }
         // A table of numbers with four digits is no row of cards: they begin at its beginning, or beside another length.
-        let alone = index % count == 0
+        let alone = index.is_multiple_of(count)
             || index.checked_sub(1).and_then(|before| lengths.get(before)).is_some_and(|length| *length != 4);
         PRINTED.contains(&own) && alone
     }
@@ -161,7 +161,7 @@ fn luhn(digits: &[u8]) -> bool {
         })
         .sum();
     // Zeros alone pass the sum.
-    sum % 10 == 0 && digits.iter().any(|digit| digit != digits.first().unwrap_or(&0))
+    sum.is_multiple_of(10) && digits.iter().any(|digit| digit != digits.first().unwrap_or(&0))
 }
 
 /// Whether the digits are a part of a long hexadecimal word.

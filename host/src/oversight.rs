@@ -158,7 +158,7 @@ impl Oversight {
     pub(crate) async fn after_call(&self, facts: &Arc<CallFacts>, call: u64, outcome: Outcome) -> Outcome {
         // First of all: whoever looks at it after this sees no secret.
         let outcome = self.secrets.outcome(outcome);
-        let judged = self.outputs().judge_outcome(&outcome);
+        let (outcome, judged) = outputs::answer::judged(self.outputs(), outcome).await;
         self.note(facts, call, &judged.notes);
         match judged.verdict {
             Verdict::Pass => outcome,

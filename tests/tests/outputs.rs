@@ -119,7 +119,7 @@ fn a_url_and_a_header_that_hold_it_never_leave() {
 }
 
 #[test]
-fn a_body_that_holds_it_never_leaves_and_is_masked_where_that_is_asked_for() {
+fn a_body_that_holds_it_never_leaves() {
     let peer = Peer::answering("200 OK", "", "ok");
     let skills = format!("- probe-web: Try\n  - hosts: POST {}", peer.origin());
     let agent = Agent::with_soul(&soul("- Be kind", &skills)).guest("probe-web").gateway(
@@ -161,6 +161,22 @@ fn a_file_that_holds_it_is_not_written_and_an_example_is() {
         "output.blocked"
     );
     assert_eq!(std::fs::read_dir(strict.path("drafts")).unwrap().count(), 0);
+}
+
+#[test]
+fn what_an_operator_wants_masked_is_written_with_stars() {
+    let toml = "[outputs]\n[[outputs.rules]]\nname = \"cards\"\ndetector = \"card\"\nfiles = \"redact\"\n";
+    let agent = Agent::with_soul(&soul("- Be kind", "- file-writer: Save\n  - write: ./drafts"))
+        .directory("drafts")
+        .gateway(toml);
+    let gateway = Gateway::with(&agent);
+    gateway.call("file-writer", "save", &["path=/drafts/a.txt", &format!("content=pay {CARD} now")]).ends(0);
+    assert_eq!(std::fs::read_to_string(agent.path("drafts/a.txt")).unwrap(), "pay **************** now");
+    let hidden =
+        gateway.call("file-writer", "save", &["path=/drafts/b.txt", &format!("content={CARD_IN_BASE64}")]);
+    assert_eq!(hidden.denial(), "output.blocked");
+    assert!(!agent.path("drafts/b.txt").exists());
+    assert_eq!(events(&agent, "output.redacted").len(), 1);
 }
 
 #[test]

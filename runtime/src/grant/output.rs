@@ -237,7 +237,8 @@ impl OutputPattern {
     ///
     /// Says why it can be read in no way, or in two.
     pub fn parse(entry: &str) -> Result<Self, EntryError> {
-        let literal = entry.strip_prefix('`').and_then(|rest| rest.strip_suffix('`'));
+        let entry = entry.trim();
+        let literal = entry.strip_prefix('`').and_then(|rest| rest.strip_suffix('`')).map(str::trim);
         if let Some(expression) = expression(literal.unwrap_or(entry)) {
             return expression
                 .map(Self::Expression)

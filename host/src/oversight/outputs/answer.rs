@@ -3,16 +3,57 @@
 //! Each string is judged as it is, so that what it holds can be replaced; then the whole as the JSON that a model reads, which
 //! finds numbers, keys, and what is spread over JSON's own escapes.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use soulbound_runtime::sandbox::{Ending, Outcome};
 use soulbound_runtime::{Denial, DenialId};
 
 use super::content::Mask;
 use super::place::{Action, Place};
-use super::{Held, Judged, Note, Outputs, Verdict};
+use super::{Held, Judged, LARGE, Note, Outputs, Verdict, unjudged};
 
 /// What stands in place of a text that is withheld.
 const WITHHELD: &str = "[withheld by an output rule]";
+
+/// [`Outputs::judge_outcome`], a large answer apart from the thread that asks. Gives the outcome back.
+pub(crate) async fn judged(outputs: Arc<Outputs>, outcome: Outcome) -> (Outcome, Judged<Box<Outcome>>) {
+    if !outputs.applies(Place::Results) || size(&outcome) < LARGE {
+        let judged = outputs.judge_outcome(&outcome);
+        return (outcome, judged);
+    }
+    let mut spare = outcome.clone();
+    spare.ending = Ending::Failed { denial: None, error: None };
+    let apart = tokio::task::spawn_blocking(move || {
+        let judged = outputs.judge_outcome(&outcome);
+        (outcome, judged)
+    });
+    apart.await.unwrap_or_else(|_| {
+        let denial = unjudged(Place::Results, "the judgement did not come to its end");
+        (spare, Judged { verdict: Verdict::Block(Box::new(denial)), notes: Vec::new() })
+    })
+}
+
+/// About how many bytes an answer has.
+fn size(outcome: &Outcome) -> usize {
+    let said: usize = outcome.log.iter().map(|line| line.text.len()).sum();
+    said + match &outcome.ending {
+        Ending::Returned(value) => size_of(value),
+        Ending::Failed { error: Some(error), .. } => {
+            error.message.len() + error.value.as_ref().map_or(0, size_of)
+        }
+        Ending::Failed { .. } => 0,
+    }
+}
+
+fn size_of(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Array(list) => list.iter().map(size_of).sum::<usize>() + list.len(),
+        Value::Object(members) => members.iter().map(|(name, one)| name.len() + size_of(one)).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 8,
+    }
+}
 
 impl Outputs {
     /// Judges an outcome. A masked one differs only in its texts; a blocked one keeps all that was done.

@@ -7,13 +7,10 @@ use soulbound_runtime::sandbox::{Carrier, Content, Effect};
 
 use super::content::Mask;
 use super::place::{Action, Place};
-use super::{JUDGED_BYTES, Judged, Note, Outputs, Verdict, unjudged};
+use super::{JUDGED_BYTES, Judged, LARGE, Note, Outputs, Verdict, unjudged};
 
 /// Ways to pack a body that are looked into.
 const KNOWN_CODINGS: [&str; 5] = ["", "identity", "gzip", "x-gzip", "deflate"];
-
-/// Content of so many bytes is judged on a thread of its own: a guests' thread has others to serve.
-const LARGE: usize = 64 << 10;
 
 /// [`Outputs::judge_effect`], large content apart from the thread that asks.
 pub(crate) async fn judged(outputs: Arc<Outputs>, effect: &Effect) -> Judged<Content> {

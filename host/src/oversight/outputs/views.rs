@@ -4,14 +4,18 @@
 //! The rule: work is linear. All views of a text together have a bounded size, and a text that has more in it is said to be
 //! incompletely looked at, which whoever asks takes for a match.
 
-mod base64;
-mod escapes;
-mod hexadecimal;
+pub(super) mod base64;
+pub(super) mod escapes;
+pub(super) mod hexadecimal;
+mod nearby;
 mod packed;
-mod plain;
+pub(super) mod plain;
 mod spoken;
 
 use std::ops::ControlFlow;
+
+/// Stands between parts of a view: it belongs to no encoding and to no word, so that two of them never become one.
+const BETWEEN: &[u8] = b"\n~\n";
 
 /// Encodings in one another that are undone: two, and those of the format that carries them.
 const LEVELS: usize = 3;
@@ -63,15 +67,21 @@ impl Views<'_> {
     /// Shows a text and all that is in it.
     fn descend(&mut self, text: &[u8], level: usize) -> Result<(), Stop> {
         self.show(text)?;
-        let plain = plain::plain(text);
-        if let Some(plain) = &plain {
-            self.take(plain)?;
-            self.show(plain)?;
+        self.decode(text, level)?;
+        match plain::plain(text) {
+            Some(plain) => {
+                self.take(&plain)?;
+                self.show(&plain)?;
+                self.decode(&plain, level)
+            }
+            None => Ok(()),
         }
+    }
+
+    fn decode(&mut self, text: &[u8], level: usize) -> Result<(), Stop> {
         if level >= LEVELS {
             return Ok(());
         }
-        let text = plain.as_deref().unwrap_or(text);
         for decode in [escapes::unescaped, escapes::unquoted, base64::decoded, hexadecimal::decoded] {
             if let Some(decoded) = decode(text) {
                 self.take(&decoded)?;

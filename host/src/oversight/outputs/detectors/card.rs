@@ -1,6 +1,6 @@
 //! Payment card numbers: a known prefix, its length, Luhn's check digit (ISO/IEC 7812-1), written in one piece or in groups.
 //!
-//! One random number of sixteen digits in fifty passes for a card, so groups count only as they are printed on cards, or if
+//! One random number of sixteen digits in forty passes for a card, so groups count only as they are printed on cards, or if
 //! nothing else stands in their row: otherwise each table of numbers would hold some.
 
 use std::ops::Range;
@@ -107,7 +107,7 @@ impl Row {
             return DIGITS.contains(length) && !is_fraction;
         }
         // A table of numbers with four digits is no row of cards: they begin at its beginning, or beside another length.
-        let alone = index % count == 0
+        let alone = index.is_multiple_of(count)
             || index.checked_sub(1).and_then(|before| lengths.get(before)).is_some_and(|length| *length != 4);
         PRINTED.contains(&own) && alone
     }
@@ -161,7 +161,7 @@ fn luhn(digits: &[u8]) -> bool {
         })
         .sum();
     // Zeros alone pass the sum.
-    sum % 10 == 0 && digits.iter().any(|digit| digit != digits.first().unwrap_or(&0))
+    sum.is_multiple_of(10) && digits.iter().any(|digit| digit != digits.first().unwrap_or(&0))
 }
 
 /// Whether the digits are a part of a long hexadecimal word.

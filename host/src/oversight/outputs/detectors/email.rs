@@ -39,7 +39,11 @@ fn is_domain(domain: &[u8]) -> bool {
     let last_is_name = labels
         .last()
         .is_some_and(|last| last.len() >= 2 && last.len() <= 24 && last.iter().all(u8::is_ascii_alphabetic));
-    labels.len() >= 2 && last_is_name && labels.iter().all(|label| !label.is_empty() && label.len() <= 63)
+    labels.len() >= 2
+        && last_is_name
+        && labels.iter().all(|label| {
+            !label.is_empty() && label.len() <= 63 && !label.starts_with(b"-") && !label.ends_with(b"-")
+        })
 }
 
 /// The end of a sentence is none of the domain's.

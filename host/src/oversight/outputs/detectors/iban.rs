@@ -107,11 +107,12 @@ pub(super) fn each(text: &[u8], found: &mut Found<'_>) {
             }
             _ => false,
         };
-        let alone = at
-            .checked_sub(1)
-            .and_then(|before| text.get(before))
-            .is_none_or(|byte| !byte.is_ascii_alphanumeric());
-        if let (true, true, Some(end)) = (starts, alone, end_of(text, at)) {
+        let is_alone = || {
+            let before = at.checked_sub(1).and_then(|before| text.get(before));
+            before.is_none_or(|byte| !byte.is_ascii_alphanumeric())
+        };
+        let end = (starts && is_alone()).then(|| end_of(text, at)).flatten();
+        if let Some(end) = end {
             if !found(at..end) {
                 return;
             }

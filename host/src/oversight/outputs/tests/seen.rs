@@ -132,7 +132,7 @@ proptest! {
     }
 
     #[test]
-    fn prose_holds_nothing(text in "([a-zA-Z]{1,9}[ ,.;:\n]){0,60}") {
+    fn prose_holds_nothing(text in "([A-Za-z][a-z]{0,9}[ ,.;:\n]){0,60}") {
         prop_assert!(!finds(&everything(), text.as_bytes()), "{text:?}");
     }
 

@@ -197,7 +197,7 @@ fn the_strictest_rule_decides() {
 #[test]
 fn more_than_is_looked_at_is_refused() {
     let rules = card("");
-    // Sixteen views of each byte: more than any text that somebody would send.
+    // 32 MiB in 32 KiB.
     let mut bomb = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     std::io::Write::write_all(&mut bomb, &vec![b'a'; 32 << 20]).unwrap();
     let bomb = bomb.finish().unwrap();

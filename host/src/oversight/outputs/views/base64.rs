@@ -7,6 +7,10 @@ use super::spoken::Spoken;
 
 /// Characters of a run: fewer hold no [part](super::spoken) that is kept.
 const SHORTEST: usize = 8;
+/// A run of pieces is looked at in blocks of so many characters, and decoded where one has so many changes between capitals,
+/// small letters and digits. Base64 has seven, prose and sources one; without this, all of a page is one run.
+const BLOCK: usize = 16;
+const CHANGES: usize = 3;
 /// Stands between pieces and means nothing.
 const SKIP: u8 = 64;
 /// Ends a run.
@@ -14,13 +18,20 @@ const BREAK: u8 = 65;
 /// A byte's six bits, or one of the two above.
 type Classes = [u8; 256];
 
+/// A way to read a text.
+struct Reading {
+    classes: Classes,
+    /// Whether runs are made of pieces.
+    joins: bool,
+}
+
 /// The readings of a text. Of two alphabets, one's last two characters end the other's run, as in `/path/QUtJQQ`. Lines make
 /// one run, then whatever pieces do: not always, since what follows would run into the end, as in `"QUtJQQ", "more"`.
-const READINGS: [Classes; 4] = [
-    classes(b"+/", b"", b""),
-    classes(b"", b"-_", b""),
-    classes(b"+/", b"-_", b"\t\r\n"),
-    classes(b"+/", b"-_", b" \t\r\n\"',;|:.\\"),
+static READINGS: [Reading; 4] = [
+    Reading { classes: classes(b"+/", b"", b""), joins: false },
+    Reading { classes: classes(b"", b"-_", b""), joins: false },
+    Reading { classes: classes(b"+/", b"-_", b"\t\r\n"), joins: true },
+    Reading { classes: classes(b"+/", b"-_", b" \t\r\n\"',;|:.\\"), joins: true },
 ];
 
 const fn classes(standard: &[u8], url_safe: &[u8], skipped: &[u8]) -> Classes {
@@ -48,68 +59,90 @@ const fn set(classes: &mut Classes, characters: &[u8], first: u8, step: u8) {
 }
 
 /// What is readable in the text's base64; none if that is nothing.
-pub(super) fn decoded(text: &[u8]) -> Option<Vec<u8>> {
+pub(in crate::oversight::outputs) fn decoded(text: &[u8]) -> Option<Vec<u8>> {
     let mut readings: Vec<Vec<u8>> = Vec::new();
-    for classes in &READINGS {
-        let reading = read(text, classes);
+    for reading in &READINGS {
+        let read = reading.read(text);
         // Where nothing is in pieces, they say the same.
-        if !reading.is_empty() && !readings.contains(&reading) {
-            readings.push(reading);
+        if !read.is_empty() && !readings.contains(&read) {
+            readings.push(read);
         }
     }
     (!readings.is_empty()).then(|| readings.concat())
 }
 
-fn read(text: &[u8], classes: &Classes) -> Vec<u8> {
-    let mut out = Vec::new();
-    let mut run = Run::default();
-    for byte in text {
-        match classes.get(usize::from(*byte)) {
-            Some(&SKIP) => {}
-            Some(value) if *value < SKIP => run.push(*value, &mut out),
-            _ => run.end(&mut out),
-        }
-    }
-    run.end(&mut out);
-    out
-}
-
-/// Characters in a row, decoded from four beginnings.
-#[derive(Default)]
-struct Run {
-    bits: u32,
-    length: usize,
-    spoken: [Spoken; 4],
-}
-
-impl Run {
-    fn push(&mut self, value: u8, out: &mut Vec<u8>) {
-        self.bits = (self.bits << 6) | u32::from(value);
-        self.length += 1;
-        // The beginning whose group this character ends. The first three end one before they have begun.
-        if self.length >= 4
-            && let Some(spoken) = self.spoken.get_mut(self.length % 4)
-        {
-            let [_, first, second, third] = self.bits.to_be_bytes();
-            for byte in [first, second, third] {
-                spoken.push(byte, out);
+impl Reading {
+    fn read(&self, text: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut run = Vec::new();
+        for byte in text {
+            match self.classes.get(usize::from(*byte)) {
+                Some(&SKIP) => {}
+                Some(value) if *value < SKIP => run.push(*value),
+                _ => self.end(&mut run, &mut out),
             }
         }
+        self.end(&mut run, &mut out);
+        out
     }
 
-    fn end(&mut self, out: &mut Vec<u8>) {
-        if self.length >= SHORTEST {
-            // Of an unfinished group of two or three characters, one or two bytes are known.
-            for (rest, bytes) in [(2, 1), (3, 2)] {
-                if let Some(spoken) = self.spoken.get_mut((self.length + 4 - rest) % 4) {
-                    let bits = self.bits << (6 * (4 - rest));
-                    bits.to_be_bytes().iter().skip(1).take(bytes).for_each(|byte| spoken.push(*byte, out));
-                }
+    /// Decodes what a run has, and empties it.
+    fn end(&self, run: &mut Vec<u8>, out: &mut Vec<u8>) {
+        if run.len() >= SHORTEST {
+            if self.joins {
+                dense(run, &mut |part| decode(part, out));
+            } else {
+                decode(run, out);
             }
         }
-        if self.length > 0 {
-            self.spoken.iter_mut().for_each(|spoken| spoken.end(out));
+        run.clear();
+    }
+}
+
+/// The parts of a run that look encoded, each with a block before and after it.
+fn dense(run: &[u8], decode: &mut dyn FnMut(&[u8])) {
+    let is_dense = |block: &[u8]| {
+        let kinds =
+            block.windows(2).filter(|pair| matches!(pair, [one, other] if kind(*one) != kind(*other)));
+        kinds.count() >= CHANGES
+    };
+    let mut part: Option<(usize, usize)> = None;
+    for (index, block) in run.chunks(BLOCK).enumerate() {
+        // Of a short run at the end of another nothing can be said.
+        if !is_dense(block) {
+            continue;
         }
-        (self.bits, self.length) = (0, 0);
+        let (start, end) = (index.saturating_sub(1) * BLOCK, (index + 2) * BLOCK);
+        part = match part {
+            Some((first, last)) if start <= last => Some((first, end)),
+            Some((first, last)) => {
+                decode(run.get(first..last.min(run.len())).unwrap_or_default());
+                Some((start, end))
+            }
+            None => Some((start, end)),
+        };
+    }
+    if let Some((first, last)) = part {
+        decode(run.get(first..last.min(run.len())).unwrap_or_default());
+    }
+}
+
+/// Whether six bits are written as a capital, a small letter, or something else.
+fn kind(value: u8) -> u8 {
+    value / 26
+}
+
+/// Decodes a run from each of its four beginnings.
+fn decode(run: &[u8], out: &mut Vec<u8>) {
+    for beginning in 0..4 {
+        let mut spoken = Spoken::default();
+        for group in run.get(beginning..).unwrap_or_default().chunks(4) {
+            let bits = group.iter().fold(0_u32, |bits, value| (bits << 6) | u32::from(*value));
+            let bits = bits << (6 * (4 - group.len()));
+            // Of two or three characters, one or two bytes are known.
+            let [_, bytes @ ..] = bits.to_be_bytes();
+            bytes.iter().take(group.len() * 6 / 8).for_each(|byte| spoken.push(*byte, out));
+        }
+        spoken.end(out);
     }
 }

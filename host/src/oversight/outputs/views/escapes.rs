@@ -3,19 +3,27 @@
 //!
 //! Which of them a receiver undoes, nobody here knows; the text as it is was looked at before.
 
+use super::nearby::Nearby;
+
 /// The text with its escapes undone; none if it has none.
-pub(super) fn unescaped(text: &[u8]) -> Option<Vec<u8>> {
+pub(in crate::oversight::outputs) fn unescaped(text: &[u8]) -> Option<Vec<u8>> {
     undone(text, |byte| matches!(byte, b'%' | b'\\' | b'&'))
 }
 
-/// The text with quoted-printable undone; none if nothing in it looks like that.
+/// The text with quoted-printable undone; none unless two characters in a row are quoted, or a line goes on.
 pub(super) fn unquoted(text: &[u8]) -> Option<Vec<u8>> {
+    let is_quoted = text.windows(6).any(|window| {
+        matches!(window, [b'=', b'\n', ..] | [b'=', b'\r', b'\n', ..])
+            || matches!(window, [b'=', a, b, b'=', c, d] if [a, b, c, d].iter().all(|byte| byte.is_ascii_hexdigit()))
+    });
+    if !is_quoted {
+        return None;
+    }
     undone(text, |byte| byte == b'=')
 }
 
 fn undone(text: &[u8], begins: fn(u8) -> bool) -> Option<Vec<u8>> {
-    let mut out = Vec::new();
-    let mut copied = 0;
+    let mut view = Nearby::new(text);
     let mut at = 0;
     while let Some(offset) = text.get(at..).and_then(|rest| rest.iter().position(|byte| begins(*byte))) {
         at += offset;
@@ -26,24 +34,19 @@ fn undone(text: &[u8], begins: fn(u8) -> bool) -> Option<Vec<u8>> {
             at += 1;
             continue;
         };
-        out.extend_from_slice(text.get(copied..at).unwrap_or_default());
+        let mut end = at + length;
         match escape {
-            Escape::Nothing => {}
-            Escape::Byte(byte) => out.push(byte),
+            Escape::Nothing => view.change(at, end, b""),
+            Escape::Byte(byte) => view.change(at, end, &[byte]),
             Escape::Unit(unit) => {
-                let (character, more) = character(unit, text.get(at + length..).unwrap_or_default());
-                out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-                at += more;
+                let (character, more) = character(unit, text.get(end..).unwrap_or_default());
+                end += more;
+                view.change(at, end, character.encode_utf8(&mut [0; 4]).as_bytes());
             }
         }
-        at += length;
-        copied = at;
+        at = end;
     }
-    if copied == 0 {
-        return None;
-    }
-    out.extend_from_slice(text.get(copied..).unwrap_or_default());
-    Some(out)
+    view.finish()
 }
 
 /// What an escape stands for.

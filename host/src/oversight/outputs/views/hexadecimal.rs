@@ -8,7 +8,7 @@ use super::spoken::Spoken;
 const SHORTEST: usize = 12;
 
 /// What is readable in the text's hexadecimal digits; none if that is nothing.
-pub(super) fn decoded(text: &[u8]) -> Option<Vec<u8>> {
+pub(in crate::oversight::outputs) fn decoded(text: &[u8]) -> Option<Vec<u8>> {
     let mut out = read(text, false);
     let joined = read(text, true);
     if joined != out {
@@ -20,52 +20,34 @@ pub(super) fn decoded(text: &[u8]) -> Option<Vec<u8>> {
 /// Reads pieces each for itself, or as one run: then what follows runs into the end, `"414b", "cafe"`.
 fn read(text: &[u8], joined: bool) -> Vec<u8> {
     let mut out = Vec::new();
-    let mut run = Run::default();
-    let mut bytes = text.iter().copied().peekable();
-    while let Some(byte) = bytes.next() {
-        match (byte, bytes.peek()) {
-            // A prefix, not a digit.
-            (b'0', Some(b'x' | b'X')) => drop(bytes.next()),
-            (b'0'..=b'9', _) => run.push(byte - b'0', &mut out),
-            (b'a'..=b'f', _) => run.push(byte - b'a' + 10, &mut out),
-            (b'A'..=b'F', _) => run.push(byte - b'A' + 10, &mut out),
-            (
-                b' ' | b'\t' | b'\r' | b'\n' | b':' | b',' | b';' | b'-' | b'_' | b'.' | b'|' | b'"' | b'\''
-                | b'\\' | b'x',
-                _,
-            ) if joined => {}
-            _ => run.end(&mut out),
+    let mut run = Vec::new();
+    for byte in text {
+        match byte {
+            b'0'..=b'9' => run.push(byte - b'0'),
+            b'a'..=b'f' => run.push(byte - b'a' + 10),
+            b'A'..=b'F' => run.push(byte - b'A' + 10),
+            // `0x` is a prefix: its zero is no digit.
+            b'x' | b'X' if joined && run.last() == Some(&0) => drop(run.pop()),
+            b' ' | b'\t' | b'\r' | b'\n' | b':' | b',' | b';' | b'-' | b'_' | b'.' | b'|' | b'"' | b'\''
+            | b'\\' | b'x'
+                if joined => {}
+            _ => end(&mut run, &mut out),
         }
     }
-    run.end(&mut out);
+    end(&mut run, &mut out);
     out
 }
 
-/// Digits in a row, paired from two beginnings.
-#[derive(Default)]
-struct Run {
-    last: u8,
-    length: usize,
-    spoken: [Spoken; 2],
-}
-
-impl Run {
-    fn push(&mut self, digit: u8, out: &mut Vec<u8>) {
-        self.length += 1;
-        if self.length >= 2
-            && let Some(spoken) = self.spoken.get_mut(self.length % 2)
-        {
-            spoken.push((self.last << 4) | digit, out);
+/// Decodes a run from both of its beginnings, and empties it.
+fn end(run: &mut Vec<u8>, out: &mut Vec<u8>) {
+    if run.len() >= SHORTEST {
+        for beginning in 0..2 {
+            let mut spoken = Spoken::default();
+            for pair in run.get(beginning..).unwrap_or_default().chunks_exact(2) {
+                spoken.push(pair.iter().fold(0, |byte, digit| (byte << 4) | digit), out);
+            }
+            spoken.end(out);
         }
-        self.last = digit;
     }
-
-    fn end(&mut self, out: &mut Vec<u8>) {
-        if self.length > 0 {
-            let mut none = Vec::new();
-            let kept = if self.length >= SHORTEST { out } else { &mut none };
-            self.spoken.iter_mut().for_each(|spoken| spoken.end(kept));
-        }
-        (self.last, self.length) = (0, 0);
-    }
+    run.clear();
 }

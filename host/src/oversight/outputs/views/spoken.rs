@@ -3,11 +3,10 @@
 //! Nearly every word is base64 of something, and nobody tells where an encoding begins: so everything is decoded, from every
 //! place where it could begin, and only what could be text is kept. Of random bytes that is one in fifty.
 
+use super::BETWEEN;
+
 /// Bytes of a readable part. Shorter ones are chance: random bytes are text for six bytes in a row once in 400 times.
 const SHORTEST: usize = 6;
-
-/// Stands between parts: it belongs to no encoding and to no word, so that two of them never become one.
-const BETWEEN: &[u8] = b"\n~\n";
 
 /// Collects what is readable.
 #[derive(Debug, Default)]

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use soulbound_runtime::sandbox::{
-    Access, AccessKind, BoxFuture, Carrier, Content, Decision, Effect, FileChange, Overseer, Permit, Progress,
+    Access, AccessKind, BoxFuture, Carrier, Content, Decision, Effect, FileChange, Outflow, Overseer, Permit,
+    Progress,
 };
 use soulbound_runtime::{Denial, DenialId};
 
@@ -74,9 +75,15 @@ impl Overseer for CallWatch {
                 ));
             }
             let permit = self.oversight.before_effect(&self.facts, self.call, effect).await?;
-            let recorded = self.book.effect(self.call, &of_effect(effect)).await;
+            let approval = self.facts.granted.take(Some(effect));
+            let access = self.oversight.secrets().access(of_effect(effect));
+            let recorded = self.book.effect(self.call, &access, approval.as_deref()).await;
             recorded.map(|_| permit).map_err(|error| super::call::unrecordable(&error))
         })
+    }
+
+    fn approves(&self) -> bool {
+        true
     }
 
     fn inspects(&self, carrier: Carrier<'_>) -> Option<u64> {
@@ -87,7 +94,19 @@ impl Overseer for CallWatch {
         Box::pin(self.oversight.deliver(&self.facts, self.call, channel, text))
     }
 
+    fn moved(&self, out: Outflow, bytes: u64) {
+        self.oversight.breakers().moved(&self.facts, out, bytes);
+    }
+
     fn record(&self, access: &Access) {
+        // What is refused may be quoted in an anomaly.
+        match access.decision {
+            Decision::Allowed => self.oversight.breakers().accessed(&self.facts, access),
+            Decision::Denied => {
+                let shown = self.oversight.secrets().access(access.clone());
+                self.oversight.breakers().accessed(&self.facts, &shown);
+            }
+        }
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.accesses.len() < ACCESSES {
             seen.accesses.push(access.clone());
@@ -99,7 +118,11 @@ impl Overseer for CallWatch {
     fn progress(&self, progress: &Progress) {
         if let Some(sink) = &self.progress {
             #[expect(clippy::cast_precision_loss, reason = "MCP counts progress in floating point")]
-            sink(progress.done as f64, progress.total.map(|total| total as f64), progress.message.clone());
+            sink(
+                progress.done as f64,
+                progress.total.map(|total| total as f64),
+                self.oversight.progress(progress.message.as_deref()),
+            );
         }
     }
 }
@@ -121,7 +144,8 @@ fn of_effect(effect: &Effect) -> Access {
     Access { kind, target, access, decision: Decision::Allowed, denial: None }
 }
 
-fn verb(change: FileChange) -> &'static str {
+/// The change in a word.
+pub(crate) fn verb(change: FileChange) -> &'static str {
     match change {
         FileChange::Create => "create",
         FileChange::Write => "write",

@@ -26,7 +26,8 @@ pub enum Effect {
         method: String,
         /// The absolute URL, as it will be requested.
         url: String,
-        /// The guest's own headers, in order. Values that are not UTF-8 are shown lossily.
+        /// The guest's own headers, in order; values that are not UTF-8 are shown lossily. Behind them those that the host will
+        /// add, with `[secret NAME]` where the value goes: no guest can set such a header for that host itself.
         headers: Vec<(String, String)>,
         /// The complete body, if the overseer [inspects](Overseer::inspects) such requests.
         body: Option<Content>,
@@ -52,6 +53,28 @@ pub enum Effect {
     },
 }
 
+impl Effect {
+    /// What it carries, if it carries any and the overseer inspects it.
+    #[must_use]
+    pub fn content(&self) -> Option<&Content> {
+        match self {
+            Self::Request { body, .. } => body.as_ref(),
+            Self::Change { content, .. } => content.as_ref(),
+            Self::Message { text, .. } => Some(text),
+        }
+    }
+
+    /// The same, to be replaced by what was masked.
+    #[must_use]
+    pub fn content_mut(&mut self) -> Option<&mut Content> {
+        match self {
+            Self::Request { body, .. } => body.as_mut(),
+            Self::Change { content, .. } => content.as_mut(),
+            Self::Message { text, .. } => Some(text),
+        }
+    }
+}
+
 /// Everything that an effect carries out of the sandbox, complete. Clones share the bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content(pub Bytes);
@@ -75,6 +98,16 @@ pub enum Carrier<'a> {
     },
     /// What is written to a file.
     File,
+}
+
+/// Which way bytes leave a sandbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outflow {
+    /// Over the network: heads and bodies of requests.
+    Sent,
+    /// Into files, as `limit: disk` counts them.
+    Written,
 }
 
 /// How an effect may go on.
@@ -144,15 +177,26 @@ pub enum Decision {
 
 /// Watches one call. Both methods are called from the guests' threads and must not block them.
 pub trait Overseer: Send + Sync + 'static {
-    /// May hold or refuse an effect that the grant permits. The call's clock stands still until it answers.
+    /// May hold or refuse an effect that the grant permits, for minutes if it has to. Until it answers the call's clock
+    /// stands still for waiting, and its slot is another call's; what a guest computes meanwhile, beside a request that is
+    /// held, is charged to it. The future is dropped when the call ends before.
     ///
     /// # Errors
     ///
     /// The denial with which the effect is refused.
     fn before_effect<'a>(&'a self, effect: &'a Effect) -> BoxFuture<'a, Result<Permit, Denial>>;
 
+    /// Whether it looks after approvals: it asks a person before whatever SOUL.md's `approve` names. An overseer that does
+    /// not say so is not asked about such calls and effects; the runtime refuses them.
+    fn approves(&self) -> bool {
+        false
+    }
+
     /// Whether it has to see such content complete before it answers. The content is then held back on the host's side, up
-    /// to this many bytes; more is a denial. `None`: it goes out as the guest produces it.
+    /// to this many bytes; more is a denial (`effect.too-large`). `None`: it goes out as the guest produces it.
+    ///
+    /// Asked for each request, and of files once a call: the bytes are then those of all files of the call that are
+    /// held back at one moment, with what was in them before.
     fn inspects(&self, _carrier: Carrier<'_>) -> Option<u64> {
         None
     }
@@ -168,6 +212,9 @@ pub trait Overseer: Send + Sync + 'static {
 
     /// Hears of an access, after the decision and before the guest learns of it.
     fn record(&self, access: &Access);
+
+    /// Hears of bytes on their way out, when they are charged: before they leave.
+    fn moved(&self, _out: Outflow, _bytes: u64) {}
 
     /// Hears how far the guest says it has come. Text in it is the guest's.
     fn progress(&self, _progress: &Progress) {}

@@ -9,12 +9,17 @@
     reason = "helpers of tests fail by panicking, as tests do"
 )]
 
+#[path = "../shared/judge.rs"]
+mod judge;
 #[path = "../shared/mod.rs"]
 mod shared;
 
 mod cache;
+mod channels;
 mod components;
 mod exhaust;
 mod given;
+mod held;
+mod judged;
 mod oversight;
 mod values;

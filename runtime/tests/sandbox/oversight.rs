@@ -122,3 +122,26 @@ async fn every_kind_of_change_asks_first() {
     let names = fs::read_dir(folder.path().join("ws")).unwrap().count();
     assert_eq!(names, 2);
 }
+
+#[tokio::test]
+async fn what_waits_for_a_person_is_refused_where_nobody_looks_after_approvals() {
+    let folder = folder();
+    fs::create_dir(folder.path().join("ws")).unwrap();
+    let refused = |lines: &'static [&'static str], tool: &'static str, arguments| {
+        let bound = bind_for(&RUNTIME, "echo", folder.path(), &guest("probe"), lines).unwrap();
+        async move {
+            // It lets everything go on, and does not say that it looks after approvals.
+            let outcome = call_watched(&bound, tool, arguments, Arc::new(Watcher::default())).await;
+            (!outcome.succeeded()).then(|| denied(&outcome).to_owned())
+        }
+    };
+    let denied = Some("approval.denied".to_owned());
+    let new = || json!({"path": "/ws/new", "text": "x"});
+    assert_eq!(refused(&["write: ./ws", "approve: always"], "who", json!({})).await, denied);
+    assert_eq!(refused(&["write: ./ws", "approve: write"], "write", new()).await, denied);
+    assert_eq!(refused(&["write: ./ws", "approve: writes"], "write", new()).await, denied);
+    assert!(!folder.path().join("ws/new").exists());
+    assert_eq!(refused(&["write: ./ws", "approve: writes"], "who", json!({})).await, None);
+    assert_eq!(refused(&["write: ./ws", "approve: rename, POST"], "write", new()).await, None);
+    assert!(folder.path().join("ws/new").exists());
+}

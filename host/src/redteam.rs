@@ -123,7 +123,7 @@ async fn attack_all(order: &Order, state: &StateFolder, settings: Settings) -> R
         let mut limits = settings.limits.clone();
         limits.rate = vec![Rate { amount: OFTEN, per: std::time::Duration::from_secs(1) }];
         let network = stub.under(settings.network.clone(), vec![own]);
-        let over = runtime.with_settings(limits, rules(&settings, &scratch), network)?;
+        let over = runtime.with_settings(limits, rules(&settings, &scratch), network, Vec::new())?;
         let given = scratch.given(entry);
         let forbidden = Search::new(scratch.forbidden(&given))?;
         let identity = scratch.identity(&order.soul);

@@ -41,6 +41,8 @@ use crate::gateway::http::{listener, routes};
 use crate::gateway::policy::Policies;
 use crate::gateway::request::CallRequest;
 use crate::operator::Who;
+use crate::oversight::breakers::kind::Kind;
+use crate::oversight::delivery::Delivery;
 use crate::settings::Settings;
 use crate::state::StateFolder;
 use crate::trust::act::{self, Act};
@@ -48,6 +50,8 @@ use crate::trust::{Candidate, Registry};
 
 /// The door that stands in the trail.
 const DOOR: &str = "redteam";
+/// How long what waits for a person waits here, where nobody is.
+const UNANSWERED: Duration = Duration::from_millis(100);
 /// A call that has not ended after this waits for somebody who is not there.
 const WAITS: Duration = Duration::from_secs(5);
 /// The most of a cache that is copied, in bytes.
@@ -125,6 +129,13 @@ impl Stage {
             settings.files = rules(&settings, &scratch);
             settings.network = stub.under(settings.network, vec![address]);
             settings.limits.time = Some(settings.limits.time.map_or(TIME, |own| own.min(TIME)));
+            // Nobody outside hears of attacks that were asked for, and no message leaves.
+            settings.alerts.clear();
+            settings.channels.clear();
+            settings.approvals.webhook = None;
+            // Nobody decides here: what waits says so at once. A breaker would hide the walls behind it.
+            settings.approvals.timeout = UNANSWERED;
+            settings.anomalies.off = Kind::ALL.to_vec();
             Ok(settings)
         };
         let audit = Audit::open(state.path(), settings()?.audit)?;
@@ -153,7 +164,15 @@ impl Stage {
         fs::create_dir_all(&neighbour)?;
         fs::write(neighbour.join("SOUL.md"), format!("# Neighbour\n## Identity\n- Name: {NEIGHBOUR}\n"))?;
         add(&neighbour)?;
-        let gateway = Gateway::new(state.clone(), address, policies, audit, trail, Handle::current());
+        let gateway = Gateway::new(
+            state.clone(),
+            address,
+            policies,
+            audit,
+            trail,
+            Handle::current(),
+            Delivery::start(&settings()?.network)?,
+        );
         let end = CancellationToken::new();
         let router = routes::router(Arc::clone(&gateway), address);
         tokio::spawn(listener::serve(listening, router, end.clone(), gateway.answers().clone()));
@@ -182,11 +201,14 @@ impl Stage {
             arguments,
             door: DOOR,
             progress: None,
+            form: None,
             cancel: cancel.clone(),
         };
         let answer = tokio::time::timeout(TIME + WAITS, self.agent.call(request)).await;
         cancel.cancel();
-        answer.ok().map(|answer| answer.outcome)
+        let outcome = answer.ok()?.outcome;
+        let waited = outcome.denial().is_some_and(|denial| denial.id.as_str().starts_with("approval."));
+        (!waited).then_some(outcome)
     }
 
     /// Fills the budgets of calls over time: what is refused by one of them says nothing of the walls behind.

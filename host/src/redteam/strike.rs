@@ -34,6 +34,11 @@ impl Overseer for Ear {
         Box::pin(std::future::ready(Ok(Permit::Unchanged)))
     }
 
+    fn approves(&self) -> bool {
+        // The sandbox has to hold also where a person said yes to everything.
+        true
+    }
+
     fn record(&self, _: &Access) {}
 
     fn progress(&self, progress: &Progress) {

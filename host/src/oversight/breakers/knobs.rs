@@ -85,7 +85,7 @@ pub(crate) struct Knobs {
     /// Bytes written to files.
     pub(crate) written: Rate,
     /// Kinds that are not looked for.
-    off: Vec<Kind>,
+    pub(crate) off: Vec<Kind>,
     trip: BTreeMap<Kind, Trip>,
 }
 

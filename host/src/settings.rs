@@ -1,5 +1,5 @@
-//! `gateway.toml`: what the operator decides for every agent. Strict: an unknown key is an error, and so is a known one
-//! that this build does not enforce.
+//! `gateway.toml`: what the operator decides for every agent. Strict: an unknown key is an error, and
+//! every known one is enforced.
 
 mod alerts;
 pub(crate) mod approvals;

@@ -1,5 +1,7 @@
 //! One call's requests: the path that every request takes, readable from top to bottom in [`Call::send`].
 
+mod judged;
+
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,12 +24,11 @@ use super::pool::{Lease, Origin};
 use super::request_body::{Cut, CutCell, RequestBody};
 use super::response_body::ResponseBody;
 use super::secrets::{self, Carried};
-use super::spool::{SpoolFault, spool, whole};
 use super::{EgressBudget, NetworkLimits, SkillNetwork, headers, refusal};
 use crate::denial::{Denial, RuleRef};
 use crate::grant::address::{OwnAddresses, judge};
 use crate::grant::host::{HostGrant, Target, TargetHost};
-use crate::sandbox::overseer::{AccessKind, Carrier, Content, Effect, Permit};
+use crate::sandbox::overseer::AccessKind;
 use crate::sandbox::secret::Secret;
 use crate::sandbox::witness::Witness;
 
@@ -259,31 +260,6 @@ impl Call {
         Err(Error::ConnectionLimitReached)
     }
 
-    /// The whole body, if the overseer inspects such requests. Nothing of it leaves before it answers.
-    async fn hold_back(
-        &self,
-        target: &Target,
-        parts: &http::request::Parts,
-        body: WasiBody,
-    ) -> Result<Body, Error> {
-        let method = parts.method.as_str();
-        let Some(cap) = self.witness.inspects(Carrier::Request { method }) else {
-            return Ok(Body::Streaming(body));
-        };
-        let refused = |denial| Err(self.refuse(&target.to_string(), method, denial));
-        // Shown lossily, two such values would look the same to whoever judges.
-        if let Some(name) = headers::no_text(&parts.headers) {
-            return refused(refusal::header(&self.witness, target, name));
-        }
-        let most = cap.min(self.skill.network.config.limits.request_body);
-        match spool(body, &parts.headers, most).await {
-            Ok(bytes) => Ok(Body::Whole(bytes)),
-            Err(SpoolFault::Broken(error)) => Err(error),
-            Err(SpoolFault::TooLarge) => refused(refusal::not_judged(&self.witness, target, most)),
-        }
-    }
-
-    /// Asks the overseer; the answer is the body that may leave.
     /// What the request would carry, as of now; kept by nobody.
     fn secrets(&self, target: &Target, method: &str) -> Result<(), Error> {
         let found = self.skill.secrets.find(&self.witness, target);
@@ -304,33 +280,6 @@ impl Call {
         let mut known = self.skill.secrets.known();
         known.extend(self.sent.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
         known
-    }
-
-    async fn ask(
-        &self,
-        target: &Target,
-        method: &str,
-        path: &str,
-        headers: &http::HeaderMap,
-        body: Body,
-    ) -> Result<WasiBody, Error> {
-        let shown = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-        let own = headers.iter().map(|(name, value)| (name.as_str().to_owned(), shown(value)));
-        let effect = Effect::Request {
-            method: method.to_owned(),
-            url: format!("{}{path}", target.origin()),
-            headers: own.chain(self.skill.secrets.shown(target)).collect(),
-            body: match &body {
-                Body::Whole(bytes) => Some(Content(bytes.clone())),
-                Body::Streaming(_) => None,
-            },
-        };
-        let permit = self.witness.before_effect(&effect).await;
-        match (permit.map_err(|denial| self.refuse(&target.to_string(), method, denial))?, body) {
-            (_, Body::Streaming(body)) => Ok(body),
-            (Permit::Unchanged, Body::Whole(bytes)) => Ok(whole(bytes)),
-            (Permit::Masked(content), Body::Whole(_)) => Ok(whole(content.0)),
-        }
     }
 
     /// The request as it goes over the wire, weighed and charged. Charged before the lookup: a name carries

@@ -1,6 +1,8 @@
 //! The command line: nouns and verbs, one file each. Data goes to standard output, talk to standard error.
 
 mod agents;
+mod alerts;
+mod approvals;
 mod audit;
 mod call;
 mod check;
@@ -11,6 +13,8 @@ mod gateway;
 mod heartbeat;
 mod inspect;
 mod mcp;
+mod redteam;
+mod secrets;
 mod why;
 
 use std::io::Write;
@@ -42,9 +46,13 @@ enum Command {
     Explain(explain::Explain),
     Gateway(gateway::Gateway),
     Agents(agents::Agents),
+    Alerts(alerts::Alerts),
+    Approvals(approvals::Approvals),
     Audit(audit::Audit),
     Heartbeat(heartbeat::Heartbeat),
+    Secrets(secrets::Secrets),
     Mcp(mcp::Mcp),
+    Redteam(redteam::Redteam),
     Doctor(doctor::Doctor),
     Completions(completions::Completions),
 }
@@ -66,15 +74,19 @@ pub(crate) fn run() -> Exit {
     let done = match arguments.command {
         Command::Check(check) => check.run(),
         Command::Agents(agents) => agents.run(),
+        Command::Alerts(alerts) => alerts.run(),
+        Command::Approvals(approvals) => approvals.run(),
         Command::Call(call) => call.run(),
         Command::Inspect(inspect) => inspect.run(),
         Command::Why(why) => why.run(),
+        Command::Secrets(secrets) => secrets.run(),
         Command::Mcp(mcp) => mcp.run(|state| crate::gateway::start::ensure_running(state).map(drop)),
         Command::Explain(explain) => explain.run(),
         Command::Gateway(gateway) => gateway.run(),
         Command::Doctor(doctor) => doctor.run(),
         Command::Audit(audit) => audit.run(),
         Command::Heartbeat(heartbeat) => heartbeat.run(),
+        Command::Redteam(redteam) => redteam.run(),
         Command::Completions(completions) => completions.run(),
     };
     done.unwrap_or_else(|error| {

@@ -26,6 +26,11 @@ impl Moment {
         format!("{:02}:{:02}", self.0.hour(), self.0.minute())
     }
 
+    /// Seconds since 1970; 0 before that.
+    pub(crate) fn seconds(self) -> u64 {
+        u64::try_from(self.0.timestamp()).unwrap_or_default()
+    }
+
     /// Days since the common era began: equal for two moments of one UTC day.
     pub(crate) fn day(self) -> i32 {
         self.0.num_days_from_ce()

@@ -4,6 +4,8 @@
 //! on one cancellation token.
 
 pub(crate) mod agent;
+pub(crate) mod alerting;
+mod approvals;
 pub(crate) mod attempts;
 pub(crate) mod budgets;
 pub(crate) mod call;
@@ -14,6 +16,7 @@ pub(crate) mod metrics;
 pub(crate) mod offer;
 pub(crate) mod overseer;
 pub(crate) mod policy;
+mod rate;
 pub(crate) mod request;
 pub(crate) mod requests;
 pub(crate) mod socket;
@@ -46,6 +49,12 @@ use crate::gateway::policy::Policies;
 use crate::gateway::token::{TokenHash, TokenOf};
 use crate::gateway::watch::Folders;
 use crate::operator::Who;
+use crate::oversight::alerts::{About, Alerts};
+use crate::oversight::approvals::Approvals;
+use crate::oversight::breakers::notice::Notices;
+use crate::oversight::breakers::rates::Meter;
+use crate::oversight::channels::Channels;
+use crate::oversight::delivery::Delivery;
 use crate::state::StateFolder;
 use crate::trust::{Condition, Registry};
 
@@ -92,6 +101,14 @@ pub(crate) struct Gateway {
     attempts: Attempts,
     metrics: Metrics,
     folders: Arc<Folders>,
+    /// How often all agents together may call.
+    meter: Meter,
+    /// Where alerts hear of anomalies.
+    notices: Notices,
+    delivery: Arc<Delivery>,
+    alerts: Arc<Alerts>,
+    channels: Arc<Channels>,
+    approvals: Approvals,
 }
 
 impl Gateway {
@@ -103,9 +120,19 @@ impl Gateway {
         audit: Audit,
         trail: GatewayTrail,
         threads: Handle,
+        delivery: Arc<Delivery>,
     ) -> Arc<Self> {
-        Arc::new(Self {
+        let settings = &policies.current().settings;
+        Arc::new_cyclic(|gateway| Self {
+            alerts: Alerts::start(
+                &settings.alerts,
+                Arc::clone(&delivery),
+                Arc::new(alerting::GatewayDesk::of(gateway)),
+            ),
+            channels: Channels::new(&settings.channels, Arc::clone(&delivery)),
+            delivery,
             registry: Registry::open(&state),
+            approvals: Approvals::of(&state),
             started: Moment::now(),
             folders: Arc::new(Folders::new()),
             agents: Mutex::default(),
@@ -120,6 +147,8 @@ impl Gateway {
             tokens: Mutex::default(),
             attempts: Attempts::new(WRONG_TOKENS, WRONG_TOKEN_EVERY),
             metrics: Metrics::default(),
+            meter: Meter::resumed(rate::kept(&state)),
+            notices: Notices::default(),
             state,
             listen,
             policies,
@@ -197,6 +226,8 @@ impl Gateway {
     async fn settled(&self, event: Event, who: &Who) -> u64 {
         let ended = self.ended.get_or_init(|| async {
             let in_flight = self.in_flight.load(Ordering::Relaxed);
+            // Told while the calls' ends are written down; nobody waits for it here.
+            self.alert(About::Stop, event.sentence(), &format!("by {who}"));
             self.settle(event, who, in_flight).await;
             in_flight
         });
@@ -220,8 +251,10 @@ impl Gateway {
         }
         for agent in self.loaded() {
             agent.keep_budgets();
+            agent.oversight().breakers().keep(true);
             agent.book().finish();
         }
+        self.keep_meter();
         self.trail.finish();
     }
 
@@ -332,7 +365,9 @@ impl Gateway {
     /// The page for Prometheus.
     pub(crate) fn metrics_page(&self) -> String {
         let loaded = self.lock().len();
-        self.metrics.page(self.policies.current().runtime.load(), loaded)
+        let breakers = self.open_breakers().iter().map(|(_, open)| open.0.len()).sum();
+        let load = self.policies.current().runtime.load();
+        self.metrics.page(load, loaded, breakers, &self.approvals.figures())
     }
 
     /// The names by which its listener may be addressed.
@@ -350,9 +385,11 @@ impl Gateway {
         if let Err(error) = self.tips() {
             tracing::error!(%error, "how far the trails are could not be recorded");
         }
+        self.keep_meter();
         let agents = self.loaded();
         for agent in &agents {
             agent.keep_budgets();
+            agent.oversight().breakers().keep(false);
         }
         if agents.len() > LOADED {
             let idle: Vec<String> =
@@ -376,6 +413,7 @@ impl Gateway {
     /// Forgets an agent: it was removed.
     pub(crate) fn unload(&self, id: &str) {
         self.forget_token(TokenOf::Agent(id));
+        self.approvals.forget(id);
         if let Some(agent) = self.loaded_agent(id) {
             agent.retire();
         }
@@ -416,12 +454,40 @@ impl Gateway {
         &self.folders
     }
 
+    /// Whom to tell.
+    pub(crate) fn alerts(&self) -> &Arc<Alerts> {
+        &self.alerts
+    }
+
+    /// Where agents' messages go.
+    pub(crate) fn channels(&self) -> &Arc<Channels> {
+        &self.channels
+    }
+
+    /// The gateway's own way out.
+    pub(crate) fn delivery(&self) -> &Arc<Delivery> {
+        &self.delivery
+    }
+
+    /// What waits for a person.
+    pub(crate) fn approvals(&self) -> &Approvals {
+        &self.approvals
+    }
+
     pub(crate) fn calls(&self) -> &TaskTracker {
         &self.calls
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    pub(crate) fn notices(&self) -> &Notices {
+        &self.notices
     }
 
     pub(crate) fn attempts(&self) -> &Attempts {

@@ -11,6 +11,7 @@
 //! | [`handler`] | each method of the protocol, one after the other |
 //! | [`tools`] | how a tool is listed |
 //! | [`answer`] | how a call's outcome is told |
+//! | [`held`] | a call that waits for whoever uses the client |
 //! | [`content`] | pictures, sounds and documents that a tool returns |
 //! | [`progress`] | how far a guest says it is, on the way to the client |
 //! | [`changes`] | that the list of tools is another one now |
@@ -27,6 +28,7 @@ mod changes;
 mod connection;
 mod content;
 mod handler;
+mod held;
 mod http;
 mod page;
 mod progress;
@@ -37,6 +39,7 @@ mod skills;
 mod tools;
 
 pub(crate) use connection::serve_connection;
+pub(crate) use held::Held;
 pub(crate) use http::{HttpDoor, HttpService, http_service};
 pub(crate) use served::Served;
 

@@ -3,6 +3,7 @@
 //! The socket is 0600 in a 0700 folder, and the gateway asks the kernel whose process is at the other end: the operator
 //! is who has the gateway's own user id. A terminal proves nothing.
 
+pub(crate) mod approvals;
 pub(crate) mod arm;
 pub(crate) mod client;
 pub(crate) mod perform;
@@ -19,9 +20,10 @@ use soulbound_runtime::skill::Tool;
 use soulbound_runtime::{Denial, DenialId, visible};
 
 pub(crate) use perform::perform;
-pub(crate) use trails::{note, record_act};
+pub(crate) use trails::{note, note_of_agent, record, record_act};
 pub(crate) use who::Who;
 
+use crate::oversight::secrets::act::SecretAct;
 use crate::state::StateFolder;
 use crate::trust::act::Act;
 
@@ -55,6 +57,20 @@ pub(crate) enum Request {
         /// Whose act.
         who: Who,
     },
+    /// Sets or removes a secret.
+    Secret {
+        /// What.
+        act: SecretAct,
+        /// Whose act.
+        who: Who,
+    },
+    /// Something about what waits for a person.
+    Approvals {
+        /// What.
+        ask: approvals::Ask,
+        /// Whose act.
+        who: Who,
+    },
     /// One call of a tool.
     Call {
         /// The agent's id.
@@ -78,8 +94,12 @@ pub(crate) enum Request {
 impl Request {
     /// The same with what the kernel says of who asks, whatever the request says.
     pub(crate) fn by(mut self, uid: u32, pid: Option<i32>) -> Self {
-        if let Self::Act { who, .. } | Self::Token { who, .. } | Self::Stop { who } | Self::Quit { who } =
-            &mut self
+        if let Self::Act { who, .. }
+        | Self::Token { who, .. }
+        | Self::Secret { who, .. }
+        | Self::Approvals { who, .. }
+        | Self::Stop { who }
+        | Self::Quit { who } = &mut self
         {
             who.known(uid, pid.and_then(|pid| u32::try_from(pid).ok()));
         }

@@ -1,23 +1,32 @@
 //! A SOUL.md looked at as a whole: read, and each of its skills found and bound as for a call. What `check` reports and what
 //! an operator is asked to trust is this one value.
 
+mod channels;
 mod page;
+
+use std::collections::HashMap;
 
 use anyhow::Result;
 use serde_json::{Value, json};
+use soulbound_runtime::grant::Capability;
+use soulbound_runtime::grant::SecretGrant;
+use soulbound_runtime::grant::host::{HostRefusal, Target, permits};
 use soulbound_runtime::sandbox::files::{BoundFiles, OpenRules, OpenedDirectory};
 use soulbound_runtime::sandbox::{BindError, GrantProblem, Runtime};
+use soulbound_runtime::skill::imports::Standing;
 use soulbound_runtime::skill::{JudgedImport, Origin, SkillFolder};
 use soulbound_runtime::soul::{Diagnostic, SkillEntry, SoulErrors, SoulView};
 use soulbound_runtime::{Denial, DenialId, RuleRef, Soul};
 
 use crate::agent::SoulFile;
+use crate::review::channels::Bound;
 use crate::settings::Settings;
 use crate::state::StateFolder;
 
 pub(crate) use page::{Form, page};
 
 /// Everything that was found.
+#[derive(Default)]
 pub(crate) struct Review {
     /// The file for programs, with the errors and warnings of file, folders and components.
     pub(crate) view: SoulView,
@@ -25,6 +34,8 @@ pub(crate) struct Review {
     pub(crate) soul: Option<Soul>,
     /// The skills whose folders could be read, in the order of the file.
     pub(crate) skills: Vec<ReviewedSkill>,
+    /// Where the operator lets the agent's channels lead, by their names; none for the file alone.
+    bound: HashMap<String, Bound>,
 }
 
 /// A skill as it was found.
@@ -46,8 +57,8 @@ impl Review {
     /// The file alone.
     pub(crate) fn of_file(read: Result<Soul, SoulErrors>) -> Self {
         match read {
-            Ok(soul) => Self { view: SoulView::from(&soul), soul: Some(soul), skills: Vec::new() },
-            Err(errors) => Self { view: SoulView::from(&errors), soul: None, skills: Vec::new() },
+            Ok(soul) => Self { view: SoulView::from(&soul), soul: Some(soul), ..Self::default() },
+            Err(errors) => Self { view: SoulView::from(&errors), ..Self::default() },
         }
     }
 
@@ -62,23 +73,17 @@ impl Review {
         let Some(soul) = self.soul.clone() else { return Ok(()) };
         let sources = file.sources(Some(state));
         let (defaults, rules) = (settings.limits.clone(), settings.files.clone());
-        let required: Vec<Option<RuleRef>> = soul
-            .skills()
-            .iter()
-            .map(|entry| settings.approval_required(entry).map(|grant| grant.rule.clone()))
-            .collect();
+        self.bound = channels::bound(&soul, &settings.channels);
         let runtime = start(settings)?;
-        for (entry, required) in soul.skills().iter().zip(required) {
+        for entry in soul.skills() {
             for (own, default) in entry.grant.limits.looser_than(&defaults) {
                 let rule = entry.grant.limits.rule.as_ref().or(entry.grant.line.as_ref());
                 let message = format!("`{own}` changes nothing: the operator's `{default}` is as strict");
                 self.view.warnings.extend(rule.map(|rule| Diagnostic::at_rule(rule, message)));
             }
-            if let (Some(rule), Some(line)) = (required, &entry.grant.line) {
-                let message =
-                    format!("the operator requires approval ({}), and nobody can be asked yet", rule.text);
-                self.view.warnings.push(Diagnostic::at_rule(line, message));
-            }
+            self.view
+                .warnings
+                .extend(entry.grant.secrets.iter().filter_map(|secret| never_sent(entry, secret)));
             match sources.find(&entry.name) {
                 Ok(found) => self.bind_one(&runtime, file, &soul, entry, found.origin, found.folder, &rules),
                 Err(error) => self.view.errors.extend(at_line(entry, &error.to_string(), error.hint())),
@@ -116,9 +121,7 @@ impl Review {
                 seen.opened = bound.files().opened();
             }
             // The file is right and means what it says; it is this skill that will not run under it.
-            Err(BindError::Denied(denial))
-                if matches!(denial.id, DenialId::ImportNotGranted | DenialId::GrantUnenforced) =>
-            {
+            Err(BindError::Denied(denial)) if denial.id == DenialId::ImportNotGranted => {
                 self.view.warnings.push(of_denial(entry, &denial));
                 match BoundFiles::open(&entry.grant.directories, &file.folder(), rules) {
                     Ok(files) => seen.opened = files.opened(),
@@ -153,6 +156,9 @@ impl Review {
                 }
             }
         }
+        if let Some(channels) = document.get_mut("channels").and_then(Value::as_array_mut) {
+            channels.iter_mut().for_each(|channel| channels::extend(channel, &self.bound));
+        }
         let mut whole = json!({"ok": self.is_clean()});
         if let (Value::Object(whole), Value::Object(rest)) = (&mut whole, document) {
             whole.extend(rest);
@@ -166,6 +172,14 @@ impl Review {
 }
 
 impl ReviewedSkill {
+    /// Whether it can send to the agent's channels.
+    fn sends(&self) -> bool {
+        let sends = |import: &JudgedImport| {
+            import.capability == Some(Capability::Channels) && import.standing == Standing::Granted
+        };
+        self.imports.iter().any(sends)
+    }
+
     /// What SKILL.md says of it: the author's word.
     pub(crate) fn says(&self) -> &str {
         self.folder.manifest.as_ref().map_or("", |manifest| manifest.description.as_str())
@@ -187,6 +201,19 @@ pub(crate) fn diagnostic(problem: &GrantProblem) -> Diagnostic {
     match &problem.hint {
         Some(hint) => diagnostic.hint(hint.clone()),
         None => diagnostic,
+    }
+}
+
+/// A secret for a host that the skill may not ask.
+fn never_sent(entry: &SkillEntry, secret: &SecretGrant) -> Option<Diagnostic> {
+    let target = Target::from_url(&secret.origin()).ok()?;
+    match permits(&entry.grant.hosts, "GET", &target) {
+        Ok(_) | Err(HostRefusal::Method { .. }) => None,
+        Err(_) => {
+            let message =
+                format!("no `hosts` entry covers {}, so `{}` is never sent", secret.origin(), secret.name);
+            Some(Diagnostic::at_rule(&secret.rule, message).hint("grant the host too, or remove the line"))
+        }
     }
 }
 

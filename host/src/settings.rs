@@ -1,23 +1,29 @@
-//! `gateway.toml`: what the operator decides for every agent. Strict: an unknown key is an error, and so is a known one
-//! that this build does not enforce.
+//! `gateway.toml`: what the operator decides for every agent. Strict: an unknown key is an error, and
+//! every known one is enforced.
 
+mod alerts;
+pub(crate) mod approvals;
+mod channels;
 mod file;
-mod unenforced;
+mod place;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use soulbound_runtime::grant::approval::Approval;
+use soulbound_runtime::RuleRef;
 use soulbound_runtime::grant::host::HostCeiling;
+use soulbound_runtime::grant::limit::Rate;
 use soulbound_runtime::grant::{ApprovalGrant, Limits};
 use soulbound_runtime::sandbox::files::OpenRules;
 use soulbound_runtime::sandbox::network::{NetworkConfig, ProxyUrl};
 use soulbound_runtime::skill::Digest;
-use soulbound_runtime::soul::SkillEntry;
-use soulbound_runtime::{Denial, DenialId, RuleRef};
 
 use crate::audit::{Durability, Options};
+use crate::oversight::alerts::Target;
+use crate::oversight::breakers::knobs::{self, Knobs};
+use crate::oversight::channels::Binding;
+use crate::oversight::outputs::OutputSettings;
 use crate::state::{StateFolder, home};
 
 /// Where the gateway listens when nothing else is said.
@@ -37,14 +43,30 @@ pub(crate) struct Settings {
     pub(crate) files: OpenRules,
     /// Defaults, which SOUL.md only tightens.
     pub(crate) limits: Limits,
+    /// How often one agent may call.
+    pub(crate) agent_rate: Option<Rate>,
+    /// How often all agents together may.
+    pub(crate) gateway_rate: Option<Rate>,
+    /// What is out of pattern, and what it trips.
+    pub(crate) anomalies: Knobs,
     /// What must wait for a person whatever SOUL.md says.
     pub(crate) require_approval: Vec<ApprovalGrant>,
+    /// Whom to tell of what.
+    pub(crate) alerts: Vec<Target>,
+    /// Where the channels that SOUL.md lists lead.
+    pub(crate) channels: Vec<Binding>,
     deny_hosts: Vec<String>,
     allow_hosts: Option<Vec<String>>,
     /// Where the gateway listens.
     pub(crate) listen: SocketAddr,
+    /// How a person is asked.
+    pub(crate) approvals: approvals::Approvals,
     /// How the audit trails are kept.
     pub(crate) audit: Options,
+    /// The operator's own key that seals secrets at rest; without, one in the state folder.
+    pub(crate) secrets_key: Option<PathBuf>,
+    /// What may never leave any agent.
+    pub(crate) outputs: OutputSettings,
     /// SHA-256 of the file's bytes, of none when there is no file: the `policy` of the records.
     pub(crate) digest: Digest,
 }
@@ -55,7 +77,6 @@ impl Settings {
         let path = state.settings_file();
         let text = read_text(&path)?.unwrap_or_default();
         let file = file::parse(&text).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
-        unenforced::refuse(&file).with_context(|| path.display().to_string())?;
         Self::build(file, state, Digest::of(text.as_bytes())).with_context(|| path.display().to_string())
     }
 
@@ -76,6 +97,7 @@ impl Settings {
                 .map(|url| ProxyUrl::parse(&url).map_err(|error| anyhow::anyhow!("`proxy`: {error}")))
                 .transpose()?;
         }
+        let channels = channels::read(file.channels.unwrap_or_default(), state.path())?;
         let mut files = OpenRules::default();
         files.state_folder = Some(state.path().to_owned());
         files.deny = ceiling.deny_dirs.iter().map(|text| directory(text)).collect::<Result<_>>()?;
@@ -87,15 +109,34 @@ impl Settings {
             Some("allow") => true,
             Some(other) => bail!("`[files] hard_links` is `{other}`; expected `allow` or `refuse`"),
         };
+        let written = file.limits.unwrap_or_default();
+        let rate_of = |name: &str, text: &Option<String>| {
+            let read = |text: &String| knobs::rate("rate", &format!("[limits] {name}"), text);
+            text.as_ref().map(read).transpose()
+        };
+        // What an agent sent stays as it was sent: no grant touches a channel's file.
+        files.deny.extend(channels.iter().filter_map(Binding::folder));
         Ok(Self {
             network,
             files,
-            limits: limits(file.limits.unwrap_or_default())?,
-            require_approval: approvals(&ceiling.require_approval)?,
+            agent_rate: rate_of("agent_rate", &written.agent_rate)?,
+            gateway_rate: rate_of("gateway_rate", &written.gateway_rate)?,
+            anomalies: Knobs::read(file.anomalies.unwrap_or_default())?,
+            limits: limits(written)?,
+            require_approval: approvals::required(&ceiling.require_approval)?,
+            approvals: approvals::read(file.approvals.unwrap_or_default())?,
+            alerts: alerts::read(file.alerts.unwrap_or_default())?,
+            channels,
             deny_hosts: ceiling.deny_hosts,
             allow_hosts: ceiling.allow_hosts,
             listen,
             audit: audit(file.audit.unwrap_or_default())?,
+            secrets_key: file
+                .secrets
+                .and_then(|secrets| secrets.key_file)
+                .map(|path| directory(&path).context("`[secrets] key_file`"))
+                .transpose()?,
+            outputs: file.outputs.map_or_else(|| Ok(OutputSettings::default()), OutputSettings::read)?,
             digest,
         })
     }
@@ -112,31 +153,16 @@ impl Settings {
         denies_more || allows_less
     }
 
-    /// The first requirement of approval that concerns a skill, which this build cannot meet.
-    pub(crate) fn approval_required(&self, skill: &SkillEntry) -> Option<&ApprovalGrant> {
-        let grant = &skill.grant;
-        self.require_approval.iter().find(|required| match &required.what {
-            Approval::Writes => grant
-                .directories
-                .iter()
-                .any(|granted| granted.mode != soulbound_runtime::grant::DirectoryMode::Read),
-            Approval::Method(method) => {
-                grant.hosts.iter().any(|host| host.methods().contains(&method.as_str()))
-            }
-            // A tool's name, or always.
-            _ => true,
-        })
+    /// Whether a channel leads elsewhere than before, or nowhere any more.
+    pub(crate) fn narrows_channels(&self, before: &Self) -> bool {
+        before.channels.iter().any(|binding| !self.channels.contains(binding))
     }
-}
 
-/// What the operator requires and this build cannot do yet: the skill does not run.
-pub(crate) fn approval_required(entry: &SkillEntry, rule: &RuleRef) -> Denial {
-    Denial::new(
-        DenialId::GrantUnenforced,
-        format!("skill `{}` would need a person's approval, and nobody can be asked yet", entry.name),
-    )
-    .rule(rule.clone())
-    .hint("take the entry out of `require_approval`, or use a build that enforces it")
+    /// Whether something waits for a person under these settings that did not under the others.
+    pub(crate) fn asks_more(&self, before: &Self) -> bool {
+        let asked = |what| before.require_approval.iter().any(|grant| &grant.what == what);
+        self.require_approval.iter().any(|grant| !asked(&grant.what))
+    }
 }
 
 fn read_text(path: &Path) -> Result<Option<String>> {
@@ -229,16 +255,4 @@ fn limits(file: file::Limits) -> Result<Limits> {
     }
     limits.rule = None;
     Ok(limits.over(&soulbound_runtime::sandbox::default_limits()))
-}
-
-fn approvals(entries: &[String]) -> Result<Vec<ApprovalGrant>> {
-    let parse = |entry: &String| {
-        let text = format!("require_approval = [\"{entry}\"]");
-        ApprovalGrant::parse(entry, RuleRef { file: FILE.to_owned(), line: 0, column: 0, text }).map_err(
-            |error| {
-                anyhow::anyhow!("`require_approval` entry `{entry}`: {}{}", error.message, hint(error.hint))
-            },
-        )
-    };
-    entries.iter().map(parse).collect()
 }

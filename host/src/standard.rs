@@ -12,8 +12,17 @@ pub(crate) fn skills() -> Option<PathBuf> {
     FOUND.get_or_init(find).clone()
 }
 
+/// Where the probes of `soulbound redteam` are: beside the standard skills and not among them, so that no SOUL.md finds one.
+pub(crate) fn probes() -> Option<PathBuf> {
+    beside(&["share/soulbound/redteam", "redteam"])
+}
+
 fn find() -> Option<PathBuf> {
+    beside(&["share/soulbound/skills", "skills"])
+}
+
+fn beside(places: &[&str]) -> Option<PathBuf> {
     let program = std::env::current_exe().ok()?;
     let above = program.parent()?.parent()?;
-    ["share/soulbound/skills", "skills"].iter().map(|below| above.join(below)).find(|folder| folder.is_dir())
+    places.iter().map(|below| above.join(below)).find(|folder| folder.is_dir())
 }

@@ -39,8 +39,7 @@ impl StateFolder {
         Self { to_stop: false, ..self.clone() }.check().err().map(|error| format!("{error:#}"))
     }
 
-    /// The folder at a path, unchecked.
-    #[cfg(test)]
+    /// The folder at a path, unchecked: one that this program made for itself.
     pub(crate) fn at(path: PathBuf) -> Self {
         Self { path, to_stop: false }
     }

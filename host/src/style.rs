@@ -19,6 +19,12 @@ impl Style {
         Self { on: std::io::stderr().is_terminal() && wanted() }
     }
 
+    /// No colour, for what is compared.
+    #[cfg(test)]
+    pub(crate) fn plain() -> Self {
+        Self { on: false }
+    }
+
     pub(crate) fn bold(self, text: &str) -> String {
         self.paint("1", text)
     }

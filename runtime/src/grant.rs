@@ -7,11 +7,13 @@
 pub mod address;
 pub mod approval;
 pub mod capability;
+pub mod channel;
 pub mod directory;
 pub mod environment;
 pub mod host;
 mod intersection;
 pub mod limit;
+pub mod output;
 pub mod secret;
 
 use std::ops::Range;
@@ -20,10 +22,12 @@ use crate::denial::RuleRef;
 
 pub use approval::ApprovalGrant;
 pub use capability::Capability;
+pub use channel::ChannelGrant;
 pub use directory::{DirectoryGrant, DirectoryMode};
 pub use environment::EnvironmentGrant;
 pub use host::HostGrant;
 pub use limit::Limits;
+pub use output::OutputRule;
 pub use secret::SecretGrant;
 
 /// Why one entry of a grant's value does not parse.
@@ -79,6 +83,9 @@ pub struct Grant {
     /// The only component that may load: the SHA-256 of its bytes, and the line. A SOUL.md gives at most one; of two
     /// that narrow each other both hold.
     pub sha256: Vec<([u8; 32], RuleRef)>,
+    /// The agent's channels, each with what it waits for: the same for all skills of an agent, which use them if they
+    /// import the interface.
+    pub channels: Vec<ChannelGrant>,
     /// The skill's own line, for denials that no nested line decides.
     pub line: Option<RuleRef>,
 }

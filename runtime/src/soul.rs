@@ -20,6 +20,7 @@ mod keys;
 mod name;
 mod narrowing;
 mod outline;
+mod outputs;
 mod reach;
 mod read;
 mod rules;
@@ -48,7 +49,7 @@ pub use skills::SkillEntry;
 pub use standing::{RuleStanding, Standing};
 pub use view::{AgentView, ChannelView, DirectoryView, RuleView, SkillView, SoulView};
 
-use crate::grant::EntryError;
+use crate::grant::{EntryError, OutputRule};
 use diagnostic::Findings;
 use source::Source;
 
@@ -129,12 +130,13 @@ impl Soul {
             name: identity.name,
             role: identity.role,
             model: identity.model,
-            rules: rules::read(&sections.rules, &source),
+            rules: rules::read(&sections.rules, &source, &mut findings),
             skills: skills::read(&sections.skills, &source, &mut findings),
             channels: channels::read(&sections.channels, &source, &mut findings),
             title: sections.title,
             warnings: Vec::new(),
         };
+        channels::grant_to_skills(&soul.channels, &soul.rules, &mut soul.skills);
         soul.judge(&source, &mut findings);
         let clean = findings.is_clean();
         let (errors, warnings) = findings.finish();
@@ -222,6 +224,11 @@ impl Soul {
     #[must_use]
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// What may never leave the agent, in order.
+    pub fn output_rules(&self) -> impl Iterator<Item = &OutputRule> {
+        self.rules.iter().flat_map(|rule| &rule.output)
     }
 
     /// What stands behind a rule of this file.

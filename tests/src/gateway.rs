@@ -152,7 +152,10 @@ impl Mcp {
             ("clientInfo", json!({"name": "a test", "version": "1"})),
             ("clientCapabilities", json!({})),
         ] {
-            parameters["_meta"][format!("io.modelcontextprotocol/{name}")] = value;
+            let said = &mut parameters["_meta"][format!("io.modelcontextprotocol/{name}")];
+            if said.is_null() {
+                *said = value;
+            }
         }
         let name = parameters["name"].as_str().map(str::to_owned);
         let body =

@@ -7,6 +7,7 @@
 //! - [`guest`]: skills to put beside an agent: the probes, the standard ones, and components written as text
 //! - [`gateway::Gateway`]: a running gateway with the agent added; [`http`] speaks to it
 //! - [`trusted`]: an agent that was added, and questions about it
+//! - [`tls`]: the same over TLS, with a certificate authority of the test's own
 //! - [`Peer`]: a server on loopback that answers as a test wants, or never
 
 #![expect(
@@ -18,11 +19,13 @@
 )]
 
 pub mod agent;
+pub mod approvals;
 pub mod gateway;
 pub mod guest;
 pub mod http;
 pub mod peer;
 pub mod program;
+pub mod tls;
 pub mod trusted;
 
 pub use agent::Agent;

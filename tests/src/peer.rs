@@ -13,6 +13,7 @@ use std::time::Duration;
 pub struct Peer {
     port: u16,
     requests: Arc<Mutex<Vec<String>>>,
+    bodies: Arc<Mutex<Vec<String>>>,
 }
 
 impl Peer {
@@ -22,15 +23,16 @@ impl Peer {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let requests = Arc::<Mutex<Vec<String>>>::default();
-        let (seen, answer) = (Arc::clone(&requests), Arc::new(answer));
+        let bodies = Arc::<Mutex<Vec<String>>>::default();
+        let (seen, kept, answer) = (Arc::clone(&requests), Arc::clone(&bodies), Arc::new(answer));
         thread::spawn(move || {
             for stream in listener.incoming() {
-                let (seen, answer) = (Arc::clone(&seen), Arc::clone(&answer));
+                let (seen, kept, answer) = (Arc::clone(&seen), Arc::clone(&kept), Arc::clone(&answer));
                 let Ok(stream) = stream else { continue };
-                thread::spawn(move || serve(stream, &seen, &*answer));
+                thread::spawn(move || serve(stream, &seen, &kept, &*answer));
             }
         });
-        Self { port, requests }
+        Self { port, requests, bodies }
     }
 
     /// A server that answers each request with this status and content.
@@ -68,6 +70,12 @@ impl Peer {
         format!("http://127.0.0.1:{}", self.port)
     }
 
+    /// The bodies so far, of requests that gave their length.
+    #[must_use]
+    pub fn bodies(&self) -> Vec<String> {
+        self.bodies.lock().unwrap().clone()
+    }
+
     /// The requests so far, heads as they came.
     #[must_use]
     pub fn requests(&self) -> Vec<String> {
@@ -94,7 +102,12 @@ fn read_chunks(reader: &mut impl BufRead) -> bool {
     }
 }
 
-fn serve(stream: TcpStream, seen: &Mutex<Vec<String>>, answer: &dyn Fn(&str, &mut TcpStream)) {
+fn serve(
+    stream: TcpStream,
+    seen: &Mutex<Vec<String>>,
+    kept: &Mutex<Vec<String>>,
+    answer: &dyn Fn(&str, &mut TcpStream),
+) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut head = String::new();
     loop {
@@ -119,7 +132,11 @@ fn serve(stream: TcpStream, seen: &Mutex<Vec<String>>, answer: &dyn Fn(&str, &mu
         return;
     }
     // Read what was sent, so that closing does not reset the answer away.
-    let _ = std::io::copy(&mut reader.by_ref().take(length.unwrap_or(0)), &mut std::io::sink());
+    let mut body = Vec::new();
+    let _ = reader.by_ref().take(length.unwrap_or(0)).read_to_end(&mut body);
+    if length.is_some() {
+        kept.lock().unwrap().push(String::from_utf8_lossy(&body).into_owned());
+    }
     let mut stream = stream;
     answer(&head, &mut stream);
 }

@@ -124,6 +124,32 @@ impl Program {
         (child.wait().unwrap().code(), String::from_utf8_lossy(&shown).into_owned())
     }
 
+    /// Runs it on a terminal, where `answer` is typed once the program has asked `question`: the exit code, and what the
+    /// terminal was sent.
+    #[must_use]
+    pub fn asked_on_terminal(mut self, question: &str, answer: &str) -> (Option<i32>, String) {
+        use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+        let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+        grantpt(&ours).unwrap();
+        unlockpt(&ours).unwrap();
+        let name = PathBuf::from(OsStr::from_bytes(ptsname(&ours, Vec::new()).unwrap().as_bytes()));
+        let theirs = || Stdio::from(File::options().read(true).write(true).open(&name).unwrap());
+        let mut child = self.command.stdin(theirs()).stdout(theirs()).stderr(theirs()).spawn().unwrap();
+        drop(self.command);
+        let (mut shown, mut part) = (Vec::new(), [0_u8; 4_096]);
+        let mut terminal = File::from(ours);
+        let mut typed = false;
+        // Linux reports the hang-up as an error after the last byte.
+        while let Ok(read) = terminal.read(&mut part) {
+            shown.extend_from_slice(&part[..read]);
+            if !typed && String::from_utf8_lossy(&shown).contains(question) {
+                terminal.write_all(answer.as_bytes()).unwrap();
+                typed = true;
+            }
+        }
+        (child.wait().unwrap().code(), String::from_utf8_lossy(&shown).into_owned())
+    }
+
     /// Runs it to its end.
     #[must_use]
     pub fn run(mut self) -> Ended {

@@ -340,6 +340,7 @@ const DESIGNED: &[&str] = &[
     "limit.egress",
     "approval.denied",
     "approval.timeout",
+    "approval.too-many",
     "output.blocked",
     "breaker.open",
     "agent.stopped",

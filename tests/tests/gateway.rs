@@ -158,7 +158,7 @@ fn a_state_folder_of_a_newer_format_is_refused_and_not_touched() {
 fn settings_that_cannot_be_enforced_keep_it_from_starting() {
     for (toml, complaint) in [
         ("[gateway]\nlisten = \"0.0.0.0:7685\"\n", "no TLS"),
-        ("[gateway]\nlisten = \"127.0.0.1:0\"\n[approvals]\ntimeout = \"5s\"\n", "[approvals]"),
+        ("[gateway]\nlisten = \"127.0.0.1:0\"\n[approvals]\nways = [\"phone\"]\n", "`phone`"),
         ("[gateway]\nlisten = \"127.0.0.1:0\"\nlissten = 1\n", "lissten"),
         ("[gateway]\nlisten = \"127.0.0.1:0\"\n[audit]\ndurability = \"none\"\n", "durability"),
     ] {
@@ -176,15 +176,25 @@ fn every_key_that_config_shows_is_one_that_the_program_reads() {
     let all: Vec<String> = shown
         .lines()
         .map(|line| match line.strip_prefix("# ") {
-            Some(rest) if rest.contains(" = ") && !rest.contains("ca_file") => rest.to_owned(),
+            Some(rest) if (rest.contains(" = ") || rest.starts_with("[[")) && !rest.contains("ca_file") => {
+                rest.to_owned()
+            }
             _ => line.to_owned(),
         })
         .collect();
-    std::fs::write(
-        agent.state().join("gateway.toml"),
-        all.join("\n").replace("127.0.0.1:7685", "127.0.0.1:0"),
-    )
-    .unwrap();
+    // What it names of the machine, made for the test.
+    let place = agent.outside("posts");
+    std::fs::create_dir(&place).unwrap();
+    let place = place.canonicalize().unwrap();
+    std::fs::write(place.join("discord"), "https://discord.com/api/webhooks/1/X\n").unwrap();
+    std::fs::set_permissions(place.join("discord"), std::os::unix::fs::PermissionsExt::from_mode(0o600))
+        .unwrap();
+    let text = all
+        .join("\n")
+        .replace("127.0.0.1:7685", "127.0.0.1:0")
+        .replace("/srv/soulbound-posts", place.to_str().unwrap())
+        .replace("/etc/soulbound", place.to_str().unwrap());
+    std::fs::write(agent.state().join("gateway.toml"), text).unwrap();
     agent.run(&["gateway", "start"]).ends(0);
     agent.run(&["gateway", "stop"]).ends(0);
 }

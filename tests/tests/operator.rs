@@ -74,18 +74,19 @@ fn the_operator_s_limits_hold_under_any_soul() {
 }
 
 #[test]
-fn an_approval_that_the_operator_requires_refuses_what_it_concerns() {
+fn an_approval_that_the_operator_requires_refuses_what_it_concerns_where_nobody_is_asked() {
     let toml = "[ceiling]\nrequire_approval = [\"writes\"]\n";
     let writes = Agent::new("- probe: Try\n  - write: ./ws").guest("probe").directory("ws").gateway(toml);
-    assert_eq!(writes.call("probe", "nothing", &[]).denial(), "grant.unenforced");
-    let check = writes.run(&["check", "./SOUL.md", "--json"]).ends(0).json();
-    let warning = check["warnings"][0]["message"].as_str().unwrap();
-    assert!(warning.contains("requires approval"), "a check says what a call will meet: {warning}");
-    let reads = Agent::new("- probe: Try\n  - read: ./ws").guest("probe").directory("ws").gateway(toml);
-    assert_eq!(reads.call("probe", "nothing", &[]).result(), Value::Null);
+    assert_eq!(writes.call("probe", "nothing", &[]).result(), Value::Null);
+    assert_eq!(writes.call("probe", "write", &["path=/ws/x", "text=x"]).denial(), "approval.denied");
+    assert!(!writes.path("ws/x").exists());
     let always =
         Agent::new("- probe: T").guest("probe").gateway("[ceiling]\nrequire_approval = [\"always\"]\n");
-    assert_eq!(always.call("probe", "nothing", &[]).denial(), "grant.unenforced");
+    assert_eq!(always.call("probe", "nothing", &[]).denial(), "approval.denied");
+    // A tool's name concerns the skills that have one; others are not refused for not having it.
+    let named =
+        Agent::new("- probe: T").guest("probe").gateway("[ceiling]\nrequire_approval = [\"delete\"]\n");
+    assert_eq!(named.call("probe", "nothing", &[]).result(), Value::Null);
 }
 
 #[test]
@@ -102,8 +103,8 @@ fn what_gateway_toml_says_and_the_program_does_not_know_or_keep_is_an_error_that
         ("[ceiling]\nrequire_approval = [\"\"]\n", "require_approval"),
         ("[audit]\ndurability = \"forever\"\n", "durability"),
         ("[audit]\nrotate = \"1KiB\"\n", "rotate"),
-        ("[approvals]\ntimeout = \"120s\"\n", "[approvals]"),
-        ("[[alerts]]\nslack = \"https://x\"\n", "[[alerts]]"),
+        ("[approvals]\ntimeout = \"soon\"\n", "[approvals]"),
+        ("[[alerts]]\nslack = \"x\"\n", "[[alerts]]"),
         ("not toml", "gateway.toml"),
         ("[network]\nca_file = \"/does/not/exist\"\n", "ca_file"),
         ("[files]\nhard_links = \"maybe\"\n", "hard_links"),

@@ -98,17 +98,29 @@ fn a_call_of_a_refused_socket_ends_with_its_own_id() {
 }
 
 #[test]
-fn what_cannot_be_enforced_yet_refuses_the_skill() {
+fn what_waits_for_a_person_is_refused_where_nobody_can_be_asked() {
     let cases = [
-        "- probe: Try\n  - approve: always",
-        "- probe: Try\n  - approve: read",
-        "- probe: Try\n  - hosts: https://a.example\n  - secrets: TOKEN for https://a.example as header Authorization: Bearer {}",
+        "- probe: Try
+  - approve: always",
+        "- probe: Try
+  - approve: nothing",
     ];
     for soul in cases {
         let ended = Agent::new(soul).guest("probe").call("probe", "nothing", &[]);
-        assert_eq!(ended.denial(), "grant.unenforced", "{soul}");
+        assert_eq!(ended.denial(), "approval.denied", "{soul}");
         assert!(ended.json()["denial"]["rule"]["line"].as_u64().unwrap() > 5, "{soul}");
     }
+}
+
+#[test]
+fn what_waits_for_a_person_is_refused_where_nobody_is_asked() {
+    for soul in ["- probe: Try\n  - approve: always", "- probe: Try\n  - approve: read, nothing"] {
+        let ended = Agent::new(soul).guest("probe").call("probe", "nothing", &[]);
+        assert_eq!(ended.denial(), "approval.denied", "{soul}");
+        assert_eq!(ended.json()["denial"]["rule"]["line"], 6, "{soul}");
+    }
+    let other = Agent::new("- probe: Try\n  - approve: read").guest("probe").call("probe", "nothing", &[]);
+    assert_eq!(other.result(), Value::Null);
 }
 
 #[test]

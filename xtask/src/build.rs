@@ -7,7 +7,11 @@ use anyhow::{Context, Result};
 
 use crate::setup::{self, TARGET, cargo, root, run, say};
 
-/// The standard skills, into `target/skills/NAME/`: the folder that the program finds beside its own.
+/// Components of this kind attack grants: the program finds them, no SOUL.md does.
+const PROBE: &str = "probe-";
+
+/// The standard skills, into `target/skills/NAME/`: the folder that the program finds beside its own. The probes of
+/// `soulbound redteam` go into `target/redteam/NAME/`, where no skill is looked for.
 pub(crate) fn skills() -> Result<()> {
     setup::wasm_target()?;
     say("building the standard skills");
@@ -17,7 +21,9 @@ pub(crate) fn skills() -> Result<()> {
         if !source.join("SKILL.md").is_file() {
             continue;
         }
-        assemble(&source, &root().join("target/skills"))?;
+        let name = source.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let place = if name.starts_with(PROBE) { "target/redteam" } else { "target/skills" };
+        assemble(&source, &root().join(place))?;
     }
     Ok(())
 }
@@ -93,7 +99,9 @@ fn assemble(source: &Path, into: &Path) -> Result<()> {
             copy_tree(&source.join(beside), &folder.join(beside))?;
         }
     }
-    copy_tree(&source.join("wit"), &folder.join("wit"))
+    // Probes share one world's text; their tools are read from the component.
+    let wit = source.join("wit");
+    if wit.is_dir() { copy_tree(&wit, &folder.join("wit")) } else { Ok(()) }
 }
 
 /// Copies a folder of files and folders.

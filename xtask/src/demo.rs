@@ -2,6 +2,7 @@
 //! gateway ([`gateway`]): every call on record, and one command that ends them all.
 
 mod gateway;
+mod incidents;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -60,6 +61,8 @@ pub(crate) fn run() -> Result<()> {
     build::guests()?;
     let program = build::program()?;
     let agent = stage().context("the demo's copy of Guardian cannot be made")?;
+    // What an earlier demo stopped stays stopped, and a call of a SOUL.md heeds that.
+    gateway::fresh_home()?;
     let soul = agent.join("SOUL.md");
     println!("\nGuardian, as its SOUL.md grants it:\n");
     setup::run(soulbound(&program).arg("check").arg(shown(&soul)))?;

@@ -18,6 +18,7 @@ use super::opening::{self, Hands, Opening};
 use super::settle::Settler;
 use super::tip::Tip;
 use super::trail::{Durability, Options, Trail};
+use crate::oversight::breakers::open::Open;
 
 /// The name under which the gateway's own trail is kept. Not a slug, so no agent can have it.
 pub(crate) const GATEWAY: &str = "(gateway)";
@@ -51,6 +52,7 @@ impl Audit {
         let heartbeat = Heartbeat::new(&folder, header, self.hands.background.clone());
         let watcher = Arc::clone(&heartbeat) as Arc<dyn Watcher>;
         let (trail, opening) = opening::open(&folder, agent, &self.hands, Some(watcher))?;
+        heartbeat.breakers(Open::read(&folder).lines());
         heartbeat.begin();
         Ok((Book { trail, heartbeat }, opening))
     }
@@ -95,8 +97,13 @@ impl Book {
     }
 
     /// Records what a running call is about to do; see [`Trail::effect`].
-    pub(crate) async fn effect(&self, call: u64, access: &Access) -> Result<u64, AuditError> {
-        self.trail.effect(call, access).await
+    pub(crate) async fn effect(
+        &self,
+        call: u64,
+        access: &Access,
+        approval: Option<&str>,
+    ) -> Result<u64, AuditError> {
+        self.trail.effect(call, access, approval).await
     }
 
     /// Whether calls may begin, as far as the trail is concerned.
@@ -112,6 +119,11 @@ impl Book {
     /// The trail's last record, for the gateway's own trail.
     pub(crate) fn tip(&self) -> Tip {
         self.trail.tip()
+    }
+
+    /// Shows which breakers are open, in HEARTBEAT.md, at once.
+    pub(crate) fn breakers(&self, open: Vec<String>) {
+        self.heartbeat.breakers(open);
     }
 
     #[cfg(test)]

@@ -199,7 +199,7 @@ pub(super) fn exact(value: &Value) -> String {
 }
 
 /// The same for an object's members.
-pub(super) fn exact_members(members: &Map<String, Value>) -> String {
+pub(crate) fn exact_members(members: &Map<String, Value>) -> String {
     if members.values().any(has_large) { exact(&Value::Object(members.clone())) } else { text(members) }
 }
 

@@ -46,6 +46,8 @@ pub(crate) struct CallEntry<'a> {
     pub(crate) arguments: &'a Map<String, Value>,
     /// Through which door it came: `mcp-http`, `operator`, …
     pub(crate) who: &'a str,
+    /// The approval by which it runs: `echo-37`.
+    pub(crate) approval: Option<&'a str>,
 }
 
 impl CallEntry<'_> {
@@ -57,6 +59,7 @@ impl CallEntry<'_> {
             bytes_in: Some(arguments.len() as u64),
             args: Some(bounded(arguments, self.arguments.values().any(|value| is_deeper(value, LEVELS)))),
             digest: self.digest,
+            note: self.approval.map(approval),
             policy: self.policy,
             skill: Some(self.skill.to_owned()),
             soul: self.soul,
@@ -223,6 +226,11 @@ fn accesses(accesses: &[Access], dropped: u64, keys: &Keys) -> (Option<String>, 
     }
     let digest: Hex = keys.content(canonical::text(&unlisted).as_bytes());
     (Some(listed), Some(canonical::text(&json!({"count": more, "digest": digest}))))
+}
+
+/// The note of what runs because a person approved it.
+pub(super) fn approval(name: &str) -> String {
+    canonical::text(&json!({ "approval": name }))
 }
 
 /// One access as a list of one.

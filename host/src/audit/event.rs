@@ -73,7 +73,22 @@ events! {
     SettingsUnreadable = "settings.unreadable", "gateway.toml cannot be read; the last good one stands", Anomaly;
     TokenMade = "token.made", "Token made or rotated", Line;
     TokenRefused = "token.refused", "Request with a wrong token refused", Anomaly;
+    SecretSet = "secret.set", "Secret set by the operator", Line;
+    SecretRemoved = "secret.removed", "Secret removed by the operator", Line;
+    OutputBlocked = "output.blocked", "Output rule refused something", Anomaly;
+    OutputRedacted = "output.redacted", "Output rule masked something", Line;
+    OutputNoted = "output.noted", "Output rule noted something", Line;
+    AlertSent = "alert.sent", "Alert sent", Silent;
+    AlertFailed = "alert.failed", "Alert did not arrive", Line;
+    ApprovalRequested = "approval.requested", "Waiting for a person's approval", Line;
+    ApprovalGranted = "approval.granted", "Approved by a person", Line;
+    ApprovalDenied = "approval.denied", "Refused by a person", Line;
+    ApprovalExpired = "approval.expired", "Nobody approved it, so it did not happen", Line;
+    ApprovalRevoked = "approval.revoked", "Standing approval taken back", Line;
+    ApprovalForged = "approval.forged", "Decision that nobody may make refused", Anomaly;
     AnomalyNoted = "anomaly", "Anomaly noted", Anomaly;
+    BreakerOpened = "breaker.opened", "Breaker opened; it stays open until an operator closes it", Line;
+    BreakerClosed = "breaker.closed", "Breaker closed by the operator", Line;
 }
 
 impl Event {

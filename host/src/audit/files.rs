@@ -9,7 +9,7 @@ use super::error::AuditError;
 use super::folder::{self, Access};
 use super::log;
 use super::rotation::{self, Segment};
-use super::scan::read_line;
+use super::scan::{is_too_long, read_line};
 
 /// One file, not read yet.
 pub(super) struct TrailFile {
@@ -75,13 +75,18 @@ impl TrailFile {
 
 impl Lines {
     /// The next whole line, without its newline. `None` at the end for now: a line that is being written is read on when
-    /// it is asked for again.
+    /// it is asked for again. One that is too long to be a record is passed over.
     pub(super) fn next_whole(&mut self) -> Result<Option<&[u8]>, AuditError> {
         if self.line.ends_with(b"\n") {
             self.line.clear();
         }
-        read_line(&mut self.reader, &mut self.line).map_err(AuditError::file("read", &self.path))?;
-        Ok(self.line.strip_suffix(b"\n"))
+        loop {
+            read_line(&mut self.reader, &mut self.line).map_err(AuditError::file("read", &self.path))?;
+            if !is_too_long(&self.line) {
+                return Ok(self.line.strip_suffix(b"\n"));
+            }
+            self.line.clear();
+        }
     }
 
     /// Whether this is the file of that name now.
@@ -92,8 +97,12 @@ impl Lines {
         matches!((named, ours), (Ok(named), Ok(ours)) if named == ours)
     }
 
-    /// The next line, with its newline if it has one. `None` at the end.
+    /// The next line, with its newline if it has one. `None` at the end, and behind half a line: its other half, written
+    /// since, is no line of its own.
     pub(super) fn next(&mut self) -> Result<Option<&[u8]>, AuditError> {
+        if self.number > 0 && !self.line.ends_with(b"\n") && !is_too_long(&self.line) {
+            return Ok(None);
+        }
         self.line.clear();
         let read =
             read_line(&mut self.reader, &mut self.line).map_err(AuditError::file("read", &self.path))?;

@@ -14,7 +14,7 @@ use super::error::AuditError;
 
 /// How a file is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Access {
+pub(crate) enum Access {
     /// Read only; it has to be there.
     Read,
     /// Appending, and made if it is not there.
@@ -24,7 +24,7 @@ pub(super) enum Access {
 }
 
 /// Opens a regular file of this user, never through a link. `None` when it is not there and is not to be made.
-pub(super) fn open(path: &Path, access: Access) -> Result<Option<File>, AuditError> {
+pub(crate) fn open(path: &Path, access: Access) -> Result<Option<File>, AuditError> {
     let flags = match access {
         Access::Read => OFlags::RDONLY,
         Access::Append => OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE,

@@ -1,4 +1,5 @@
-//! HEARTBEAT.md: an agent's recent acts in the ecosystem's form, rendered from the trail's records and from nothing else.
+//! HEARTBEAT.md: an agent's recent acts in the ecosystem's form, rendered from the trail's records, and from the list of
+//! open breakers, which outlives any file of the trail.
 //!
 //! People read it and scripts grep it, while a model chose half of what stands in the records. So a line's words are
 //! ours, and what was chosen stands escaped on a line of its own that no grep of theirs matches ([`words`]).
@@ -13,12 +14,14 @@ use std::time::{Duration, Instant};
 
 pub(crate) use page::Header;
 use pulse::Pulse;
+use serde_json::Value;
 
 use super::background::{Background, Errand};
 use super::canonical::Fields;
-use super::event::{Decision, Weight};
+use super::event::{Decision, Event, Weight};
 use crate::clock::Moment;
 use crate::durable;
+use crate::oversight::breakers::Kind;
 
 /// The file's name, in an agent's folder.
 pub(crate) const NAME: &str = "HEARTBEAT.md";
@@ -38,6 +41,8 @@ pub(crate) struct Sight<'a> {
     pub(super) args: Option<&'a str>,
     pub(super) decision: Option<Decision>,
     pub(super) denial: Option<&'a str>,
+    /// Of an anomaly: which, in the words of its table.
+    pub(super) anomaly: Option<&'static str>,
     /// Of a rotation that is read back: the figures of the files before.
     pub(super) today: Option<Today>,
 }
@@ -66,9 +71,19 @@ impl<'a> Sight<'a> {
             args: fields.args.as_deref(),
             decision: fields.decision,
             denial: fields.denial_id.map(|id| id.as_str()),
+            anomaly: fields
+                .note
+                .as_deref()
+                .filter(|_| fields.event == Event::AnomalyNoted)
+                .and_then(|note| anomaly(&note.parse().ok()?)),
             today: None,
         }
     }
+}
+
+/// The sentence of the kind that an anomaly's note names.
+pub(super) fn anomaly(note: &Value) -> Option<&'static str> {
+    Kind::parse(note.get("kind")?.as_str()?).map(Kind::sentence)
 }
 
 /// Hears of every record of a trail, in order: those that are read when it is opened, and those that are written. Called
@@ -125,9 +140,27 @@ impl Heartbeat {
         page::render(&self.header, &self.lock().pulse, Moment::now())
     }
 
+    /// Which breakers are open. They outlive a file of the trail, so their own file tells.
+    pub(super) fn breakers(&self, open: Vec<String>) {
+        let mut state = self.lock();
+        state.pulse.breakers = open;
+        state.dirty = true;
+        if state.live {
+            let now = Instant::now();
+            state.due = Some(now);
+            drop(state);
+            self.background.at(now, Weak::<Self>::clone(&self.this));
+        }
+    }
+
     /// The trail has been read: the file is written, and from now on kept up to date.
     pub(super) fn begin(&self) {
-        self.lock().live = true;
+        {
+            let mut state = self.lock();
+            state.live = true;
+            // What waited when a gateway was killed waits no more.
+            state.pulse.waiting = 0;
+        }
         self.publish();
     }
 

@@ -122,7 +122,7 @@ const SIGNING: &str = "audit.ed25519";
 const MASTER: &str = "audit.master";
 
 /// Makes a folder for this user alone.
-pub(super) fn make_folder(path: &Path) -> Result<(), AuditError> {
+pub(crate) fn make_folder(path: &Path) -> Result<(), AuditError> {
     use std::os::unix::fs::DirBuilderExt;
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(AuditError::file("made", path))

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use soulbound_runtime::skill::Digest;
 
 use super::event::Decision;
-use super::heartbeat::{Sight, Today};
+use super::heartbeat::{self, Sight, Today};
 use super::hex::Hex;
 use super::keys::Keys;
 use super::tip::Tip;
@@ -107,6 +107,7 @@ impl<'a> Line<'a> {
             args,
             decision: self.decision(),
             denial: self.member("denial").and_then(|denial| denial.get("id")?.as_str()),
+            anomaly: self.member("note").and_then(heartbeat::anomaly),
             today: self.member("note").and_then(|note| today(note.get("today")?)),
         })
     }

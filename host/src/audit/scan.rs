@@ -149,3 +149,8 @@ pub(super) fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> std::i
     }
     Ok(read)
 }
+
+/// Whether what [`read_line`] kept is only the beginning of a line, which is longer than a record may be.
+pub(super) fn is_too_long(line: &[u8]) -> bool {
+    line.len() as u64 >= LONGEST && !line.ends_with(b"\n")
+}

@@ -121,9 +121,18 @@ impl Trail {
     }
 
     /// Records what a running call is about to change or request. Until this returns, it may not happen.
-    pub(crate) async fn effect(&self, call: u64, access: &Access) -> Result<u64, AuditError> {
-        let fields =
-            Fields { accesses: Some(entry::listed(access)), call: Some(call), ..Fields::new(Event::Effect) };
+    pub(crate) async fn effect(
+        &self,
+        call: u64,
+        access: &Access,
+        approval: Option<&str>,
+    ) -> Result<u64, AuditError> {
+        let fields = Fields {
+            accesses: Some(entry::listed(access)),
+            call: Some(call),
+            note: approval.map(entry::approval),
+            ..Fields::new(Event::Effect)
+        };
         let seq = self.shared.lock().go_on(&self.shared, &fields)?;
         self.shared.sign_later();
         self.settled(seq).await?;

@@ -15,6 +15,7 @@ use super::files;
 use super::hex::Hex;
 use super::keys::Keys;
 use super::line::Line;
+use super::scan::is_too_long;
 use super::tip::{self, SIGNED, SLOTS, SignedTip, Tip};
 
 /// Findings that are listed; a trail of another key has one for each record.
@@ -95,8 +96,8 @@ pub(crate) fn trail(
             proof.line(line, index == last);
         }
     }
-    // The first record is written before the first slot.
-    if slots.is_none() && proof.report.tip.seq > 1 {
+    // The first record is written before the first slot; a trail that began since it was looked for has one now.
+    if slots.is_none() && proof.report.tip.seq > 1 && tip::read(folder, keys)?.is_none() {
         proof.find(SLOTS, 0, None, Fault::NoTip);
     }
     Ok(proof.end())
@@ -146,6 +147,9 @@ impl<'a> Proof<'a> {
     fn line(&mut self, line: &[u8], in_last_file: bool) {
         self.number += 1;
         let Some(whole) = line.strip_suffix(b"\n") else {
+            if is_too_long(line) {
+                return self.not_a_record();
+            }
             // Half a line at the end: the gateway is writing it, or was killed while it did.
             if !(self.live && in_last_file) {
                 self.found(None, Fault::Unfinished);
@@ -153,12 +157,14 @@ impl<'a> Proof<'a> {
             return;
         };
         match Line::parse(whole) {
-            None => {
-                self.found(Some(self.report.tip.seq + 1), Fault::NotARecord);
-                (self.previous, self.whole) = (None, false);
-            }
+            None => self.not_a_record(),
             Some(record) => self.record(&record),
         }
+    }
+
+    fn not_a_record(&mut self) {
+        self.found(Some(self.report.tip.seq + 1), Fault::NotARecord);
+        (self.previous, self.whole) = (None, false);
     }
 
     fn record(&mut self, record: &Line<'_>) {

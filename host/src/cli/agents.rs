@@ -5,6 +5,7 @@
 
 mod accept;
 mod add;
+mod baseline;
 mod diff;
 mod history;
 mod list;
@@ -53,6 +54,7 @@ enum Verb {
     Token(token::Token),
     Enable(switch::Enable),
     Disable(switch::Disable),
+    Reset(switch::Reset),
     #[command(aliases = ["delete", "rm"])]
     Remove(switch::Remove),
 }
@@ -72,6 +74,7 @@ impl Agents {
             Some(Verb::Token(token)) => token.run(),
             Some(Verb::Enable(enable)) => enable.run(),
             Some(Verb::Disable(disable)) => disable.run(),
+            Some(Verb::Reset(reset)) => reset.run(),
             Some(Verb::Remove(remove)) => remove.run(),
         }
     }

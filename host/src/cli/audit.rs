@@ -2,6 +2,7 @@
 
 mod csv;
 mod export;
+mod replay;
 mod row;
 mod show;
 mod verify;
@@ -36,6 +37,7 @@ pub(super) struct Audit {
 enum Verb {
     Show(show::Show),
     Verify(verify::Verify),
+    Replay(replay::ReplayTrails),
     Export(export::Export),
     /// The JSON Schema of a record
     Schema,
@@ -47,6 +49,7 @@ impl Audit {
             None => self.show.run(),
             Some(Verb::Show(show)) => show.run(),
             Some(Verb::Verify(verify)) => verify.run(),
+            Some(Verb::Replay(replay)) => replay.run(),
             Some(Verb::Export(export)) => export.run(),
             Some(Verb::Schema) => {
                 super::print(include_str!("../../../docs/audit.schema.json").trim_end());

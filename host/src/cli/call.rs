@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::{Value, json};
-use soulbound_runtime::sandbox::{BindError, CallError, Ending, Outcome, Runtime, Unattended};
+use soulbound_runtime::sandbox::{BindError, CallError, Ending, Outcome, Overseer, Runtime};
 use soulbound_runtime::skill::SkillFolder;
 use soulbound_runtime::soul::{Diagnostic, ReadError, SkillEntry};
 use soulbound_runtime::{Denial, Soul, visible};
@@ -17,8 +17,10 @@ use crate::exit::Exit;
 use crate::gateway::start;
 use crate::operator::client::Client;
 use crate::operator::{self, Arguments, Request, Who};
+use crate::oversight::outputs::Outputs;
+use crate::oversight::outputs::alone::Alone;
 use crate::rates::KeptBudgets;
-use crate::settings::{self, Settings};
+use crate::settings::Settings;
 use crate::state::StateFolder;
 use crate::style::Style;
 use crate::trust::registry::{self, Registry};
@@ -115,9 +117,6 @@ impl Call {
         let Some(entry) = soul.skill(&self.skill) else {
             return Ok(Err(Failure::Denied(crate::agent::not_listed(&soul, &self.skill))));
         };
-        if let Some(required) = settings.approval_required(entry) {
-            return Ok(Err(Failure::Denied(settings::approval_required(entry, &required.rule))));
-        }
         let folder = match soul_file.sources(None).find(&self.skill) {
             Ok(found) => found.folder,
             Err(error) => {
@@ -125,12 +124,15 @@ impl Call {
                 return Ok(Err(Failure::Component { message, hint }));
             }
         };
+        let alone = Alone::new(Outputs::new(&soul, &settings.outputs));
         let runtime = super::check::runtime(&state, settings)?;
-        self.bind_and_call(&runtime, soul_file, &soul, entry, &folder, &state)
+        self.bind_and_call(alone, &runtime, soul_file, &soul, entry, &folder, &state)
     }
 
+    #[expect(clippy::too_many_arguments, reason = "all that a call needs, gathered by its only caller")]
     fn bind_and_call(
         &self,
+        alone: Alone,
         runtime: &Runtime,
         soul_file: &SoulFile,
         soul: &Soul,
@@ -152,10 +154,11 @@ impl Call {
             Err(denial) => return Ok(Err(Failure::Denied(denial))),
         };
         let tokio = tokio::runtime::Builder::new_current_thread().build()?;
-        let outcome =
-            tokio.block_on(bound.call_admitted(admitted, &self.tool, arguments, Arc::new(Unattended)));
+        let alone = Arc::new(alone);
+        let overseer = Arc::clone(&alone) as Arc<dyn Overseer>;
+        let outcome = tokio.block_on(bound.call_admitted(admitted, &self.tool, arguments, overseer));
         kept.keep(&bound)?;
-        Ok(Ok(outcome))
+        Ok(Ok(alone.answer(outcome)))
     }
 
     /// The arguments as they were written, standard input read.

@@ -66,5 +66,6 @@ pub(super) fn runtime(state: &StateFolder, settings: Settings) -> Result<Runtime
     config.limits = settings.limits;
     config.files = settings.files;
     config.network = settings.network;
+    config.require_approval = settings.require_approval;
     Ok(Runtime::new(config)?)
 }

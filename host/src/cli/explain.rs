@@ -8,12 +8,13 @@ use soulbound_runtime::grant::capability::{Capability, IMPORTS};
 use soulbound_runtime::{DenialId, visible};
 
 use crate::exit::Exit;
+use crate::oversight::breakers::Kind;
 
 /// Explain a denial's id, or print a table: `metadata`, `capabilities`
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  soulbound explain path.outside\n  soulbound explain metadata")]
 pub(super) struct Explain {
-    /// A denial's id such as `path.outside`, or `metadata`, or `capabilities`; nothing lists them all
+    /// A denial's id such as `path.outside`, an anomaly's such as `scope-violation`, or `metadata`, or `capabilities`; nothing lists them all
     id: Option<String>,
     /// One JSON document
     #[arg(long)]
@@ -26,9 +27,10 @@ impl Explain {
             None => list(),
             Some("metadata") => metadata_table(),
             Some("capabilities") => capabilities(),
-            Some(id) => match DenialId::parse(id) {
-                Some(id) => page(id),
-                None => {
+            Some(id) => match (DenialId::parse(id), Kind::parse(id)) {
+                (Some(id), _) => page(id),
+                (None, Some(kind)) => anomaly(kind),
+                (None, None) => {
                     bail!(
                         "nothing is called `{}`{}\n  hint: `soulbound explain` lists every id",
                         visible::line(id),
@@ -57,12 +59,28 @@ fn page(id: DenialId) -> (String, Value) {
     (text, json!({"id": id, "meaning": id.meaning(), "remedy": id.remedy()}))
 }
 
+fn anomaly(kind: Kind) -> (String, Value) {
+    let trips = kind.default_trip().name();
+    let text = format!(
+        "{} (an anomaly; trips `{trips}` unless gateway.toml says otherwise)\n\n{}\n\nWhat to do: {}",
+        kind.name(),
+        kind.meaning(),
+        kind.remedy()
+    );
+    (text, json!({"anomaly": kind, "trips": trips, "meaning": kind.meaning(), "remedy": kind.remedy()}))
+}
+
 fn list() -> (String, Value) {
     let width = DenialId::ALL.iter().map(|id| id.as_str().len()).max().unwrap_or_default();
     let lines: Vec<String> =
         DenialId::ALL.iter().map(|id| format!("{:width$}  {}", id.as_str(), id.meaning())).collect();
-    let text = format!("{}\n\ntables: metadata, capabilities", lines.join("\n"));
-    (text, json!({"denials": DenialId::ALL, "tables": ["metadata", "capabilities"]}))
+    let anomalies: Vec<&str> = Kind::ALL.iter().map(|kind| kind.name()).collect();
+    let text = format!(
+        "{}\n\nanomalies: {}\ntables: metadata, capabilities",
+        lines.join("\n"),
+        anomalies.join(", ")
+    );
+    (text, json!({"denials": DenialId::ALL, "anomalies": anomalies, "tables": ["metadata", "capabilities"]}))
 }
 
 fn capabilities() -> (String, Value) {
@@ -89,6 +107,7 @@ fn needs(capability: Option<Capability>) -> &'static str {
         }
         Some(Capability::Environment) => "needs `env`; without it empty",
         Some(Capability::Http) => "needs `hosts`",
+        Some(Capability::Channels) => "needs a channel under `## Channels` of the agent's SOUL.md",
         Some(Capability::Sockets) => "not granted by this build; `refuse: sockets` runs a skill without",
         Some(_) => "see SOUL.md",
     }

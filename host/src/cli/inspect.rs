@@ -135,6 +135,12 @@ fn report(folder: &SkillFolder, inspection: &Inspection, judged: &[JudgedImport]
         };
         super::print(&format!("  {standing}  {capability:8} {}", visible::line(&import.interface)));
     }
+    if let Some(grant) = grant.filter(|grant| !grant.secrets.is_empty()) {
+        super::print(&format!("\n{}", style.bold("secrets, added by the host and never the component's")));
+        for secret in &grant.secrets {
+            super::print(&format!("  {}", visible::line(&secret.to_string())));
+        }
+    }
     super::print(&format!("\n{}", style.bold("tools")));
     for tool in &inspection.tools {
         super::print(&format!("  {}({})", style.bold(&tool.name), tool.parameters.join(", ")));

@@ -6,7 +6,6 @@ use anyhow::{Context, Result};
 use clap::{ArgGroup, Args};
 use serde_json::json;
 use soulbound_runtime::grant::host::Target;
-use soulbound_runtime::sandbox::enforceable;
 use soulbound_runtime::sandbox::files::{BoundFiles, DirectoryError, Judgement};
 use soulbound_runtime::sandbox::network::judge_request;
 use soulbound_runtime::skill::inspection::Import;
@@ -55,7 +54,7 @@ pub(super) struct Why {
 /// The answer: the line that allows, or the denial; and what only a call can tell.
 struct Answer {
     decided: Result<Option<RuleRef>, Box<Denial>>,
-    note: Option<&'static str>,
+    note: Option<String>,
 }
 
 impl Why {
@@ -76,7 +75,7 @@ impl Why {
                 );
                 Answer { decided: Err(Box::new(Denial::new(DenialId::SkillNotListed, message))), note: None }
             }
-            Some(entry) => match refused_altogether(&state, &settings, entry) {
+            Some(entry) => match refused_altogether(&state) {
                 Some(denial) => Answer { decided: Err(Box::new(denial)), note: None },
                 None => self.answer(&subject, &settings, entry)?,
             },
@@ -107,8 +106,17 @@ impl Why {
                 &self.method,
                 &target,
             );
-            let note = Some("the addresses that the name resolves to are judged when a request is made");
-            return Ok(Answer { decided: decided.map(Some).map_err(Box::new), note });
+            let mut note =
+                "the addresses that the name resolves to are judged when a request is made".to_owned();
+            for secret in entry.grant.secrets.iter().filter(|secret| secret.is_for(&target)) {
+                note.push_str(&format!(
+                    "; the host adds the secret `{}` as header `{}`, if it is set for {}",
+                    secret.name,
+                    secret.header,
+                    secret.origin()
+                ));
+            }
+            return Ok(Answer { decided: decided.map(Some).map_err(Box::new), note: Some(note) });
         }
         if let Some(path) = &self.path {
             let line = entry.grant.line.clone();
@@ -130,8 +138,8 @@ impl Why {
             Import { interface: interface.clone(), kind: "instance".to_owned(), functions: Vec::new() };
         let judged = imports::judge(&import, Some(&entry.grant));
         let note = match judged.standing {
-            Standing::Inert => Some("it carries no authority under this grant"),
-            Standing::Refused => Some("it links, and every call of it is refused"),
+            Standing::Inert => Some("it carries no authority under this grant".to_owned()),
+            Standing::Refused => Some("it links, and every call of it is refused".to_owned()),
             _ => None,
         };
         let decided = match imports::refusal(&entry.name, &judged, &entry.grant) {
@@ -167,7 +175,7 @@ impl Why {
                 super::print(&denial.to_string());
             }
         }
-        if let Some(note) = answer.note {
+        if let Some(note) = &answer.note {
             super::print(&style.dim(&format!("  note:     {note}")));
         }
         Ok(exit)
@@ -175,12 +183,6 @@ impl Why {
 }
 
 /// What refuses every call of the skill, whatever it reaches for.
-fn refused_altogether(state: &StateFolder, settings: &Settings, entry: &SkillEntry) -> Option<Denial> {
-    if state.is_stopped() {
-        return Some(crate::operator::stopped(state));
-    }
-    if let Some(required) = settings.approval_required(entry) {
-        return Some(crate::settings::approval_required(entry, &required.rule));
-    }
-    enforceable(&entry.name, &entry.grant).err()
+fn refused_altogether(state: &StateFolder) -> Option<Denial> {
+    state.is_stopped().then(|| crate::operator::stopped(state))
 }

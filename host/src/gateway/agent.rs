@@ -4,30 +4,30 @@
 //! The rule: nothing is remembered that the disk could have changed without being asked. Before each call the markers and
 //! the stamps of what the operator trusted are looked at; what differs is read anew.
 
+mod keeping;
+mod served;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use soulbound_runtime::sandbox::Outcome;
-use soulbound_runtime::skill::Digest;
 use soulbound_runtime::{Denial, DenialId, visible};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::audit::{Book, Decision, Header};
+use crate::audit::{Book, Decision, Event, Header, Weight};
 use crate::gateway::Gateway;
 use crate::gateway::attempts::Attempts;
+use crate::gateway::budgets;
 use crate::gateway::live::{Callable, Live};
 use crate::gateway::metrics;
-use crate::gateway::offer::Offer;
-use crate::gateway::request::{Answer, CallRequest};
 use crate::gateway::watch::Watched;
-use crate::gateway::{budgets, call};
 use crate::mcp;
+use crate::oversight::Oversight;
 use crate::trust::record::Record;
 use crate::trust::{Condition, Trusted};
 
@@ -51,6 +51,7 @@ pub(crate) struct Agent {
     title: String,
     gateway: Weak<Gateway>,
     book: Arc<Book>,
+    oversight: Arc<Oversight>,
     /// What can be called, as it was when it was last looked at.
     live: RwLock<Option<Arc<Live>>>,
     /// One look at the disk at a time.
@@ -67,6 +68,8 @@ pub(crate) struct Agent {
     running: Mutex<CancellationToken>,
     door: Mutex<Option<Door>>,
     refusals: Attempts,
+    /// Calls that wait for whoever uses a client of its.
+    held: Arc<mcp::Held>,
     requests: Arc<Semaphore>,
     kept_budgets: Mutex<budgets::Kept>,
     /// When something was last asked of it.
@@ -110,15 +113,20 @@ impl Agent {
         let header = Header { name: record.name, role };
         let (book, opening) =
             gateway.audit().book(id, header).map_err(|error| super::call::unrecordable(&error))?;
+        let book = Arc::new(book);
         for said in opening.warnings(id) {
             tracing::warn!(agent = id, "{said}");
         }
         gateway.folders().add(&gateway.state().agent(id), Watched::Agent(id.to_owned()));
+        let mut kept = budgets::kept(gateway.state(), id);
+        let meter = kept.remove(budgets::OF_THE_AGENT).unwrap_or_default();
         Ok(Arc::new(Self {
             id: id.to_owned(),
             title,
             gateway: Arc::downgrade(gateway),
-            book: Arc::new(book),
+            oversight: Oversight::new(id, gateway, &book, meter),
+            book,
+            held: mcp::Held::new().map_err(|error| Denial::new(DenialId::Busy, format!("{error:#}")))?,
             live: RwLock::default(),
             looking: tokio::sync::Mutex::default(),
             touched: AtomicBool::new(false),
@@ -129,7 +137,7 @@ impl Agent {
             door: Mutex::default(),
             refusals: Attempts::new(REFUSALS, REFUSAL_EVERY),
             requests: Arc::new(Semaphore::new(REQUESTS)),
-            kept_budgets: Mutex::new(budgets::kept(gateway.state(), id)),
+            kept_budgets: Mutex::new(kept),
             used: Mutex::new(Instant::now()),
         }))
     }
@@ -137,6 +145,16 @@ impl Agent {
     /// The agent's id.
     pub(crate) fn id(&self) -> &str {
         &self.id
+    }
+
+    /// The gateway that it is of, while that is there.
+    pub(crate) fn gateway(&self) -> Option<Arc<Gateway>> {
+        self.gateway.upgrade()
+    }
+
+    /// What decides about its calls beyond its grants.
+    pub(crate) fn oversight(&self) -> &Arc<Oversight> {
+        &self.oversight
     }
 
     /// Its trail.
@@ -177,7 +195,9 @@ impl Agent {
     /// The skill as it may be called now.
     pub(crate) async fn authorise(self: &Arc<Self>, skill: &str) -> Result<Callable, Box<Outcome>> {
         let live = self.live().await.map_err(|denial| Box::new(Outcome::refused(denial)))?;
-        live.callable(skill)
+        let callable = live.callable(skill)?;
+        self.oversight.breakers().permits(skill).map_err(|denial| Box::new(Outcome::refused(denial)))?;
+        Ok(callable)
     }
 
     /// What can be called now: as last looked at if nothing on disk says otherwise.
@@ -208,6 +228,8 @@ impl Agent {
         for folder in live.folders() {
             gateway.folders().add(&folder, Watched::Agent(self.id.clone()));
         }
+        // Before anything can be called under it.
+        self.oversight.put_in_force(live.outputs());
         *self.live.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&live));
         if let Some(before) = before.as_deref() {
             live.revoke_what_is_gone(before);
@@ -240,8 +262,17 @@ impl Agent {
         self.touched.store(true, Ordering::Release);
     }
 
+    /// Ends the calls of a skill, or all of them: a breaker opened. What is bound anew may run when it is closed.
+    pub(crate) fn cut(&self, skill: Option<&str>) {
+        if let Some(live) = self.last() {
+            live.cut(skill);
+        }
+        self.forget();
+    }
+
     /// Ends everything of this value for good: the agent was removed.
     pub(crate) fn retire(&self) {
+        self.oversight.breakers().keep(true);
         self.retired.store(true, Ordering::Release);
         self.halt();
         self.close_door();
@@ -254,7 +285,8 @@ impl Agent {
 
     /// Why a running call's token was cancelled.
     pub(crate) fn why_ended(&self, skill: &str) -> Denial {
-        self.may_run().err().unwrap_or_else(|| {
+        let stopped = self.may_run().err().or_else(|| self.oversight.breakers().permits(skill).err());
+        stopped.unwrap_or_else(|| {
             let skill = visible::quoted_target(skill);
             Denial::new(
                 DenialId::SkillNotTrusted,
@@ -329,24 +361,6 @@ impl Agent {
         }
     }
 
-    /// Writes down what is left of its skills' budgets, if that changed.
-    pub(crate) fn keep_budgets(&self) {
-        let (Some(gateway), Some(live)) = (self.gateway.upgrade(), self.last()) else { return };
-        let mut kept = self.kept_budgets.lock().unwrap_or_else(PoisonError::into_inner);
-        // A skill that is not there now keeps what it has spent: it may be back in a moment.
-        let mut now = kept.clone();
-        now.extend(live.budgets());
-        if *kept == now {
-            return;
-        }
-        match budgets::keep(gateway.state(), &self.id, &now) {
-            Ok(()) => *kept = now,
-            Err(error) => {
-                tracing::error!(agent = self.id, error = format!("{error:#}"), "budgets could not be kept")
-            }
-        }
-    }
-
     /// Whether nobody used it for a while and nothing of it differs from what is trusted.
     pub(crate) fn is_idle(&self) -> bool {
         let used = *self.used.lock().unwrap_or_else(PoisonError::into_inner);
@@ -368,6 +382,11 @@ impl Agent {
         *self.door.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
+    /// Whether its folder is other than trusted, as it was last looked at.
+    pub(crate) fn differs(&self) -> bool {
+        self.last().is_some_and(|live| live.is_changed())
+    }
+
     /// How a refused call is to be recorded.
     pub(crate) fn refusals(&self) -> &Attempts {
         &self.refusals
@@ -382,6 +401,8 @@ impl Agent {
             "changed": live.as_ref().is_some_and(|live| live.is_changed()),
             "skills": live.as_ref().map(|live| live.names()),
             "audit": {"writable": self.book.writable()},
+            "breakers": self.oversight.breakers().now_open().document(),
+            "anomalies_held_back": self.oversight.breakers().holding(),
         })
     }
 
@@ -439,48 +460,18 @@ impl Agent {
             if let Err(error) = self.book.note(event, "gateway", &note) {
                 tracing::error!(agent = self.id, %error, "a change could not be recorded");
             }
+            let text = |pointer| note.pointer(pointer).and_then(Value::as_str);
+            let what = text("/change/text").unwrap_or_default();
+            self.oversight.breakers().changed(event, text("/change/skill"), what);
+            // The two that are anomalies of their own are told as such.
+            if event.weight() == Weight::Anomaly && !matches!(event, Event::SoulChanged | Event::SkillChanged)
+            {
+                self.alert_of_event(event, &note);
+            }
         }
     }
 
     fn lock_running(&self) -> MutexGuard<'_, CancellationToken> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl mcp::Served for Arc<Agent> {
-    fn title(&self) -> String {
-        self.title.clone()
-    }
-
-    async fn offer(&self) -> Result<Arc<Offer>, Denial> {
-        Ok(Arc::clone(self.live().await?.offer()))
-    }
-
-    async fn glance(&self) -> Result<Arc<Offer>, Denial> {
-        match self.last() {
-            Some(live) => Ok(Arc::clone(live.offer())),
-            None => self.offer().await,
-        }
-    }
-
-    fn seen(&self) -> Option<Arc<Offer>> {
-        self.last().map(|live| Arc::clone(live.offer()))
-    }
-
-    async fn call(&self, request: CallRequest) -> Answer {
-        Agent::call(self, request).await
-    }
-
-    async fn unknown(&self, tool: &str, arguments: Map<String, Value>, door: &'static str) -> Answer {
-        call::unknown(self, tool, arguments, door).await
-    }
-
-    fn file(&self, digest: &Digest) -> Result<Vec<u8>> {
-        let gateway = self.gateway.upgrade().context("the gateway has left")?;
-        Ok(gateway.registry().store().get(*digest)?)
-    }
-
-    fn changes(&self) -> watch::Receiver<u64> {
-        self.changes.subscribe()
     }
 }

@@ -14,6 +14,9 @@ use crate::state::StateFolder;
 /// What was left, by skill.
 pub(crate) type Kept = BTreeMap<String, Vec<BudgetState>>;
 
+/// Under which name the agent's own rate stands. No skill's: a slug has no parentheses.
+pub(crate) const OF_THE_AGENT: &str = "(agent)";
+
 /// Takes a skill's budgets up as they were left. A file that is not understood was not made by this gateway's user: budgets
 /// are full then, as they are for an agent that is new.
 pub(crate) fn resume(state: &StateFolder, agent: &str, skill: &str, bound: &BoundSkill) {

@@ -1,4 +1,5 @@
-//! The path of a call: authorise → budget → record intent → sandbox → record outcome → answer. One function, read from
+//! The path of a call: authorise → budget → oversight before → record intent → sandbox → oversight after → record outcome →
+//! answer. One function, read from
 //! top to bottom, and the only place of this program from which a gateway's guest is run.
 
 use std::pin::Pin;
@@ -18,15 +19,17 @@ use crate::gateway::attempts::Attempt;
 use crate::gateway::live::Callable;
 use crate::gateway::overseer::{CallWatch, Seen};
 use crate::gateway::request::{Answer, CallRequest};
+use crate::oversight::{CallFacts, Granted};
 
 impl Agent {
     /// Calls a tool. The call goes on to its recorded end also when whoever asked goes away: then it is cancelled.
     pub(crate) async fn call(self: &Arc<Self>, request: CallRequest) -> Answer {
+        let secrets = self.oversight().secrets();
         let span = tracing::debug_span!(
             "call",
             agent = self.id(),
-            skill = request.skill,
-            tool = request.tool,
+            skill = %secrets.text(&request.skill),
+            tool = %secrets.text(&request.tool),
             id = tracing::field::Empty
         );
         let cancel = request.cancel.clone();
@@ -85,27 +88,63 @@ async fn path(agent: Arc<Agent>, request: CallRequest) -> Answer {
         Ok(admitted) => admitted,
         Err(denial) => return refused(&agent, Some(&callable), &request, Outcome::refused(denial)).await,
     };
-    let named = Named::of(Some(&callable), &request);
-    let entry = named.entry(Some(&callable), &request);
+    let named = Named::of(&agent, Some(&callable), &request);
+    let facts = Arc::new(CallFacts {
+        callable: callable.clone(),
+        tool: named.tool.clone(),
+        arguments: request.arguments.clone(),
+        door: request.door,
+        form: request.form.clone(),
+        granted: Granted::default(),
+    });
+    let oversight = agent.oversight();
+    let held = tokio::select! {
+        biased;
+        () = callable.revoked.cancelled() => Some((Outcome::refused(agent.why_ended(&request.skill)), Some(Decision::Killed))),
+        () = request.cancel.cancelled() => Some((cancelled(), Some(Decision::Cancelled))),
+        judged = oversight.before_call(&facts).instrument(tracing::debug_span!("oversight")) =>
+            judged.err().map(|denial| (Outcome::refused(denial), None)),
+    };
+    if let Some((outcome, decision)) = held {
+        return refused_as(&agent, Some(&callable), &request, outcome, decision).await;
+    }
+    let approval = facts.granted.take(None);
+    let shown = agent.oversight().secrets().members(&request.arguments);
+    let entry = CallEntry { approval: approval.as_deref(), ..named.entry(Some(&callable), &request, &shown) };
     let intent = match agent.book().intend(&entry).instrument(tracing::debug_span!("intent")).await {
         Ok(intent) => intent,
         Err(error) => return Answer { record: None, outcome: Outcome::refused(unrecordable(&error)) },
     };
     tracing::Span::current().record("id", intent.call());
-    let watch = CallWatch::new(Arc::clone(agent.book()), intent.call(), request.progress.clone());
+    let watch = CallWatch::new(&agent, Arc::clone(&facts), intent.call(), request.progress.clone());
     let overseer = Arc::clone(&watch) as Arc<dyn Overseer>;
+    let running = async {
+        let bound = &callable.offered.bound;
+        let called = bound.call_admitted(admitted, &request.tool, request.arguments, overseer);
+        let outcome = called.instrument(tracing::debug_span!("sandbox")).await;
+        // A person may be asked about the result: that ends with the call too.
+        oversight.after_call(&facts, intent.call(), outcome).await
+    };
     let (outcome, decision) = {
         let _live = agent.counted();
-        let bound = &callable.offered.bound;
         tokio::select! {
             biased;
             () = callable.revoked.cancelled() => (cut_short(Outcome::refused(agent.why_ended(&request.skill)), &watch.seen(), started), Some(Decision::Killed)),
             () = request.cancel.cancelled() => (cut_short(cancelled(), &watch.seen(), started), Some(Decision::Cancelled)),
-            outcome = bound
-                .call_admitted(admitted, &request.tool, request.arguments, overseer)
-                .instrument(tracing::debug_span!("sandbox")) => (outcome, None),
+            outcome = running => (outcome, None),
         }
     };
+    // A call that trips a breaker, or outlives a stop by an instant, may have ended before it was cut: it is not answered either.
+    let (outcome, decision) = match decision {
+        None if callable.revoked.is_cancelled() => {
+            let ended = Outcome::refused(agent.why_ended(&request.skill));
+            (cut_short(ended, &watch.seen(), started), Some(Decision::Killed))
+        }
+        _ => (outcome, decision),
+    };
+    // Nobody is told anything of a call that was cut short; what it did is on record.
+    let outcome = if decision.is_some() { oversight.secrets().outcome(outcome) } else { outcome };
+    oversight.breakers().ended(&facts, decision, &outcome);
     conclude(&agent, &callable, intent, outcome, decision).await
 }
 
@@ -121,6 +160,7 @@ async fn conclude(
     let mut entry = OutcomeEntry::of(&outcome);
     entry.decision = decision.unwrap_or(entry.decision);
     agent.ended(Some(&callable.offered.name), entry.decision, &outcome);
+    agent.alert_of_outcome(&callable.offered.name, entry.decision, &outcome, record.as_deref());
     let written = agent.book().conclude(intent, &entry).instrument(tracing::debug_span!("outcome")).await;
     match written {
         Ok(_) => Answer { record, outcome },
@@ -136,16 +176,36 @@ async fn refused(
     request: &CallRequest,
     outcome: Outcome,
 ) -> Answer {
-    let named = Named::of(callable, request);
-    agent.ended(callable.map(|one| one.offered.name.as_str()), OutcomeEntry::of(&outcome).decision, &outcome);
+    refused_as(agent, callable, request, outcome, None).await
+}
+
+/// [`refused`], with another word for it in the trail.
+async fn refused_as(
+    agent: &Arc<Agent>,
+    callable: Option<&Callable>,
+    request: &CallRequest,
+    outcome: Outcome,
+    decision: Option<Decision>,
+) -> Answer {
+    let secrets = agent.oversight().secrets();
+    let outcome = secrets.outcome(outcome);
+    let named = Named::of(agent, callable, request);
+    let decision = decision.unwrap_or(OutcomeEntry::of(&outcome).decision);
+    let listed = callable.map(|one| one.offered.name.as_str());
+    agent.ended(listed, decision, &outcome);
+    let asked = request.asked();
+    agent.oversight().breakers().refused(listed, &agent.oversight().secrets().text(&asked), &outcome);
     // Somebody who is refused in a loop does not fill the disk with it.
     let Attempt::Record(unrecorded) = agent.refusals().failed() else {
         return Answer { record: None, outcome };
     };
     let mut entry = OutcomeEntry::of(&outcome);
     entry.unrecorded = unrecorded;
-    let written = agent.book().refuse(&named.entry(callable, request), &entry).await;
+    entry.decision = decision;
+    let shown = secrets.members(&request.arguments);
+    let written = agent.book().refuse(&named.entry(callable, request, &shown), &entry).await;
     let record = written.ok().map(|seq| format!("{}#{seq}", agent.id()));
+    agent.alert_of_outcome(&named.skill, decision, &outcome, record.as_deref());
     Answer { record, outcome }
 }
 
@@ -165,6 +225,7 @@ pub(crate) async fn unknown(
         arguments,
         door,
         progress: None,
+        form: None,
         cancel: CancellationToken::new(),
     };
     refused(agent, None, &request, Outcome::refused(denial)).await
@@ -178,24 +239,30 @@ struct Named {
 }
 
 impl Named {
-    fn of(callable: Option<&Callable>, request: &CallRequest) -> Self {
+    fn of(agent: &Agent, callable: Option<&Callable>, request: &CallRequest) -> Self {
+        let quoted = |text: &str| visible::quoted_target(&agent.oversight().secrets().text(text));
         let known = callable.and_then(|one| one.offered.bound.tool(&request.tool));
         Self {
-            skill: callable
-                .map_or_else(|| visible::quoted_target(&request.skill), |one| one.offered.name.clone()),
-            tool: known.map_or_else(|| visible::quoted_target(&request.tool), |tool| tool.name.clone()),
+            skill: callable.map_or_else(|| quoted(&request.skill), |one| one.offered.name.clone()),
+            tool: known.map_or_else(|| quoted(&request.tool), |tool| tool.name.clone()),
         }
     }
 
-    fn entry<'a>(&'a self, callable: Option<&Callable>, request: &'a CallRequest) -> CallEntry<'a> {
+    fn entry<'a>(
+        &'a self,
+        callable: Option<&Callable>,
+        request: &'a CallRequest,
+        arguments: &'a Map<String, Value>,
+    ) -> CallEntry<'a> {
         CallEntry {
             skill: &self.skill,
             tool: &self.tool,
             digest: callable.map(|one| one.offered.bound.digest()),
             soul: callable.map(|one| one.soul),
             policy: callable.map(|one| one.policy),
-            arguments: &request.arguments,
+            arguments,
             who: request.door,
+            approval: None,
         }
     }
 }

@@ -17,6 +17,8 @@ use crate::gateway::http::{listener, routes};
 use crate::gateway::policy::Policies;
 use crate::gateway::{Gateway, socket, watch};
 use crate::operator::Who;
+use crate::oversight::approvals::post::Outside;
+use crate::oversight::delivery::Delivery;
 use crate::settings::Settings;
 use crate::state::StateFolder;
 use crate::state::lock::{Purpose, StateLock, Waited};
@@ -30,6 +32,7 @@ pub(crate) const READY: &str = "ready ";
 /// Takes the state folder and runs until it is told to leave.
 pub(crate) fn run(state: &StateFolder) -> Result<()> {
     refuse_if_stopped(state)?;
+    keep_out_of_core_files();
     let lock = take(state)?;
     // Again, now that nobody else works on the folder: a stop may have come while this waited.
     refuse_if_stopped(state)?;
@@ -54,6 +57,15 @@ pub(crate) fn run(state: &StateFolder) -> Result<()> {
     doors.shutdown_background();
     control.shutdown_background();
     ended
+}
+
+/// A core file would hold the agents' secrets in the clear.
+fn keep_out_of_core_files() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    if let Err(error) = setrlimit(Resource::Core, none) {
+        tracing::warn!(%error, "core files cannot be turned off");
+    }
 }
 
 fn refuse_if_stopped(state: &StateFolder) -> Result<()> {
@@ -104,7 +116,9 @@ async fn serve(state: StateFolder, settings: Settings, mut lock: StateLock, thre
         }
     }
     let _ = door.await;
+    let ended = tokio::time::Instant::now();
     gateway.answered().await;
+    gateway.last_word(ended).await;
     drop(watching);
     let _ = std::fs::remove_file(state.socket());
     drop(lock);
@@ -126,6 +140,7 @@ async fn prepare(
         tracing::warn!("{said}");
     }
     let policy = settings.digest;
+    let delivery = Delivery::start(&settings.network)?;
     let policies = Policies::start(state, settings, address)?;
     let note = json!({
         "listen": address.to_string(),
@@ -136,7 +151,11 @@ async fn prepare(
     let seq = trail.note(Event::GatewayStarted, &Who::this_process().to_string(), &note);
     let recorded = async { trail.settled(seq?).await };
     recorded.await.context("the start cannot be recorded, so nothing starts")?;
-    Ok(Gateway::new(state.clone(), address, policies, audit, trail, threads))
+    let post = Outside { delivery: Arc::clone(&delivery) };
+    let gateway = Gateway::new(state.clone(), address, policies, audit, trail, threads, delivery);
+    gateway.approvals().tells(&address.to_string(), Arc::new(post));
+    gateway.tell_of_anomalies();
+    Ok(gateway)
 }
 
 /// The line that whoever started it in the background waits for. A closed standard output is nobody waiting.

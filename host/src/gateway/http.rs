@@ -1,5 +1,6 @@
 //! The gateway's HTTP door: MCP for agents, and a few pages for whoever watches. Loopback, one guard in front of all.
 
+mod approvals;
 pub(crate) mod guard;
 pub(crate) mod identity;
 pub(crate) mod listener;

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use soulbound_runtime::grant::ChannelGrant;
 use soulbound_runtime::sandbox::{BindError, CallError, Ending, ErrorKind, Outcome, tool_name};
 use soulbound_runtime::skill::Digest;
 use soulbound_runtime::soul::{Effect, SkillEntry};
@@ -20,6 +21,7 @@ use crate::gateway::Gateway;
 use crate::gateway::budgets;
 use crate::gateway::offer::{Offer, OfferedSkill, OfferedTool};
 use crate::gateway::policy::Policy;
+use crate::oversight::outputs::Outputs;
 use crate::trust::{Amounts, Change, Lost, Registry, Standing, Trusted};
 
 /// A skill that can be called now.
@@ -43,6 +45,7 @@ pub(crate) struct Live {
     callable: HashMap<String, Callable>,
     refused: HashMap<String, Outcome>,
     offer: Arc<Offer>,
+    outputs: Arc<Outputs>,
     /// The agent's token when this was looked at: what was bound under one that is cancelled is of no use.
     running: CancellationToken,
     /// The agent had changed before this gateway first looked at it: it does not start until that is trusted.
@@ -84,6 +87,7 @@ impl Live {
             callable: HashMap::new(),
             refused: HashMap::new(),
             offer: Arc::default(),
+            outputs: Arc::default(),
             running: running.clone(),
             held,
             standing,
@@ -98,6 +102,12 @@ impl Live {
             }
         }
         live.offer = Arc::new(live.make_offer(&entries));
+        // Without anything in effect nothing can be called.
+        live.outputs = live
+            .effective()
+            .map(|soul| Outputs::new(soul, &live.policy.settings.outputs))
+            .map(Arc::new)
+            .unwrap_or_default();
         Ok(live)
     }
 
@@ -131,6 +141,11 @@ impl Live {
     /// What a model is offered.
     pub(crate) fn offer(&self) -> &Arc<Offer> {
         &self.offer
+    }
+
+    /// What may not leave.
+    pub(crate) fn outputs(&self) -> Arc<Outputs> {
+        Arc::clone(&self.outputs)
     }
 
     /// Whether the folder is other than trusted.
@@ -169,6 +184,15 @@ impl Live {
             });
             if !stays {
                 was.revoked.cancel();
+            }
+        }
+    }
+
+    /// Ends the calls of a skill, or of all.
+    pub(crate) fn cut(&self, skill: Option<&str>) {
+        for (name, callable) in &self.callable {
+            if skill.is_none_or(|skill| skill == name) {
+                callable.revoked.cancel();
             }
         }
     }
@@ -221,6 +245,7 @@ impl Live {
         Arc::ptr_eq(&self.policy, &before.policy)
             && !was.revoked.is_cancelled()
             && self.trusted.digest == before.trusted.digest
+            && self.channels_of(name) == before.channels_of(name)
             && self.differences(before, name).is_some_and(|all| all.is_empty())
     }
 
@@ -228,7 +253,20 @@ impl Live {
     fn narrows(&self, before: &Self, name: &str) -> bool {
         let lost = self.differences(before, name).is_none_or(|all| all.contains(&Effect::Narrowing));
         let networked = before.callable.get(name).is_some_and(|was| was.offered.reaches_hosts);
-        lost || (networked && self.policy.settings.narrows_hosts(&before.policy.settings))
+        // The agent's channels are in the grant of each skill, and no difference of the skill's own.
+        let sends = before.callable.get(name).is_some_and(|was| !was.offered.bound.channels().is_empty());
+        let settings = &self.policy.settings;
+        let mute = sends
+            && (settings.narrows_channels(&before.policy.settings)
+                || lost_a_channel(before.channels_of(name), self.channels_of(name)));
+        lost || mute
+            || settings.asks_more(&before.policy.settings)
+            || (networked && settings.narrows_hosts(&before.policy.settings))
+    }
+
+    /// The channels of a skill, as what is effective now grants them.
+    fn channels_of(&self, skill: &str) -> &[ChannelGrant] {
+        self.effective().and_then(|soul| soul.skill(skill)).map_or(&[], |entry| &entry.grant.channels)
     }
 
     /// What changed for a skill; `None` when it cannot be told, since nothing may run.
@@ -244,9 +282,6 @@ impl Live {
         running: &CancellationToken,
     ) -> Result<Callable, Box<Outcome>> {
         let refuse = |denial: Denial| Box::new(Outcome::refused(denial));
-        if let Some(required) = self.policy.settings.approval_required(entry) {
-            return Err(refuse(crate::settings::approval_required(entry, &required.rule)));
-        }
         let folder = self
             .trusted
             .skill(registry.store(), &entry.name)
@@ -299,6 +334,14 @@ impl Live {
         offer.refused.extend(of_standing);
         offer
     }
+}
+
+/// Whether a channel is gone, or waits for a person now.
+fn lost_a_channel(before: &[ChannelGrant], now: &[ChannelGrant]) -> bool {
+    before.iter().any(|was| {
+        let now = now.iter().find(|now| now.kind == was.kind && now.target == was.target);
+        now.is_none_or(|now| now.review.is_some() && was.review.is_none())
+    })
 }
 
 /// Under which event a change stands in the trail.

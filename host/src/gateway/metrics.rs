@@ -30,6 +30,17 @@ struct DenialLabels {
     id: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AnomalyLabels {
+    agent: String,
+    kind: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ApprovalLabels {
+    state: &'static str,
+}
+
 /// All metrics of one gateway.
 pub(crate) struct Metrics {
     registry: Registry,
@@ -37,9 +48,13 @@ pub(crate) struct Metrics {
     denials: Family<DenialLabels, Counter>,
     seconds: Histogram,
     refused_tokens: Counter,
+    anomalies: Family<AnomalyLabels, Counter>,
+    trips: Counter,
+    breakers: Gauge,
     running: Gauge,
     waiting: Gauge,
     agents: Gauge,
+    approvals: Family<ApprovalLabels, Gauge>,
     live: Arc<AtomicI64>,
     live_gauge: Gauge,
 }
@@ -62,9 +77,13 @@ impl Default for Metrics {
             denials: Family::default(),
             seconds: Histogram::new(BUCKETS),
             refused_tokens: Counter::default(),
+            anomalies: Family::default(),
+            trips: Counter::default(),
+            breakers: Gauge::default(),
             running: Gauge::default(),
             waiting: Gauge::default(),
             agents: Gauge::default(),
+            approvals: Family::default(),
             live: Arc::default(),
             live_gauge: Gauge::default(),
             registry: Registry::default(),
@@ -77,9 +96,17 @@ impl Default for Metrics {
             "Requests with a wrong or missing token",
             metrics.refused_tokens.clone(),
         );
+        registry.register("anomalies", "Anomalies that were noted, by kind", metrics.anomalies.clone());
+        registry.register("breaker_trips", "Breakers that opened", metrics.trips.clone());
+        registry.register("breakers_open", "Breakers that are open now", metrics.breakers.clone());
         registry.register("slots_taken", "Calls that hold a slot of the sandbox", metrics.running.clone());
         registry.register("calls_waiting", "Calls that wait for a slot", metrics.waiting.clone());
         registry.register("agents_loaded", "Agents held in memory", metrics.agents.clone());
+        registry.register(
+            "approvals",
+            "Actions that wait for a person now, and how those before ended",
+            metrics.approvals.clone(),
+        );
         registry.register(
             "calls_live",
             "Calls between their intent and their outcome",
@@ -111,17 +138,38 @@ impl Metrics {
         self.seconds.observe(outcome.duration.as_secs_f64());
     }
 
+    /// An anomaly was noted.
+    pub(crate) fn anomaly(&self, agent: &str, kind: &'static str) {
+        self.anomalies.get_or_create(&AnomalyLabels { agent: agent.to_owned(), kind }).inc();
+    }
+
+    /// A breaker opened.
+    pub(crate) fn tripped(&self) {
+        self.trips.inc();
+    }
+
     /// A wrong token came.
     pub(crate) fn refused_token(&self) {
         self.refused_tokens.inc();
     }
 
     /// The page that Prometheus reads.
-    pub(crate) fn page(&self, load: Load, agents: usize) -> String {
+    pub(crate) fn page(
+        &self,
+        load: Load,
+        agents: usize,
+        breakers: usize,
+        approvals: &[(&'static str, u64)],
+    ) -> String {
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         self.running.set(count(load.running));
         self.waiting.set(count(load.waiting));
         self.agents.set(count(agents));
+        self.breakers.set(count(breakers));
+        for (state, number) in approvals {
+            let number = i64::try_from(*number).unwrap_or(i64::MAX);
+            self.approvals.get_or_create(&ApprovalLabels { state }).set(number);
+        }
         self.live_gauge.set(self.live.load(Ordering::Relaxed));
         let mut page = String::new();
         if prometheus_client::encoding::text::encode(&mut page, &self.registry).is_err() {

@@ -5,12 +5,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use soulbound_runtime::sandbox::{
-    Access, AccessKind, BoxFuture, Decision, Effect, FileChange, Overseer, Progress,
+    Access, AccessKind, BoxFuture, Carrier, Content, Decision, Effect, FileChange, Outflow, Overseer, Permit,
+    Progress,
 };
 use soulbound_runtime::{Denial, DenialId};
 
 use crate::audit::Book;
+use crate::gateway::agent::Agent;
 use crate::gateway::request::ProgressSink;
+use crate::oversight::{CallFacts, Oversight};
 
 /// Effects of one call. Each is a record, so one call could otherwise fill the disk.
 const EFFECTS: u32 = 10_000;
@@ -20,6 +23,8 @@ const ACCESSES: usize = 1_000;
 /// Watches one call.
 pub(crate) struct CallWatch {
     book: Arc<Book>,
+    oversight: Arc<Oversight>,
+    facts: Arc<CallFacts>,
     call: u64,
     effects: AtomicU32,
     seen: Mutex<Seen>,
@@ -37,8 +42,21 @@ pub(crate) struct Seen {
 
 impl CallWatch {
     /// Of the call with this number in the trail.
-    pub(crate) fn new(book: Arc<Book>, call: u64, progress: Option<ProgressSink>) -> Arc<Self> {
-        Arc::new(Self { book, call, effects: AtomicU32::new(0), seen: Mutex::default(), progress })
+    pub(crate) fn new(
+        agent: &Agent,
+        facts: Arc<CallFacts>,
+        call: u64,
+        progress: Option<ProgressSink>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            book: Arc::clone(agent.book()),
+            oversight: Arc::clone(agent.oversight()),
+            facts,
+            call,
+            effects: AtomicU32::new(0),
+            seen: Mutex::default(),
+            progress,
+        })
     }
 
     /// What was tried so far.
@@ -48,7 +66,7 @@ impl CallWatch {
 }
 
 impl Overseer for CallWatch {
-    fn before_effect<'a>(&'a self, effect: &'a Effect) -> BoxFuture<'a, Result<(), Denial>> {
+    fn before_effect<'a>(&'a self, effect: &'a Effect) -> BoxFuture<'a, Result<Permit, Denial>> {
         Box::pin(async move {
             if self.effects.fetch_add(1, Ordering::Relaxed) >= EFFECTS {
                 return Err(Denial::new(
@@ -56,12 +74,39 @@ impl Overseer for CallWatch {
                     format!("one call may change or request {EFFECTS} things, so that each can be recorded"),
                 ));
             }
-            let recorded = self.book.effect(self.call, &of_effect(effect)).await;
-            recorded.map(drop).map_err(|error| super::call::unrecordable(&error))
+            let permit = self.oversight.before_effect(&self.facts, self.call, effect).await?;
+            let approval = self.facts.granted.take(Some(effect));
+            let access = self.oversight.secrets().access(of_effect(effect));
+            let recorded = self.book.effect(self.call, &access, approval.as_deref()).await;
+            recorded.map(|_| permit).map_err(|error| super::call::unrecordable(&error))
         })
     }
 
+    fn approves(&self) -> bool {
+        true
+    }
+
+    fn inspects(&self, carrier: Carrier<'_>) -> Option<u64> {
+        self.oversight.inspects(&self.facts, carrier)
+    }
+
+    fn deliver<'a>(&'a self, channel: &'a str, text: &'a Content) -> BoxFuture<'a, Result<String, String>> {
+        Box::pin(self.oversight.deliver(&self.facts, self.call, channel, text))
+    }
+
+    fn moved(&self, out: Outflow, bytes: u64) {
+        self.oversight.breakers().moved(&self.facts, out, bytes);
+    }
+
     fn record(&self, access: &Access) {
+        // What is refused may be quoted in an anomaly.
+        match access.decision {
+            Decision::Allowed => self.oversight.breakers().accessed(&self.facts, access),
+            Decision::Denied => {
+                let shown = self.oversight.secrets().access(access.clone());
+                self.oversight.breakers().accessed(&self.facts, &shown);
+            }
+        }
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.accesses.len() < ACCESSES {
             seen.accesses.push(access.clone());
@@ -73,7 +118,11 @@ impl Overseer for CallWatch {
     fn progress(&self, progress: &Progress) {
         if let Some(sink) = &self.progress {
             #[expect(clippy::cast_precision_loss, reason = "MCP counts progress in floating point")]
-            sink(progress.done as f64, progress.total.map(|total| total as f64), progress.message.clone());
+            sink(
+                progress.done as f64,
+                progress.total.map(|total| total as f64),
+                self.oversight.progress(progress.message.as_deref()),
+            );
         }
     }
 }
@@ -82,19 +131,21 @@ impl Overseer for CallWatch {
 fn of_effect(effect: &Effect) -> Access {
     let (kind, target, access) = match effect {
         Effect::Request { method, url, .. } => (AccessKind::Host, url.clone(), method.clone()),
-        Effect::Change { change, path, to } => {
+        Effect::Change { change, path, to, .. } => {
             let target = match to {
                 Some(to) => format!("{path} → {to}"),
                 None => path.clone(),
             };
             (AccessKind::File, target, verb(*change).to_owned())
         }
+        Effect::Message { channel, .. } => (AccessKind::Channel, channel.clone(), "send".to_owned()),
         _ => (AccessKind::File, String::new(), "effect".to_owned()),
     };
     Access { kind, target, access, decision: Decision::Allowed, denial: None }
 }
 
-fn verb(change: FileChange) -> &'static str {
+/// The change in a word.
+pub(crate) fn verb(change: FileChange) -> &'static str {
     match change {
         FileChange::Create => "create",
         FileChange::Write => "write",

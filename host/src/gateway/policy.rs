@@ -9,8 +9,12 @@ use soulbound_runtime::compile::{Cache, Compiler};
 use soulbound_runtime::sandbox::{Runtime, RuntimeConfig};
 use soulbound_runtime::skill::Digest;
 
+use crate::oversight::secrets::SecretStore;
 use crate::settings::Settings;
 use crate::state::StateFolder;
+
+/// Calls that may be held in the middle at once, of all agents. What waits before it runs holds nothing and is not counted.
+const HELD: u32 = 128;
 
 /// Settings, and the runtime that enforces them.
 pub(crate) struct Policy {
@@ -24,6 +28,7 @@ pub(crate) struct Policy {
 
 /// The policy in force, and what is wrong with a newer file.
 pub(crate) struct Policies {
+    secrets: Arc<SecretStore>,
     address: SocketAddr,
     current: RwLock<Arc<Policy>>,
     unreadable: RwLock<Option<String>>,
@@ -49,14 +54,24 @@ impl Policies {
         config.limits = settings.limits.clone();
         config.files = settings.files.clone();
         config.network = settings.network.clone();
+        let secrets = SecretStore::open(state, settings.secrets_key.clone());
+        // Each keeps its instance while a person thinks.
+        config.held = HELD;
+        config.secrets = Some(Arc::clone(&secrets) as _);
+        config.require_approval = settings.require_approval.clone();
         let runtime = Runtime::new(config)?;
         let policy = Policy { digest: settings.digest, settings, runtime };
-        Ok(Self { address, current: RwLock::new(Arc::new(policy)), unreadable: RwLock::default() })
+        Ok(Self { secrets, address, current: RwLock::new(Arc::new(policy)), unreadable: RwLock::default() })
     }
 
     /// What is in force.
     pub(crate) fn current(&self) -> Arc<Policy> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The agents' secrets, under what is in force.
+    pub(crate) fn secrets(&self) -> &Arc<SecretStore> {
+        &self.secrets
     }
 
     /// Why a newer file is not in force.
@@ -76,15 +91,22 @@ impl Policies {
                     "`[gateway] listen` changes with a restart only\n  hint: soulbound gateway restart"
                 );
             }
+            if settings.approvals.address != current.settings.approvals.address {
+                anyhow::bail!(
+                    "`[approvals] address` changes with a restart only\n  hint: soulbound gateway restart"
+                );
+            }
             settings.network.own_listeners = vec![self.address];
             let (limits, files, network) =
                 (settings.limits.clone(), settings.files.clone(), settings.network.clone());
-            let runtime = current.runtime.with_settings(limits, files, network)?;
+            let runtime =
+                current.runtime.with_settings(limits, files, network, settings.require_approval.clone())?;
             Ok(Some(Arc::new(Policy { digest: settings.digest, settings, runtime })))
         });
         let (reread, unreadable) = match read {
             Ok(None) => (Reread::Same, None),
             Ok(Some(policy)) => {
+                self.secrets.use_key(policy.settings.secrets_key.clone());
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&policy);
                 (Reread::Changed(policy), None)
             }

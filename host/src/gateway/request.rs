@@ -6,6 +6,8 @@ use serde_json::{Map, Value};
 use soulbound_runtime::sandbox::Outcome;
 use tokio_util::sync::CancellationToken;
 
+use crate::oversight::form::Form;
+
 /// A call of a tool, by whoever it was let in as.
 pub(crate) struct CallRequest {
     /// The skill's slug.
@@ -18,8 +20,17 @@ pub(crate) struct CallRequest {
     pub(crate) door: &'static str,
     /// Hears how far the guest says it has come.
     pub(crate) progress: Option<ProgressSink>,
+    /// Where whoever asks can be shown a question.
+    pub(crate) form: Option<Arc<dyn Form>>,
     /// Ends the call when it is cancelled.
     pub(crate) cancel: CancellationToken,
+}
+
+impl CallRequest {
+    /// What was asked for, as it was written: `skill__tool`.
+    pub(crate) fn asked(&self) -> String {
+        if self.tool.is_empty() { self.skill.clone() } else { format!("{}__{}", self.skill, self.tool) }
+    }
 }
 
 /// Where a guest's progress goes: `(done, total, message)`. Must not block. The message is the guest's text.

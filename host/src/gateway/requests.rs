@@ -15,7 +15,9 @@ use crate::gateway::agent::Agent;
 use crate::gateway::request::{Answer, CallRequest};
 use crate::gateway::token::{self, TokenOf};
 use crate::operator::Who;
-use crate::operator::{Arguments, Reply, Request, record_act};
+use crate::operator::{Arguments, Reply, Request, record, record_act};
+use crate::oversight::alerts::About;
+use crate::oversight::secrets::act::SecretAct;
 use crate::trust::act::{self, Act, Done};
 use crate::trust::event::What;
 
@@ -28,6 +30,12 @@ impl Gateway {
             Request::Act { act, who } => {
                 let done = self.act(act, who).await?;
                 Ok(Reply::done(serde_json::to_value(done)?))
+            }
+            Request::Secret { act, who } => self.change_secret(act, who).await,
+            Request::Approvals { ask, who } => {
+                // A decision is recorded, and a disk that hangs must not hold up the thread that hears a stop.
+                let gateway = Arc::clone(self);
+                self.threads().spawn(async move { gateway.about_approvals(ask, &who).await }).await?
             }
             Request::Call { agent, skill, tool, arguments, .. } => {
                 let agent = self.agent(&agent).await.map_err(refusal)?;
@@ -46,7 +54,7 @@ impl Gateway {
     }
 
     /// An operator's act on an agent. What it takes away is taken first; the record comes with it.
-    async fn act(self: &Arc<Self>, act: Act, who: Who) -> Result<Done> {
+    pub(super) async fn act(self: &Arc<Self>, act: Act, who: Who) -> Result<Done> {
         if let Act::Disable { id } | Act::Remove { id } = &act {
             // Its trail is opened while there is such an agent.
             self.load(id).await.map_err(refusal)?.halt();
@@ -59,12 +67,33 @@ impl Gateway {
             None => self.load(id).await.map_err(refusal)?,
         };
         record_act(agent.book(), self.trail(), &done.event)?;
+        match &done.event.what {
+            What::Disabled => self.alert_of_act(id, Event::AgentDisabled, &done.event.who),
+            What::Removed => self.alert_of_act(id, Event::AgentRemoved, &done.event.who),
+            _ => {}
+        }
         agent.forget();
+        if let What::Reset { skill, .. } = &done.event.what {
+            agent.oversight().breakers().reset(skill.as_deref());
+        }
         match done.event.what {
             What::Removed => self.unload(id),
             _ => agent.look_again().await,
         }
         Ok(done)
+    }
+
+    /// Sets or removes a secret. The next request has it, or has it no more.
+    async fn change_secret(self: &Arc<Self>, act: SecretAct, who: Who) -> Result<Reply> {
+        let agent = self.load(&act.agent()?).await.map_err(refusal)?;
+        let gateway = Arc::clone(self);
+        tokio::task::spawn_blocking(move || {
+            act.perform(gateway.policies().secrets(), gateway.registry(), &who, |noted| {
+                record(agent.book(), gateway.trail(), agent.id(), noted.event, &who, &noted.note)
+            })
+        })
+        .await??;
+        Ok(Reply::done(json!({})))
     }
 
     async fn make_token(self: &Arc<Self>, agent: Option<&str>, who: &Who) -> Result<Reply> {
@@ -97,6 +126,9 @@ impl Gateway {
             Reread::Same => return,
             Reread::Changed(policy) => {
                 tracing::info!(policy = %policy.digest, "gateway.toml was read again");
+                self.delivery().reconfigure(&policy.settings.network);
+                self.alerts().reconfigure(&policy.settings.alerts);
+                self.channels().reconfigure(&policy.settings.channels);
                 // What is in flight under the old settings ends where the new ones forbid it.
                 for agent in self.loaded() {
                     agent.look_again().await;
@@ -105,6 +137,7 @@ impl Gateway {
             }
             Reread::Kept(why) => {
                 tracing::error!(why, "gateway.toml cannot be used; the last good one stays in force");
+                self.alert(About::Anomaly, Event::SettingsUnreadable.sentence(), &why);
                 self.trail().note(Event::SettingsUnreadable, "gateway", &json!({"error": why}))
             }
         };
@@ -126,7 +159,17 @@ async fn call(
     let schema = authorised.as_ref().and_then(|callable| callable.offered.bound.tool(&tool));
     match arguments.read(schema) {
         Ok(arguments) => {
-            agent.call(CallRequest { skill, tool, arguments, door: "operator", progress: None, cancel }).await
+            agent
+                .call(CallRequest {
+                    skill,
+                    tool,
+                    arguments,
+                    door: "operator",
+                    progress: None,
+                    form: None,
+                    cancel,
+                })
+                .await
         }
         Err(error) => Answer { record: None, outcome: Outcome::failed(error) },
     }

@@ -72,7 +72,8 @@ async fn connection(stream: UnixStream, gateway: &Arc<Gateway>) -> Result<()> {
     }
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
-    let mut line = Vec::new();
+    // It may hold a secret.
+    let mut line = zeroize::Zeroizing::new(Vec::new());
     let mut limited = (&mut reader).take(REQUEST_BYTES);
     tokio::time::timeout(REQUEST_WITHIN, limited.read_until(b'\n', &mut line))
         .await
@@ -119,7 +120,7 @@ async fn connection(stream: UnixStream, gateway: &Arc<Gateway>) -> Result<()> {
             answered
         }
         // Acts run to their recorded end also when whoever asked hangs up.
-        request @ (Request::Act { .. } | Request::Token { .. }) => {
+        request @ (Request::Act { .. } | Request::Token { .. } | Request::Secret { .. }) => {
             let gateway = Arc::clone(gateway);
             let answer = tokio::spawn(async move { gateway.perform(request).await }).await?;
             let answer = answer.unwrap_or_else(|error| Reply::failed(&error));

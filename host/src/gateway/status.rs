@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::gateway::Gateway;
+use crate::oversight::breakers::open::{self, Open};
 use crate::state::StateFolder;
+use crate::trust::Registry;
 
 impl Gateway {
     /// The running gateway's own word.
@@ -22,11 +24,18 @@ impl Gateway {
             "policy": policy.digest.to_string(),
             "settings_error": self.policies.unreadable(),
             "calls": {"live": self.metrics.live_now(), "running": load.running, "waiting": load.waiting},
+            "approvals": {"waiting": self.approvals().waiting(None)},
             "agents": loaded,
             "audit": {"writable": self.trail.writable(), "seq": self.trail.tip().seq},
+            "breakers": open_breakers(&self.open_breakers()),
             "separation": separation(),
         })
     }
+}
+
+/// Open breakers, agent by agent.
+fn open_breakers(open: &[(String, Open)]) -> Value {
+    open.iter().map(|(agent, open)| json!({"agent": agent, "open": open.document()})).collect()
 }
 
 /// What can be said of a state folder with no gateway.
@@ -35,6 +44,7 @@ pub(crate) fn without_gateway(state: &StateFolder) -> Value {
         "running": false,
         "stopped": state.is_stopped(),
         "state": state.path().display().to_string(),
+        "breakers": open_breakers(&open::all(&Registry::open(state))),
         "separation": separation(),
     })
 }

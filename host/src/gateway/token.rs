@@ -126,7 +126,7 @@ mod tests {
         let kept = kept(&state, TokenOf::Agent("echo")).unwrap().unwrap();
         assert!(kept.matches(second.reveal()) && !kept.matches(first.reveal()) && !kept.matches(""));
         let at_rest = fs::read_to_string(place.path().join("agents/echo/token")).unwrap();
-        let secret = second.reveal().rsplit('-').next().unwrap();
+        let secret = second.reveal().strip_prefix("soulbound-agent-echo-").unwrap();
         assert!(!at_rest.contains(secret) && !format!("{second:?}").contains(secret));
     }
 }

@@ -15,15 +15,17 @@ use rmcp::service::{NotificationContext, RequestContext, RoleServer, Subscriptio
 use rmcp::{ErrorData, ServerHandler};
 use serde_json::json;
 use soulbound_runtime::skill::asks_for_headers;
-use soulbound_runtime::{Denial, visible};
+use soulbound_runtime::{Denial, DenialId, visible};
 use tokio::sync::Semaphore;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::gateway::offer::Offer;
-use crate::gateway::request::CallRequest;
+use crate::gateway::offer::{Offer, OfferedTool};
+use crate::gateway::request::{CallRequest, ProgressSink};
+use crate::mcp::held::{self, Held};
 use crate::mcp::served::Served;
 use crate::mcp::skills::Catalog;
 use crate::mcp::{about, answer, changes, page, progress, tools};
+use crate::oversight::form::Form;
 
 /// How long a client may hold a list without asking again. A change is announced; this is for those who do not listen.
 const FRESH_MILLISECONDS: u64 = 5_000;
@@ -79,24 +81,112 @@ impl<S: Served> Handler<S> {
         let Some(offered) = offer.tools.iter().find(|tool| tool.name == request.name) else {
             // What a model tries stands in the trail, also when it is nothing of this agent's.
             self.agent.unknown(&request.name, request.arguments.unwrap_or_default(), self.door).await;
-            let name = visible::quoted_target(&request.name);
+            let name = self.agent.quoted(&request.name);
             return Err(ErrorData::invalid_params(format!("unknown tool {name}"), None));
         };
-        let call = |sink| {
-            self.agent.call(CallRequest {
-                skill: offered.skill.name.clone(),
-                tool: offered.tool.name.clone(),
-                arguments: request.arguments.unwrap_or_default(),
-                door: self.door,
-                progress: sink,
-                cancel: context.ct.clone(),
-            })
+        let held = self.agent.held().filter(|_| held::has_forms(&context));
+        let call = |sink| async {
+            match &held {
+                Some(held) if held::is_stateless(&context) => {
+                    self.call_held(held, offered, &request, &context, sink).await
+                }
+                _ => {
+                    let form = held.as_ref().map(|_| self.asking(&context));
+                    let asked = self.request(offered, &request, sink, form, context.ct.clone());
+                    answer::told(&offered.tool, self.agent.call(asked).await).into()
+                }
+            }
         };
-        let answer = match context.meta.get_progress_token() {
+        Ok(match context.meta.get_progress_token() {
             Some(token) => progress::reporting(&context.peer, token, |sink| call(Some(sink))).await,
             None => call(None).await,
+        })
+    }
+
+    fn request(
+        &self,
+        offered: &OfferedTool,
+        request: &CallToolRequestParams,
+        progress: Option<ProgressSink>,
+        form: Option<Arc<dyn Form>>,
+        cancel: CancellationToken,
+    ) -> CallRequest {
+        CallRequest {
+            skill: offered.skill.name.clone(),
+            tool: offered.tool.name.clone(),
+            arguments: request.arguments.clone().unwrap_or_default(),
+            door: self.door,
+            progress,
+            form,
+            cancel,
+        }
+    }
+
+    /// Asks a client of the older era while its call is open.
+    fn asking(&self, context: &RequestContext<RoleServer>) -> Arc<dyn Form> {
+        Arc::new(held::Asking {
+            agent: Arc::clone(&self.agent),
+            peer: context.peer.clone(),
+            who: held::who(context),
+            threads: tokio::runtime::Handle::current(),
+        })
+    }
+
+    /// A call whose client comes back with a decision: begun, or gone on with.
+    async fn call_held(
+        &self,
+        held: &Arc<Held>,
+        offered: &OfferedTool,
+        request: &CallToolRequestParams,
+        context: &RequestContext<RoleServer>,
+        progress: Option<ProgressSink>,
+    ) -> CallToolResponse {
+        let arguments = request.arguments.clone().unwrap_or_default();
+        let bound = held::context(&self.agent.title(), &request.name, &arguments);
+        let mut call = match &request.request_state {
+            Some(state) => {
+                let Some((id, call)) = held.take(state, &bound) else {
+                    let why = "this decision is for another call, was used, or came too late";
+                    let denial = Denial::new(DenialId::ApprovalDenied, why);
+                    // Recorded as what it is: somebody decides about what does not wait.
+                    let _ = self.agent.decide("", false, &held::who(context));
+                    return answer::refused(&denial).into();
+                };
+                if let Some(approve) = held::decision(request.input_responses.as_ref())
+                    && let Err(error) = self.agent.decide(&id, approve, &held::who(context))
+                {
+                    // Somebody else was first: what they decided is what comes of the call.
+                    tracing::info!(error = format!("{error:#}"), "a client's decision came too late");
+                }
+                call
+            }
+            None => {
+                let cancel = CancellationToken::new();
+                let (tell, asked) = tokio::sync::mpsc::unbounded_channel();
+                let form: Arc<dyn Form> = Arc::new(held::Questions(tell));
+                let guard = cancel.clone().drop_guard();
+                let made = self.request(offered, request, progress, Some(form), cancel);
+                let agent = Arc::clone(&self.agent);
+                let answer = tokio::spawn(async move { agent.call(made).await });
+                held::HeldCall { answer, asked, _guard: guard }
+            }
         };
-        Ok(answer::told(&offered.tool, answer).into())
+        tokio::select! {
+            biased;
+            answer = &mut call.answer => match answer {
+                Ok(answer) => answer::told(&offered.tool, answer).into(),
+                Err(error) => answer::refused(&Denial::new(DenialId::GuestTrap, internal(error).message)).into(),
+            },
+            Some(asked) = call.asked.recv() => match held.keep(asked, &bound, call) {
+                Ok(form) => form.into(),
+                Err(_) => {
+                    let why = "too many calls wait for the client already";
+                    answer::refused(&Denial::new(DenialId::ApprovalTooMany, why)).into()
+                }
+            },
+            // The call ends with its guard.
+            () = context.ct.cancelled() => answer::refused(&Denial::new(DenialId::Busy, "the client cancelled it")).into(),
+        }
     }
 }
 

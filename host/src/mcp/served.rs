@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use serde_json::{Map, Value};
-use soulbound_runtime::Denial;
 use soulbound_runtime::skill::Digest;
+use soulbound_runtime::{Denial, visible};
 use tokio::sync::watch;
 
 use crate::gateway::offer::Offer;
 use crate::gateway::request::{Answer, CallRequest};
+use crate::mcp::held::Held;
 
 /// An agent that can be served over MCP.
 pub(crate) trait Served: Send + Sync + 'static {
@@ -47,6 +48,25 @@ pub(crate) trait Served: Send + Sync + 'static {
         arguments: Map<String, Value>,
         door: &'static str,
     ) -> impl Future<Output = Answer> + Send;
+
+    /// Where calls wait for whoever uses the client; none where the operator allows no decision that way.
+    fn held(&self) -> Option<Arc<Held>> {
+        None
+    }
+
+    /// Decides about what waits under this id, as whoever uses the client.
+    ///
+    /// # Errors
+    ///
+    /// It does not wait any more, or not by this way.
+    fn decide(&self, _id: &str, _approve: bool, _who: &str) -> Result<()> {
+        anyhow::bail!("nobody decides here")
+    }
+
+    /// A name that a model wrote, as an error may quote it.
+    fn quoted(&self, name: &str) -> String {
+        visible::quoted_target(name)
+    }
 
     /// The trusted bytes with this digest, from the store. Blocks.
     ///

@@ -36,7 +36,8 @@ impl Client {
     pub(crate) fn ask(mut self, request: &Request, within: Option<Duration>) -> Result<Reply> {
         self.stream.set_read_timeout(within).context("the socket takes no deadline")?;
         self.stream.set_write_timeout(within).context("the socket takes no deadline")?;
-        let mut line = serde_json::to_vec(request)?;
+        // It may hold a secret.
+        let mut line = zeroize::Zeroizing::new(serde_json::to_vec(request)?);
         line.push(b'\n');
         self.stream.write_all(&line).context("the gateway does not listen")?;
         let mut text = Vec::new();

@@ -18,24 +18,45 @@ pub(crate) fn note(state: &StateFolder, event: Event, who: &Who, note: &Value) -
 
 /// Writes an act on an agent into that agent's trail and the gateway's, where no gateway runs.
 pub(crate) fn note_act(state: &StateFolder, done: &event::Event) -> Result<()> {
+    let (event, note) = described(&done.what);
+    note_of_agent(state, &done.agent, event, &done.who, &note)
+}
+
+/// Writes something that an operator did about an agent into that agent's trail and the gateway's, where no gateway runs.
+pub(crate) fn note_of_agent(
+    state: &StateFolder,
+    agent: &str,
+    event: Event,
+    who: &Who,
+    note: &Value,
+) -> Result<()> {
     let audit = open(state)?;
-    let registry = Registry::open(state);
-    let name = registry.folder(&done.agent);
-    let record = crate::trust::record::Record::read(&name);
-    let header =
-        Header { name: record.map_or_else(|_| done.agent.clone(), |record| record.name), role: None };
-    let (book, _) = audit.book(&done.agent, header)?;
+    let known = crate::trust::record::Record::read(&Registry::open(state).folder(agent));
+    let header = Header { name: known.map_or_else(|_| agent.to_owned(), |record| record.name), role: None };
+    let (book, _) = audit.book(agent, header)?;
     let (trail, _) = audit.gateway()?;
-    record_act(&book, &trail, done)
+    record(&book, &trail, agent, event, who, note)
 }
 
 /// Writes an act on an agent into both trails.
 pub(crate) fn record_act(book: &Book, trail: &GatewayTrail, done: &event::Event) -> Result<()> {
-    let (event, mut note) = described(&done.what);
-    let who = done.who.to_string();
+    let (event, note) = described(&done.what);
+    record(book, trail, &done.agent, event, &done.who, &note)
+}
+
+/// Writes what an operator did about an agent into both trails.
+pub(crate) fn record(
+    book: &Book,
+    trail: &GatewayTrail,
+    agent: &str,
+    event: Event,
+    who: &Who,
+    note: &Value,
+) -> Result<()> {
+    let (who, mut note) = (who.to_string(), note.clone());
     book.note(event, &who, &note).context("the act cannot be recorded")?;
     if let Value::Object(members) = &mut note {
-        members.insert("agent".to_owned(), json!(done.agent));
+        members.insert("agent".to_owned(), json!(agent));
     }
     trail.note(event, &who, &note).context("the act cannot be recorded")?;
     Ok(())
@@ -54,6 +75,7 @@ fn described(what: &What) -> (Event, Value) {
         }
         What::Enabled => (Event::AgentEnabled, json!({})),
         What::Disabled => (Event::AgentDisabled, json!({})),
+        What::Reset { skill, closed } => (Event::BreakerClosed, json!({"skill": skill, "closed": closed})),
         What::Removed => (Event::AgentRemoved, json!({})),
     }
 }

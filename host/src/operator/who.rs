@@ -36,6 +36,12 @@ impl Who {
         }
     }
 
+    /// The operator's own alert of this name, which was told to act.
+    pub(crate) fn alert(name: &str) -> Self {
+        let uid = rustix::process::getuid().as_raw();
+        Self { uid, user: Some(format!("alert {name}")), pid: std::process::id(), tty: None }
+    }
+
     /// This process. Its environment is not asked: anybody can set `USER`.
     pub(crate) fn this_process() -> Self {
         let uid = rustix::process::getuid().as_raw();

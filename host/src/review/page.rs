@@ -54,6 +54,7 @@ impl Page<'_> {
             }
             if let Form::Card { digest: Some(digest) } = self.form {
                 self.line(format!("  digest {digest}"));
+                self.line(self.style.dim("  `soulbound redteam` attacks these grants before you trust them"));
             }
             self.skills(review);
             self.reach(review);
@@ -92,7 +93,8 @@ impl Page<'_> {
             if let (true, Some(seen)) = (is_card, seen) {
                 self.line(format!("    says     {}", visible::line(seen.says())));
             }
-            for (index, (key, entries)) in granted(skill).into_iter().enumerate() {
+            let channels = seen.filter(|seen| seen.sends()).map(|_| review.view.reach.channels.clone());
+            for (index, (key, entries)) in granted(skill, channels).into_iter().enumerate() {
                 let text = visible::line(&entries.join(", "));
                 match (is_card, index) {
                     (false, _) => self.line(format!("    {key:8} {text}")),
@@ -186,9 +188,14 @@ impl Page<'_> {
         if review.view.channels.is_empty() {
             return;
         }
-        self.heading("channels (this build sends to none)");
+        self.heading("channels");
         for channel in &review.view.channels {
-            self.line(format!("  {}: {}", visible::line(&channel.kind), visible::line(&channel.target)));
+            let name = format!("{}: {}", channel.kind, channel.target);
+            let leads = match review.bound.get(&name) {
+                Some(bound) => bound.sentence(),
+                None => "not bound by the operator".to_owned(),
+            };
+            self.line(format!("  {}  {}", visible::line(&name), visible::line(&leads)));
         }
     }
 
@@ -212,8 +219,9 @@ fn counted(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
-/// The grants in the order of the contract, without those that there are none of.
-fn granted(skill: &SkillView) -> Vec<(&'static str, Vec<String>)> {
+/// The grants in the order of the contract, without those that there are none of. `channels` are those of a skill that
+/// sends.
+fn granted(skill: &SkillView, channels: Option<Vec<String>>) -> Vec<(&'static str, Vec<String>)> {
     let directories = |views: &[soulbound_runtime::soul::DirectoryView]| {
         views
             .iter()
@@ -227,6 +235,7 @@ fn granted(skill: &SkillView) -> Vec<(&'static str, Vec<String>)> {
         ("write", directories(&skill.write)),
         ("create", directories(&skill.create)),
         ("hosts", skill.hosts.clone()),
+        ("channels", channels.unwrap_or_default()),
         ("env", skill.env.clone()),
         ("secrets", skill.secrets.clone()),
         ("approve", skill.approve.clone()),

@@ -12,9 +12,12 @@ pub(super) struct File {
     pub(super) network: Option<Network>,
     pub(super) files: Option<Files>,
     pub(super) audit: Option<Audit>,
-    // Known, and not enforced by this build: `unenforced` refuses them.
-    pub(super) approvals: Option<toml::Value>,
-    pub(super) alerts: Option<toml::Value>,
+    pub(super) secrets: Option<Secrets>,
+    pub(super) outputs: Option<crate::oversight::outputs::settings::Outputs>,
+    pub(super) anomalies: Option<crate::oversight::breakers::knobs::Section>,
+    pub(super) alerts: Option<Vec<super::alerts::Entry>>,
+    pub(super) channels: Option<Vec<super::channels::Entry>>,
+    pub(super) approvals: Option<Approvals>,
 }
 
 /// `[gateway]`
@@ -48,6 +51,9 @@ pub(super) struct Limits {
     pub(super) disk: Option<String>,
     pub(super) rate: Option<String>,
     pub(super) egress: Option<String>,
+    /// Calls of one agent, and of all agents together; not SOUL.md's to tighten.
+    pub(super) agent_rate: Option<String>,
+    pub(super) gateway_rate: Option<String>,
 }
 
 /// `[network]`: how skills' requests leave.
@@ -68,6 +74,14 @@ pub(super) struct Files {
     pub(super) hard_links: Option<String>,
 }
 
+/// `[secrets]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Secrets {
+    /// The operator's own key that seals secrets at rest.
+    pub(super) key_file: Option<String>,
+}
+
 /// `[audit]`
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -78,12 +92,55 @@ pub(super) struct Audit {
     pub(super) rotate: Option<String>,
 }
 
+/// `[approvals]`: how a person is asked.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Approvals {
+    /// No decision within this is a refusal.
+    pub(super) timeout: Option<String>,
+    /// `cli`, `mcp`, `webhook`: the ways by which a decision may come.
+    pub(super) ways: Option<Vec<String>>,
+    /// `wait` (the default) or `deny`, when nobody could decide at this moment.
+    pub(super) nobody: Option<String>,
+    /// Actions of one agent that may wait at once.
+    pub(super) waiting: Option<u32>,
+    /// Actions that may wait at once in all.
+    pub(super) gateway_waiting: Option<u32>,
+    /// How often one skill may ask: `30/minute`.
+    pub(super) rate: Option<String>,
+    /// The longest body of a request that can be shown to a person.
+    pub(super) body: Option<String>,
+    /// The longest content of a file that can be.
+    pub(super) file: Option<String>,
+    /// Where a waiting action is told, with a link to decide.
+    pub(super) webhook: Option<String>,
+    /// What the link begins with, where a proxy stands before the gateway.
+    pub(super) address: Option<String>,
+}
+
 /// Reads the text. The error names line, column and, for an unknown key, those that there are and the nearest.
 pub(super) fn parse(text: &str) -> Result<File, String> {
-    toml::from_str(text).map_err(|error| {
+    toml::from_str(text).map_err(|error: toml::de::Error| {
         let hint = nearest(error.message()).map(|near| format!("\n  hint: did you mean `{near}`?"));
-        format!("{}{}", error.to_string().trim_end(), hint.unwrap_or_default())
+        format!("{}{}", shown(text, &error), hint.unwrap_or_default())
     })
+}
+
+/// The error with its place and its key, and without any text that stands there: a line may hold a credential, also one
+/// under a wrong key or in a wrong table, and the error goes to the log, the trail and whoever asks for the status.
+fn shown(text: &str, error: &toml::de::Error) -> String {
+    let at = error.span().map_or(0, |span| span.start);
+    let before = text.get(..at).unwrap_or(text);
+    let begun = before.rsplit('\n').next().unwrap_or_default();
+    let (line, column) = (before.matches('\n').count() + 1, begun.chars().count() + 1);
+    let whole = text.lines().nth(line - 1).unwrap_or_default();
+    let key = whole.split_once('=').map(|(key, _)| key.trim()).unwrap_or_default();
+    let is_key =
+        !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+    let key = if is_key { format!("`{key}`: ") } else { String::new() };
+    let quoted = |(part, text)| if part % 2 == 0 { text } else { "…" };
+    let message: String = error.message().split('"').enumerate().map(quoted).collect();
+    format!("line {line}, column {column}: {key}{message}")
 }
 
 /// What an unknown key was probably meant as, from the error's own list: ``unknown field `x`, expected one of `a`, `b` ``.
@@ -96,6 +153,29 @@ fn nearest(message: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_beside_a_credential_shows_nothing_of_it() {
+        for text in [
+            "[[alerts]]\nslack = \"https://hooks.example.com/T0/s3cr3t\" oops\n",
+            "[[alerts]]\non = \"https://hooks.example.com/T0/s3cr3t\"\n",
+            "[[alerts]]\ncommand = \"s3cr3t\"\n",
+            "[[alerts]]\nsecret = s3cr3t\n",
+            "[[channels]]\nchannel = \"a: b\"\naudience = \"public\"\nslack = \"https://h.example/s3cr3t\n",
+            "slack = \"https://hooks.example.com/T0/s3cr3t\"\n",
+            "alerts = [{ slack = \"https://hooks.example.com/s3cr3t\", on = 5 }]\n",
+            "[audit]\nslack = \"https://hooks.example.com/s3cr3t\"\n",
+            "[audit]\nrotate = [\"s3cr3t\"]\n",
+            "[audit]\nrotate = s3cr3t\n",
+            "[audit]\nrotate = \"64MiB\"\n[[alerts]]\nslack = [\"s3cr3t\"]\n",
+            "[[alerts]]\nwebhook = { file = \"/x\", url = \"s3cr3t\" }\n",
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(!error.contains("s3cr3t"), "{error}");
+            assert!(error.contains("line "), "{error}");
+        }
+        assert!(parse("[limits]\nmemory = 5\n").unwrap_err().contains("line 2, column 10: `memory`: "));
+    }
 
     #[test]
     fn an_unknown_key_is_an_error_with_the_nearest_one() {

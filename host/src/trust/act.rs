@@ -17,6 +17,7 @@ use super::trusted::Trusted;
 use super::{rollback, standing};
 use crate::clock::Moment;
 use crate::operator::Who;
+use crate::oversight::breakers::open;
 use crate::state::StateFolder;
 
 /// What an operator wants done.
@@ -54,6 +55,13 @@ pub(crate) enum Act {
         /// The agent.
         id: String,
     },
+    /// Closes breakers.
+    Reset {
+        /// The agent.
+        id: String,
+        /// That of this skill alone; without, all of the agent's.
+        skill: Option<String>,
+    },
     /// Makes an agent none. Its trail is kept.
     Remove {
         /// The agent.
@@ -79,6 +87,7 @@ pub(crate) fn act(state: &StateFolder, act: Act, who: Who) -> Result<Done> {
         Act::Rollback { id, to } => rollback::roll_back(&registry, &registry::id(&id)?, to, who),
         Act::Enable { id } => enable(&registry, &registry::id(&id)?, who),
         Act::Disable { id } => disable(&registry, &registry::id(&id)?, who),
+        Act::Reset { id, skill } => reset(&registry, &registry::id(&id)?, skill, who),
         Act::Remove { id } => remove(&registry, &registry::id(&id)?, who),
     }
 }
@@ -155,15 +164,32 @@ fn disable(registry: &Registry, id: &str, who: Who) -> Result<Done> {
     Ok(done(id, What::Disabled, who, said))
 }
 
+fn reset(registry: &Registry, id: &str, skill: Option<String>, who: Who) -> Result<Done> {
+    registry.record(id)?;
+    let closed = open::reset(&registry.folder(id), skill.as_deref())?;
+    let of: Vec<String> = closed.iter().map(|of| open::name(of.as_deref()).to_owned()).collect();
+    let said = match (of.as_slice(), &skill) {
+        ([], Some(skill)) => {
+            format!("no breaker of agent `{id}`, skill `{skill}`, is open; its counts begin anew")
+        }
+        ([], None) => format!("no breaker of agent `{id}` is open; its counts begin anew"),
+        (of, _) => format!("closed the breaker of {}, of agent `{id}`; the counts begin anew", of.join(", ")),
+    };
+    Ok(done(id, What::Reset { skill, closed: of }, who, vec![said]))
+}
+
 fn remove(registry: &Registry, id: &str, who: Who) -> Result<Done> {
     registry.mark(id, Marker::Removed, &who)?;
-    // One that is added again under this id is another: the old token is nothing to it.
-    match std::fs::remove_file(registry.folder(id).join("token")) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(error).context("the agent's token cannot be taken away");
+    // One that is added again under this id is another: the old token, and what was approved of the old one, is nothing to it.
+    for (file, what) in [("token", "token"), ("approvals.json", "standing approvals")] {
+        match std::fs::remove_file(registry.folder(id).join(file)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("the agent's {what} cannot be taken away"));
+            }
+            _ => {}
         }
-        _ => {}
     }
+    crate::oversight::secrets::forget(&registry.folder(id))?;
     let said = vec![format!("agent `{id}` is removed, in {}; its trail is kept", registry.state().display())];
     Ok(done(id, What::Removed, who, said))
 }

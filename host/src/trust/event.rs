@@ -45,6 +45,13 @@ pub(crate) enum What {
     Enabled,
     /// May not run until it is enabled.
     Disabled,
+    /// Breakers were closed.
+    Reset {
+        /// Of this skill alone.
+        skill: Option<String>,
+        /// Which were open.
+        closed: Vec<String>,
+    },
     /// No longer an agent. Its trail is kept.
     Removed,
 }

@@ -37,7 +37,7 @@ impl Bare {
     pub(crate) fn new() -> Self {
         // The compiling engine has the same settings of code; taking it here keeps the one file free of dead code.
         drop(engine::compiling().unwrap());
-        Self(engine::running(64).unwrap())
+        Self(engine::running(64, 0).unwrap())
     }
 
     /// Compiles and links.

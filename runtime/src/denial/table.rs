@@ -57,9 +57,6 @@ denials! {
     ImportRefused = "import.refused",
         "The skill called an import that its SOUL.md lists under `refuse`.",
         "Nothing, if the refusal was meant. Otherwise take the capability out of `refuse` and grant it.";
-    GrantUnenforced = "grant.unenforced",
-        "SOUL.md or gateway.toml asks for something that this build cannot enforce yet, so the skill does not run at all.",
-        "Remove the line that the denial names, or use a build that enforces it.";
     PathOutside = "path.outside",
         "The path leads outside every directory that the skill was granted, by its spelling or through a link. The skill is told only that there is no such entry.",
         "If the skill should reach it, grant a directory that holds it with `read`, `write` or `create`.";
@@ -117,6 +114,30 @@ denials! {
     HostCeiling = "host.ceiling",
         "The operator's gateway.toml keeps every agent away from this host.",
         "Ask the operator; SOUL.md cannot lift a ceiling.";
+    SecretMissing = "secret.missing",
+        "The request would carry a secret that SOUL.md names and the operator has not set, or the call is made where there are no secrets: on a SOUL.md itself. Without it nothing is sent.",
+        "`soulbound secrets set NAME --agent AGENT --for https://host`; a call on an agent's id goes through the gateway, which has them.";
+    SecretHost = "secret.host",
+        "The operator set the secret for another host than the one that SOUL.md names. Both have to name the same one.",
+        "Correct the line in SOUL.md, or set the secret again for the host that it is meant for.";
+    SecretUnreadable = "secret.unreadable",
+        "What the operator has set cannot be read: the sealed file or its key is gone, was changed, or belongs to another agent or gateway.",
+        "`soulbound doctor` says which file; put it back, or remove it and set the agent's secrets again.";
+    SecretHeader = "secret.header",
+        "The skill set a header of its own for a host where that header carries a secret, which only the host sets.",
+        "The skill's author should leave the header out for this host.";
+    SecretEncoded = "secret.encoded",
+        "A server that was sent a secret answered in a compressed form, although none was asked for. An echo of the secret could not be seen in it.",
+        "The server has to honour `Accept-Encoding: identity`.";
+    ChannelNotListed = "channel.not-listed",
+        "The skill named a channel that the agent's SOUL.md does not list under `## Channels`.",
+        "If the agent should send there, list the channel and let the operator bind it.";
+    ChannelNotBound = "channel.not-bound",
+        "SOUL.md lists the channel, and the operator's gateway.toml binds it to no place for this agent.",
+        "Ask the operator to add a `[[channels]]` entry with this name; `soulbound gateway config` shows one.";
+    ChannelText = "channel.text",
+        "The message is empty, longer than one may be, or holds characters that are not for a message: controls other than newline and tab, characters that turn the direction of a line.",
+        "Send a shorter or plainer text.";
     LimitTime = "limit.time",
         "The call ran longer than it may, computing, sleeping or waiting.",
         "Ask for less in one call, or raise `limit: time …` up to the operator's limit.";
@@ -156,12 +177,21 @@ denials! {
     ApprovalDenied = "approval.denied",
         "A person refused the action, or nobody who could approve it was there.",
         "Ask the person for the reason.";
+    ApprovalTooMany = "approval.too-many",
+        "Too many actions wait for an answer already, of this agent or of all.",
+        "Let a person decide what waits, then try again.";
     ApprovalTimeout = "approval.timeout",
         "Nobody decided in time, and no answer means no.",
         "Ask again when somebody is there to decide.";
+    EffectTooLarge = "effect.too-large",
+        "What was to be sent or written is judged as a whole before any of it leaves, and is larger than what is held back for that.",
+        "Send or write less at once.";
+    EffectFailed = "effect.failed",
+        "What was held back to be judged could not be done as it was judged: something else changed the file meanwhile, the disk refused it, or the call was over.",
+        "Look at the file, then call the tool again.";
     OutputBlocked = "output.blocked",
-        "An output rule matched what was about to leave.",
-        "Take the matched content out.";
+        "What was about to leave holds what a rule forbids: `Never output: …` of SOUL.md, or `[outputs]` of gateway.toml. It was found as it stands or in an encoding. Or it cannot be judged to its end: too large, or packed.",
+        "Take the content out. If it may leave there, the operator changes the rule's action for that place; `docs/oversight.md` says how.";
     BreakerOpen = "breaker.open",
         "A breaker tripped on an anomaly and stays open until an operator closes it.",
         "Look at the anomaly, then `soulbound agents reset`.";

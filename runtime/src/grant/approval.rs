@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `delete` | every call of the tool `delete` |
 //! | `POST` | every request with this method |
-//! | `writes` | every change to a file and every request but `GET` and `HEAD` |
+//! | `writes` | every create, change, delete or rename of a file or a directory |
 //! | `always` | every call |
 
 use std::fmt;
@@ -29,7 +29,7 @@ pub struct ApprovalGrant {
 pub enum Approval {
     /// Every call.
     Always,
-    /// Every change to the world outside.
+    /// Every create, change, delete or rename of a file or a directory.
     Writes,
     /// Every HTTP request with this method, upper case.
     Method(String),
@@ -87,6 +87,29 @@ impl ApprovalGrant {
             }
         };
         Ok(Self { what, rule })
+    }
+
+    /// Whether every call of this tool waits.
+    #[must_use]
+    pub fn concerns_call(&self, tool: &str) -> bool {
+        match &self.what {
+            Approval::Always => true,
+            Approval::Tool(name) => name == tool,
+            Approval::Writes | Approval::Method(_) => false,
+        }
+    }
+
+    /// Whether every request with this method waits. Methods are case-sensitive (RFC 9110, 9.1), but servers take `post`
+    /// for `POST`: what differs in case alone waits too.
+    #[must_use]
+    pub fn concerns_request(&self, method: &str) -> bool {
+        matches!(&self.what, Approval::Method(name) if name.eq_ignore_ascii_case(method))
+    }
+
+    /// Whether every change to a file waits.
+    #[must_use]
+    pub fn concerns_change(&self) -> bool {
+        self.what == Approval::Writes
     }
 
     /// The entries that name a tool that the skill does not export: each would wait for nothing, and is an
@@ -148,6 +171,24 @@ mod tests {
             ["", "Always", "DELTE", "de lete", "a.b.c", "a/b", "*", "-a", "a--b", "é", "TRACE", "never!"]
         {
             assert!(read(entry).unwrap_err().hint.is_some(), "{entry}");
+        }
+    }
+
+    #[test]
+    fn each_entry_concerns_what_the_table_says_and_nothing_else() {
+        for (entry, call, request, change) in [
+            ("always", true, false, false),
+            ("writes", false, false, true),
+            ("POST", false, true, false),
+            ("save", true, false, false),
+            ("DELETE", false, false, false),
+            ("delete", false, false, false),
+        ] {
+            let grant = read(entry).unwrap();
+            assert_eq!(grant.concerns_call("save"), call, "{entry}");
+            assert_eq!(grant.concerns_request("POST"), request, "{entry}");
+            assert_eq!(grant.concerns_request("pOsT"), request, "{entry}");
+            assert_eq!(grant.concerns_change(), change, "{entry}");
         }
     }
 

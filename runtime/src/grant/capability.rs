@@ -17,6 +17,8 @@ pub enum Capability {
     Http,
     /// Raw TCP and UDP: `wasi:sockets`.
     Sockets,
+    /// Messages to the agent's channels: `soulbound:skill/channels`.
+    Channels,
 }
 
 /// One row: interfaces of one package at the versions that this program speaks.
@@ -76,6 +78,12 @@ pub const IMPORTS: &[ImportRow] = &[
         version: "0.1",
     },
     ImportRow {
+        capability: Some(Capability::Channels),
+        package: "soulbound:skill",
+        interfaces: &["channels"],
+        version: "0.1",
+    },
+    ImportRow {
         capability: Some(Capability::Files),
         package: "wasi:filesystem",
         interfaces: &["types", "preopens"],
@@ -103,7 +111,8 @@ pub const IMPORTS: &[ImportRow] = &[
 
 impl Capability {
     /// All of them.
-    pub const ALL: &'static [Self] = &[Self::Files, Self::Environment, Self::Http, Self::Sockets];
+    pub const ALL: &'static [Self] =
+        &[Self::Files, Self::Environment, Self::Http, Self::Sockets, Self::Channels];
 
     /// The name that SOUL.md's `refuse` takes and that people read.
     #[must_use]
@@ -113,6 +122,7 @@ impl Capability {
             Self::Environment => "env",
             Self::Http => "http",
             Self::Sockets => "sockets",
+            Self::Channels => "channels",
         }
     }
 

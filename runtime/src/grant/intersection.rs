@@ -5,8 +5,7 @@
 
 use std::path::Path;
 
-use super::Grant;
-use super::host;
+use super::{Grant, channel, host};
 
 impl Grant {
     /// This grant under the restrictions of another one of the same skill. `folder` is the SOUL.md's, to which both
@@ -30,6 +29,7 @@ impl Grant {
             limits,
             refuse: union(&self.refuse, &other.refuse, |a, b| a.0 == b.0),
             sha256: union(&self.sha256, &other.sha256, |a, b| a.0 == b.0),
+            channels: channel::meet(&self.channels, &other.channels),
             line: self.line.clone(),
         }
     }

@@ -230,6 +230,12 @@ fn rate(value: &str, example: &str, units: &[(&str, u64)]) -> Result<Rate, Wrong
     Ok(Rate { amount: amount(number, example, units)?, per: Duration::from_secs(*seconds) })
 }
 
+/// A time as limits spell it: `30m`; `None` for anything else.
+#[must_use]
+pub fn duration(text: &str) -> Option<Duration> {
+    amount(text, "5s", &TIMES).ok().map(Duration::from_millis)
+}
+
 /// A size as limits spell it: `64MiB`, in bytes; `None` for anything else.
 #[must_use]
 pub fn bytes(text: &str) -> Option<u64> {

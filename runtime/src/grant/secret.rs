@@ -7,6 +7,7 @@ use std::fmt;
 
 use crate::denial::RuleRef;
 use crate::grant::environment::is_name;
+use crate::grant::host::{HostPattern, Scheme, Target, TargetHost};
 use crate::grant::{EntryError, HostGrant};
 
 /// One entry of a `secrets` line.
@@ -25,8 +26,8 @@ pub struct SecretGrant {
     pub rule: RuleRef,
 }
 
-/// Headers that say where a request goes or where it ends.
-const FORBIDDEN: [&str; 9] = [
+/// Headers that say where a request goes or where it ends, and those that the host sets itself beside a secret.
+const FORBIDDEN: [&str; 12] = [
     "host",
     "connection",
     "content-length",
@@ -36,6 +37,9 @@ const FORBIDDEN: [&str; 9] = [
     "upgrade",
     "keep-alive",
     "expect",
+    "accept-encoding",
+    "range",
+    "if-range",
 ];
 
 const SHAPE: &str = "write `NAME for https://host as header Authorization: Bearer {}`";
@@ -97,7 +101,32 @@ impl SecretGrant {
         if authority.contains(['*', '/', ' ', '(', ')', ',']) {
             return error("a secret goes to one exact host");
         }
-        HostGrant::parse(host, rule)
+        let granted = HostGrant::parse(host, rule)?;
+        match granted.pattern() {
+            HostPattern::Name(_) | HostPattern::Address(_) => Ok(granted),
+            _ => error("a secret goes to one exact host"),
+        }
+    }
+
+    /// Whether a request to this target carries it: this origin exactly, and TLS.
+    #[must_use]
+    pub fn is_for(&self, target: &Target) -> bool {
+        target.scheme == Scheme::Https
+            && self.host.scheme() == Scheme::Https
+            && self.host.port() == target.port
+            && self.host.pattern().covers(&target.host)
+    }
+
+    /// The origin that gets it, as an operator names it: `https://api.example.com`.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        let host = match self.host.pattern() {
+            HostPattern::Name(name) => TargetHost::Name(name.clone()),
+            HostPattern::Address(address) => TargetHost::Address(*address),
+            // A secret's host has no wildcard and is no network; such an entry would match nothing.
+            other => TargetHost::Name(other.to_string()),
+        };
+        Target { scheme: Scheme::Https, host, port: self.host.port() }.origin()
     }
 
     /// Whether both would set one header of one request.
@@ -132,6 +161,18 @@ mod tests {
             ("TOKEN", "authorization", "Bearer {}")
         );
         assert_eq!(read(&secret.to_string()).unwrap(), secret);
+        assert_eq!(secret.origin(), "https://api.example.com:8443");
+        for (url, is_for) in [
+            ("https://api.example.com:8443/x", true),
+            ("https://API.example.com.:8443", true),
+            ("https://api.example.com", false),
+            ("http://api.example.com:8443", false),
+            ("https://example.com:8443", false),
+            ("https://x.api.example.com:8443", false),
+            ("https://93.184.215.14:8443", false),
+        ] {
+            assert_eq!(secret.is_for(&Target::from_url(url).unwrap()), is_for, "{url}");
+        }
     }
 
     #[test]
@@ -149,6 +190,7 @@ mod tests {
             ("TOKEN for https://a.example.com as header X Y: {}", "name of a header"),
             ("TOKEN for https://a.example.com as header : {}", "name of a header"),
             ("TOKEN for https://a.example.com as header Host: {}", "where a request goes"),
+            ("TOKEN for https://a.example.com as header Accept-Encoding: {}", "where a request goes"),
             ("TOKEN for https://a.example.com as header Proxy-Authorization: {}", "where a request goes"),
             ("TOKEN for https://a.example.com as header X: key", "once"),
             ("TOKEN for https://a.example.com as header X: {}{}", "once"),

@@ -11,14 +11,16 @@ use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 
 use crate::compile::CompileError;
 use crate::denial::{Denial, DenialId, RuleRef};
-use crate::grant::{ApprovalGrant, Grant};
+use crate::grant::{ApprovalGrant, Capability, ChannelGrant, Grant, SecretGrant};
+use crate::sandbox::approval;
 use crate::sandbox::budget::{BudgetState, Budgets};
 use crate::sandbox::files::BoundFiles;
 use crate::sandbox::interfaces::SelfKnowledge;
 use crate::sandbox::limits::CallLimits;
 use crate::sandbox::linker;
 use crate::sandbox::manners::Manners;
-use crate::sandbox::network::SkillNetwork;
+use crate::sandbox::network::{SkillNetwork, SkillSecrets};
+use crate::sandbox::overseer::{Carrier, Effect};
 use crate::sandbox::runtime::{AgentIdentity, Inner, Runtime};
 use crate::sandbox::state::CallState;
 use crate::skill::imports::{self, JudgedImport, Standing};
@@ -40,6 +42,8 @@ pub(crate) struct Bound {
     pub(crate) named: Arc<str>,
     pub(crate) skill: Arc<str>,
     pub(crate) grant: Grant,
+    /// What waits for a person: of SOUL.md, and of the operator.
+    pub(crate) approve: Vec<ApprovalGrant>,
     pub(crate) limits: CallLimits,
     pub(crate) digest: Digest,
     pub(crate) inspection: Inspection,
@@ -118,7 +122,6 @@ impl Runtime {
         pinned(name, grant, skill)?;
         let (compiled, schemas) = self.0.machinery.compiler.compile(&self.0.machinery.engine, skill)?;
         approvable(name, grant, &compiled.inspection)?;
-        enforceable(name, grant)?;
         let judged: Vec<JudgedImport> =
             compiled.inspection.imports.iter().map(|import| imports::judge(import, Some(grant))).collect();
         if let Some(denial) = judged.iter().find_map(|import| imports::refusal(name, import, grant)) {
@@ -143,11 +146,16 @@ impl Runtime {
             agent: agent.id.as_str().into(),
             named: agent.named.as_str().into(),
             skill: name.into(),
+            approve: [grant.approve.as_slice(), &self.0.require_approval].concat(),
             grant: grant.clone(),
             digest: skill.digest,
             entries: entries(&compiled.component, &compiled.inspection, schemas)?,
             files: Arc::new(files.skill_line(grant.line.clone())),
-            network: SkillNetwork::new(grant.hosts.clone(), Arc::clone(&self.0.network)),
+            network: SkillNetwork::with_secrets(
+                grant.hosts.clone(),
+                SkillSecrets::new(&agent.id, &grant.secrets, self.0.machinery.secrets.clone()),
+                Arc::clone(&self.0.network),
+            ),
             knowledge: Arc::new(knowledge(agent, name, grant, skill.digest)),
             calls: Budgets::full(&limits.rate),
             egress: Budgets::full(&limits.egress),
@@ -166,7 +174,6 @@ impl Runtime {
         component: &Component,
         judged: &[JudgedImport],
     ) -> Result<InstancePre<CallState>, BindError> {
-        use crate::grant::Capability;
         let has = |capability, standing| {
             judged.iter().any(|import| import.capability == Some(capability) && import.standing == standing)
         };
@@ -241,6 +248,39 @@ impl BoundSkill {
         }
     }
 
+    /// The secrets that its requests carry, by name.
+    #[must_use]
+    pub fn secrets(&self) -> &[SecretGrant] {
+        &self.0.grant.secrets
+    }
+
+    /// The agent's channels as this skill has them; none if it does not import the interface or is refused it.
+    #[must_use]
+    pub fn channels(&self) -> &[ChannelGrant] {
+        let sends = |import: &JudgedImport| {
+            import.capability == Some(Capability::Channels) && import.standing == Standing::Granted
+        };
+        if self.0.imports.iter().any(sends) { &self.0.grant.channels } else { &[] }
+    }
+
+    /// The line by which every call of this tool waits for a person: SOUL.md's before the operator's.
+    #[must_use]
+    pub fn approval_of_call(&self, tool: &str) -> Option<&ApprovalGrant> {
+        self.0.approve.iter().find(|grant| grant.concerns_call(tool))
+    }
+
+    /// The line by which this effect waits for a person. Messages wait by their channel's line, which is no skill's.
+    #[must_use]
+    pub fn approval_of_effect(&self, effect: &Effect) -> Option<&ApprovalGrant> {
+        approval::of_effect(&self.0.approve, effect)
+    }
+
+    /// The line by which effects wait that carry such content.
+    #[must_use]
+    pub fn approval_of_carrier(&self, carrier: Carrier<'_>) -> Option<&ApprovalGrant> {
+        approval::of_carrier(&self.0.approve, carrier)
+    }
+
     /// The granted directories, for `why`.
     #[must_use]
     pub fn files(&self) -> &Arc<BoundFiles> {
@@ -258,27 +298,6 @@ fn pinned(name: &str, grant: &Grant, skill: &SkillFolder) -> Result<(), Denial> 
         .rule(rule.clone())
         .hint("put the pinned component back, or review this one and change the `sha256` line")),
         None => Ok(()),
-    }
-}
-
-/// A key that cannot be enforced yet refuses the skill: nothing is parsed and ignored.
-///
-/// # Errors
-///
-/// `grant.unenforced`, naming the key.
-pub fn enforceable(name: &str, grant: &Grant) -> Result<(), Denial> {
-    let approve = grant.approve.first().map(|approve| ("approve", "nobody can be asked yet", &approve.rule));
-    let secrets = grant.secrets.first().map(|secret| ("secrets", "no secret can be added yet", &secret.rule));
-    match approve.or(secrets) {
-        None => Ok(()),
-        Some((key, why, rule)) => Err(Denial::new(
-            DenialId::GrantUnenforced,
-            format!("skill `{name}` has `{key}`, which this build cannot enforce: {why}"),
-        )
-        .rule(rule.clone())
-        .hint(format!(
-            "remove the `{key}` line to run the skill without it, or use a build that enforces it"
-        ))),
     }
 }
 

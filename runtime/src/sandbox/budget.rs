@@ -82,10 +82,12 @@ impl Budget {
 
 /// Several budgets that all hold: ten a minute and a hundred a day.
 #[derive(Debug, Default)]
-pub(crate) struct Budgets(Vec<Budget>);
+pub struct Budgets(Vec<Budget>);
 
 impl Budgets {
-    pub(crate) fn full(rates: &[Rate]) -> Self {
+    /// One budget for each rate, all of them full.
+    #[must_use]
+    pub fn full(rates: &[Rate]) -> Self {
         Self(rates.iter().map(|rate| Budget::full(*rate)).collect())
     }
 
@@ -93,22 +95,25 @@ impl Budgets {
         self.0.len()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    pub(crate) fn states(&self) -> Vec<BudgetState> {
+    /// How full each is.
+    #[must_use]
+    pub fn states(&self) -> Vec<BudgetState> {
         self.0.iter().map(Budget::state).collect()
     }
 
-    pub(crate) fn resume(&self, states: &[BudgetState]) {
+    /// Takes them up as [`Budgets::states`] gave them, none fuller than full.
+    pub fn resume(&self, states: &[BudgetState]) {
         for (budget, state) in self.0.iter().zip(states) {
             budget.resume(*state);
         }
     }
 
-    /// Takes an amount from each, or from none; the error is the rate that has too little, and when it will have it.
-    pub(crate) fn take(&self, amount: u64) -> Result<(), (Rate, Option<Duration>)> {
+    /// Takes an amount from each, or from none.
+    ///
+    /// # Errors
+    ///
+    /// The rate that has too little, and after which time it will have it, if ever.
+    pub fn take(&self, amount: u64) -> Result<(), (Rate, Option<Duration>)> {
         for (index, budget) in self.0.iter().enumerate() {
             if let Err(wait) = budget.take(amount) {
                 self.0.iter().take(index).for_each(|earlier| earlier.give_back(amount));

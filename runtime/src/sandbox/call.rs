@@ -18,7 +18,9 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder};
 use wasmtime_wasi_http::WasiHttpCtx;
 
 use crate::denial::{Denial, DenialId};
+use crate::sandbox::approval;
 use crate::sandbox::bound::{Bound, BoundSkill, ToolEntry};
+use crate::sandbox::channels::CallChannels;
 use crate::sandbox::clock::CallClock;
 use crate::sandbox::ending;
 use crate::sandbox::files::CallFiles;
@@ -26,11 +28,13 @@ use crate::sandbox::limiter::{MemoryGauge, MemoryLimiter};
 use crate::sandbox::log::CallLog;
 use crate::sandbox::network::{CallNetwork, EgressBudget};
 use crate::sandbox::outcome::{CallError, Ending, ErrorKind, Outcome};
-use crate::sandbox::overseer::Overseer;
+use crate::sandbox::overseer::{Outflow, Overseer};
+use crate::sandbox::seat::{Seat, Seated};
 use crate::sandbox::state::CallState;
 use crate::sandbox::threads::TaskInfo;
+use crate::sandbox::ticker::TICK;
 use crate::sandbox::value::{self, Returned};
-use crate::sandbox::witness::Witness;
+use crate::sandbox::witness::{LastWord, Witness};
 
 /// Host objects that one call may hold: files, streams, requests, pollables.
 const HANDLES: usize = 256;
@@ -101,6 +105,11 @@ impl BoundSkill {
             Ok(values) => values,
             Err(ending) => return Outcome::before_start(ending),
         };
+        if !overseer.approves()
+            && let Some(grant) = self.approval_of_call(&name)
+        {
+            return Outcome::refused(approval::nobody_to_ask(&bound.skill, grant));
+        }
         let Some(io) = bound.runtime.machinery.io.handle().cloned() else {
             return Outcome::before_start(busy(&bound));
         };
@@ -115,6 +124,13 @@ impl BoundSkill {
 #[derive(Debug)]
 pub struct Admitted(());
 
+/// Who hears how long a guest computes.
+struct Pace {
+    /// Set after a few ticks: it belongs on the slow threads.
+    heavy: Arc<AtomicBool>,
+    clock: Arc<CallClock>,
+}
+
 /// Waits for a slot, runs the guest on its own threads, and ends it when its time is up.
 async fn run(bound: Arc<Bound>, tool: String, arguments: Vec<Val>, overseer: Arc<dyn Overseer>) -> Outcome {
     // Waiting for a slot is bounded like the call itself, and is not on its clock.
@@ -122,24 +138,25 @@ async fn run(bound: Arc<Bound>, tool: String, arguments: Vec<Val>, overseer: Arc
         tokio::time::timeout(bound.limits.time, bound.runtime.machinery.admission.enter(&bound.agent));
     let Ok(Ok(permit)) = entering.await else { return Outcome::before_start(busy(&bound)) };
     let clock = CallClock::start(bound.limits.time);
-    let witness = Arc::new(Witness::new(
-        Arc::clone(&bound.skill),
-        Arc::clone(&bound.named),
-        overseer,
-        Arc::clone(&clock),
-    ));
+    // Nothing that it could open can block this thread, and no more than one call of an agent is ever run on a caller's.
+    let here = bound.grant.directories.is_empty() && bound.manners.are_good() && permit.is_the_only_one();
+    let seat = Seat::new(permit);
+    let witness =
+        Witness::new(Arc::clone(&bound.skill), Arc::clone(&bound.named), overseer, Arc::clone(&clock));
+    let witness = Arc::new(witness.seated(Arc::clone(&seat)).approving(bound.approve.clone()));
+    // Whoever drops this call, or has its outcome, sees nothing more of it begin.
+    let _last_word = LastWord(Arc::clone(&witness));
     let log = CallLog::default();
     let gauge = Arc::<MemoryGauge>::default();
     let info = TaskInfo { agent: Arc::clone(&bound.agent), heavy: Arc::new(AtomicBool::new(false)) };
-    let heavy = Arc::clone(&info.heavy);
-    // Nothing that it could open can block this thread, and no more than one call of an agent is ever run on a caller's.
-    let here = bound.grant.directories.is_empty() && bound.manners.are_good() && permit.is_the_only_one();
+    let pace = Pace { heavy: Arc::clone(&info.heavy), clock: Arc::clone(&clock) };
     let guest = {
         let (bound, witness, log, gauge) =
             (Arc::clone(&bound), Arc::clone(&witness), log.clone(), Arc::clone(&gauge));
+        let seated = Seated(seat);
         async move {
             // Dropped with the guest, also when it is cancelled: the slot is free when the store is gone.
-            let _permit = permit;
+            let _seated = seated;
             let _running = bound.runtime.machinery.ticker.running();
             // On the guests' threads too: it opens paths, and a path may lead to a file system that hangs.
             if let Err(denial) = bound.files.verify(&bound.skill) {
@@ -147,7 +164,7 @@ async fn run(bound: Arc<Bound>, tool: String, arguments: Vec<Val>, overseer: Arc
             }
             let state = state(&bound, &witness, &log, &gauge);
             let caught =
-                CatchPanic(Box::pin(guest(&bound, &tool, &arguments, state, heavy, &witness, &log, &gauge)));
+                CatchPanic(Box::pin(guest(&bound, &tool, &arguments, state, pace, &witness, &log, &gauge)));
             caught.await.unwrap_or_else(|()| ending::panicked(&bound.skill))
         }
     };
@@ -175,19 +192,23 @@ async fn guest(
     tool: &str,
     arguments: &[Val],
     state: CallState,
-    heavy: Arc<AtomicBool>,
+    pace: Pace,
     witness: &Witness,
     log: &CallLog,
     gauge: &MemoryGauge,
 ) -> Ending {
     let Some(entry) = bound.entries.get(tool) else { return no_such_tool(bound, tool) };
-    let mut store = store(bound, state, heavy);
+    let mut store = store(bound, state, pace);
     let returned = call_function(bound, &mut store, entry, arguments).await;
+    if returned.is_ok() {
+        // What it still has open is judged and put in place now; a guest that did not return changes nothing more.
+        store.data_mut().files().finish().await;
+    }
     // Before anything else: what the guest held is gone when the outcome is made.
     drop(store);
-    let refused = || witness.ledger().denials.last().cloned();
+    let refused = || witness.withheld().cloned().or_else(|| witness.ledger().denials.last().cloned());
     let output = bound.limits.output;
-    match returned {
+    let ending = match returned {
         Ok(result) => {
             let ty = entry.ty.results().next();
             match value::result_to_json(result.as_ref().zip(ty.as_ref()), output) {
@@ -208,6 +229,11 @@ async fn guest(
             }
             ending::of_error(&bound.skill, &error, gauge, output, refused())
         }
+    };
+    match (ending, witness.withheld()) {
+        // A model must not be told that something was done that was not.
+        (Ending::Returned(_), Some(denial)) => Ending::Failed { denial: Some(denial.clone()), error: None },
+        (ending, _) => ending,
     }
 }
 
@@ -233,11 +259,13 @@ fn state(bound: &Arc<Bound>, witness: &Arc<Witness>, log: &CallLog, gauge: &Arc<
     let mut http = WasiHttpCtx::new();
     http.set_field_size_limit(FIELD_BYTES);
     CallState {
+        _last_word: LastWord(Arc::clone(witness)),
         table,
         wasi: wasi(bound, log),
         http,
-        network: CallNetwork::new(Arc::clone(&bound.network), Arc::clone(witness), egress(bound)),
+        network: CallNetwork::new(Arc::clone(&bound.network), Arc::clone(witness), egress(bound, witness)),
         files: CallFiles::new(Arc::clone(&bound.files), Arc::clone(witness), bound.limits.disk),
+        channels: CallChannels::new(&bound.grant, Some(charge(bound))),
         limiter: MemoryLimiter::new(bound.limits.memory, Arc::clone(gauge)),
         log: log.clone(),
         witness: Arc::clone(witness),
@@ -255,21 +283,31 @@ fn wasi(bound: &Bound, log: &CallLog) -> WasiCtx {
     wasi.build()
 }
 
-/// Charges what a call sends to the skill's budget.
-fn egress(bound: &Arc<Bound>) -> Option<EgressBudget> {
-    if bound.egress.is_empty() {
+/// Charges what a call sends over the network to the skill's budget, and tells the overseer of it.
+fn egress(bound: &Arc<Bound>, witness: &Arc<Witness>) -> Option<EgressBudget> {
+    if bound.grant.hosts.is_empty() {
         return None;
     }
-    let bound = Arc::clone(bound);
+    let (charge, witness) = (charge(bound), Arc::clone(witness));
     Some(Arc::new(move |bytes| {
+        charge(bytes)?;
+        witness.moved(Outflow::Sent, bytes);
+        Ok(())
+    }))
+}
+
+/// Charges what a call sends to the skill's budget. A message is shown to the overseer as a whole, and so not told as bytes.
+fn charge(bound: &Arc<Bound>) -> EgressBudget {
+    let bound = Arc::clone(bound);
+    Arc::new(move |bytes| {
         bound.egress.take(bytes).map_err(|(rate, _)| {
             let message = format!("skill `{}` has sent its {} bytes for now", bound.skill, rate.amount);
             with_limit_rule(&bound, Denial::new(DenialId::LimitEgress, message))
         })
-    }))
+    })
 }
 
-fn store(bound: &Bound, state: CallState, heavy: Arc<AtomicBool>) -> Store<CallState> {
+fn store(bound: &Bound, state: CallState, pace: Pace) -> Store<CallState> {
     let mut store = Store::new(&bound.runtime.machinery.engine, state);
     store.limiter(|state| &mut state.limiter);
     store.set_hostcall_fuel(
@@ -281,8 +319,10 @@ fn store(bound: &Bound, state: CallState, heavy: Arc<AtomicBool>) -> Store<CallS
     store.epoch_deadline_callback(move |_| {
         ticks = ticks.saturating_add(1);
         if ticks == QUICK_TICKS {
-            heavy.store(true, Ordering::Relaxed);
+            pace.heavy.store(true, Ordering::Relaxed);
         }
+        // While the clock stands still for something that is held, what is computed beside it is charged.
+        pace.clock.computed(TICK);
         Ok(UpdateDeadline::Yield(1))
     });
     store

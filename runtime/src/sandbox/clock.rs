@@ -1,7 +1,8 @@
 //! The wall-clock budget of one call, which stands still while a person decides.
 //!
 //! Epochs and fuel do not end a guest that sleeps or waits, so the deadline is a timer beside the call. Waiting for
-//! an approval must not eat it: whoever waits holds a [`Pause`].
+//! an approval must not eat it: whoever waits holds a [`Pause`]. A request waits beside its guest, which may compute on
+//! meanwhile: that time is charged tick by tick ([`CallClock::computed`]), or a request that is held would be free computing.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -39,11 +40,28 @@ impl CallClock {
         self.budget
     }
 
-    /// What is left, or `None` while the clock stands still.
+    /// What is left, or `None` while the clock stands still and something is left.
     pub(crate) fn remaining(&self) -> Option<Duration> {
         let state = self.lock();
-        (state.pauses == 0)
-            .then(|| self.budget.saturating_sub(state.spent).saturating_sub(state.running_since.elapsed()))
+        let left = self.budget.saturating_sub(state.spent);
+        match state.pauses {
+            0 => Some(left.saturating_sub(state.running_since.elapsed())),
+            _ => left.is_zero().then_some(left),
+        }
+    }
+
+    /// The guest computed for so long. Counts while the clock stands still; otherwise it is on the clock anyway.
+    pub(crate) fn computed(&self, time: Duration) {
+        let mut state = self.lock();
+        if state.pauses == 0 {
+            return;
+        }
+        state.spent = state.spent.saturating_add(time);
+        let spent = state.spent >= self.budget;
+        drop(state);
+        if spent {
+            self.changed.notify_one();
+        }
     }
 
     /// Stops the clock until the pause is dropped. Pauses nest.
@@ -102,5 +120,23 @@ mod tests {
         drop(pause);
         clock.expired().await;
         assert_eq!(clock.remaining(), Some(Duration::ZERO));
+    }
+
+    #[tokio::test]
+    async fn computing_is_charged_while_the_clock_stands_still() {
+        let clock = CallClock::start(Duration::from_secs(3_600));
+        clock.computed(Duration::from_secs(7_200));
+        assert!(
+            clock.remaining() > Some(Duration::from_secs(3_000)),
+            "it runs, so that time was on it already"
+        );
+        let _pause = clock.pause();
+        let expired = clock.expired();
+        tokio::pin!(expired);
+        clock.computed(Duration::from_secs(1_800));
+        let early = tokio::time::timeout(Duration::from_millis(20), &mut expired).await;
+        assert!(early.is_err(), "half of it is left");
+        clock.computed(Duration::from_secs(1_800));
+        expired.await;
     }
 }

@@ -64,8 +64,10 @@ pub(crate) fn compiling() -> wasmtime::Result<Engine> {
     Engine::new(&code_config())
 }
 
-/// The engine of the process that runs skills, with room for `slots` calls at once.
-pub(crate) fn running(slots: u32) -> wasmtime::Result<Engine> {
+/// The engine of the process that runs skills, with room for `running` calls at once, and for `held` more that wait for
+/// somebody's decision: their instances stay where they are. Room is address space; memory is what they touched.
+pub(crate) fn running(running: u32, held: u32) -> wasmtime::Result<Engine> {
+    let slots = running.saturating_add(held);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(slots)
         .total_core_instances(slots.saturating_mul(CORE_INSTANCES))

@@ -14,15 +14,18 @@
 //! | [`root`], [`resolve`], [`names`], [`kernel`] | from a path to a judged handle |
 //! | [`open`], [`make`], [`remove`], [`rename`], [`times`], [`link`], [`stat`], [`list`] | one verb each |
 //! | [`stream`], [`quota`] | bytes, and how many |
+//! | [`stage`], [`stages`], [`commit`], [`land`] | bytes that are held back until they are judged, whose and when, the question, and onto the disk |
 //! | [`fault`], [`errno`], [`judge`] | refusals, error codes, `soulbound why` |
 
 mod bind;
 mod call;
+mod commit;
 mod descriptor;
 mod errno;
 mod fault;
 mod judge;
 mod kernel;
+mod land;
 mod link;
 mod list;
 mod make;
@@ -37,6 +40,8 @@ mod remove;
 mod rename;
 mod resolve;
 mod root;
+mod stage;
+mod stages;
 mod stat;
 mod stream;
 mod times;

@@ -17,7 +17,7 @@ use wasmtime_wasi_io::poll::DynPollable;
 use wasmtime_wasi_io::streams::{DynInputStream, DynOutputStream};
 
 use crate::sandbox::state::CallState;
-use crate::sandbox::{files, interfaces};
+use crate::sandbox::{channels, files, interfaces};
 
 struct HasTable;
 
@@ -51,6 +51,8 @@ pub(crate) fn without_network(engine: &Engine) -> wasmtime::Result<Linker<CallSt
     // With exactly the directories of the grant.
     files::add_to_linker::<CallState>(l, CallState::files)?;
     interfaces::link(l)?;
+    // With exactly the channels of the grant; without one a component that imports it does not bind.
+    channels::link(l)?;
     http::types::add_to_linker::<CallState, WasiHttp>(l, &Default::default(), CallState::http)?;
     Ok(linker)
 }

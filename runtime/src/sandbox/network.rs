@@ -2,7 +2,7 @@
 //!
 //! No default way to send a request is compiled into the engine, so this is the only one. Every request takes
 //! one path (`call`): read the target strictly, then the operator's ceiling, the grant, the method, the
-//! counts, the overseer; then one lookup, whose every answer is judged; then a connection to exactly the
+//! counts, the body as a whole if the overseer inspects it, the overseer; then one lookup, whose every answer is judged; then a connection to exactly the
 //! judged address, TLS for the very name that matched, and the request. Nothing is looked up twice, no
 //! redirect is followed, no variable of the environment changes where a request goes.
 //!
@@ -16,12 +16,16 @@ mod connection;
 pub mod decide;
 mod dial;
 mod headers;
+mod masked_body;
+pub mod outbound;
 mod pool;
 pub mod proxy;
 mod refusal;
 mod request_body;
 mod resolve;
 mod response_body;
+mod secrets;
+mod spool;
 mod tls;
 
 use std::fmt;
@@ -38,8 +42,10 @@ pub(crate) use call::CallNetwork;
 pub use config::{NetworkConfig, NetworkError, NetworkLimits};
 pub use decide::judge_request;
 pub use dial::{Dialer, TcpDialer};
+pub use outbound::{Outbound, OutboundError, OutboundUrl, Sent};
 pub use proxy::ProxyUrl;
 pub use resolve::{Resolver, SystemResolver};
+pub(crate) use secrets::SkillSecrets;
 
 /// Asked before bytes leave, with how many; the denial ends the request. For budgets that outlast one call.
 pub type EgressBudget = Arc<dyn Fn(u64) -> Result<(), Denial> + Send + Sync>;
@@ -92,6 +98,7 @@ impl fmt::Debug for Network {
 #[derive(Debug)]
 pub struct SkillNetwork {
     grants: Vec<HostGrant>,
+    secrets: SkillSecrets,
     network: Arc<Network>,
     pool: Arc<pool::Pool>,
     lookups: Arc<Semaphore>,
@@ -101,8 +108,18 @@ impl SkillNetwork {
     /// The network of one skill with these grants.
     #[must_use]
     pub fn new(grants: Vec<HostGrant>, network: Arc<Network>) -> Arc<Self> {
+        Self::with_secrets(grants, SkillSecrets::default(), network)
+    }
+
+    /// The same, with what is added to requests on their way out.
+    pub(crate) fn with_secrets(
+        grants: Vec<HostGrant>,
+        secrets: SkillSecrets,
+        network: Arc<Network>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             grants,
+            secrets,
             network,
             pool: Arc::default(),
             lookups: Arc::new(Semaphore::new(LOOKUPS_PER_SKILL)),

@@ -7,11 +7,13 @@ use wasmtime::Engine;
 use wasmtime::component::Linker;
 
 use crate::compile::{CompileError, Compiler};
-use crate::grant::Limits;
+use crate::grant::{ApprovalGrant, Limits};
 use crate::sandbox::admission::Admission;
+pub use crate::sandbox::admission::Load;
 use crate::sandbox::files::OpenRules;
 use crate::sandbox::limits::default_limits;
 use crate::sandbox::network::{Network, NetworkConfig};
+use crate::sandbox::secret::SecretSource;
 use crate::sandbox::state::CallState;
 use crate::sandbox::threads::GuestThreads;
 use crate::sandbox::ticker::Ticker;
@@ -25,25 +27,36 @@ pub struct RuntimeConfig {
     pub compiler: Compiler,
     /// Calls at once, in all. One agent has at most half of them.
     pub slots: u32,
+    /// Calls that may wait for somebody's decision at once, beside those that run; one agent has at most half of them, and
+    /// what is beyond is refused (`approval.too-many`). Each keeps its instance, so up to its `memory`.
+    pub held: u32,
     /// Limits of a skill whose SOUL.md sets none. SOUL.md only tightens them.
     pub limits: Limits,
     /// Which directories may be granted at all, and how files are treated.
     pub files: OpenRules,
     /// The network: ceiling, resolver, certificates, proxy, limits.
     pub network: NetworkConfig,
+    /// Where secrets come from. Without it every request that would carry one is refused.
+    pub secrets: Option<Arc<dyn SecretSource>>,
+    /// What waits for a person whatever SOUL.md says. An entry that names a tool concerns every skill that has one of that
+    /// name.
+    pub require_approval: Vec<ApprovalGrant>,
 }
 
 impl RuntimeConfig {
     /// The defaults of the design, with this way to compile: 30 s, 256 MiB, 1 MiB of output, 256 MiB written a call,
-    /// 120 calls a minute, 64 slots.
+    /// 120 calls a minute, 64 slots and 32 held calls beside them.
     #[must_use]
     pub fn new(compiler: Compiler) -> Self {
         Self {
             compiler,
             slots: 64,
+            held: 32,
             limits: default_limits(),
             files: OpenRules::default(),
             network: NetworkConfig::default(),
+            secrets: None,
+            require_approval: Vec::new(),
         }
     }
 }
@@ -57,6 +70,7 @@ pub(crate) struct Inner {
     pub(crate) limits: Limits,
     pub(crate) files: OpenRules,
     pub(crate) network: Arc<Network>,
+    pub(crate) require_approval: Vec<ApprovalGrant>,
     pub(crate) machinery: Arc<Machinery>,
 }
 
@@ -64,6 +78,7 @@ pub(crate) struct Inner {
 pub(crate) struct Machinery {
     pub(crate) engine: Engine,
     pub(crate) compiler: Compiler,
+    pub(crate) secrets: Option<Arc<dyn SecretSource>>,
     pub(crate) without_network: Linker<CallState>,
     pub(crate) with_network: Linker<CallState>,
     pub(crate) admission: Arc<Admission>,
@@ -113,7 +128,7 @@ impl Runtime {
     /// The machine refuses, or the operator's network settings cannot be used.
     pub fn new(config: RuntimeConfig) -> Result<Self, RuntimeError> {
         let engine_error = |error: wasmtime::Error| RuntimeError::Engine(format!("{error:#}"));
-        let engine = engine::running(config.slots).map_err(engine_error)?;
+        let engine = engine::running(config.slots, config.held).map_err(engine_error)?;
         let io = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             // More than lookups may be under way (`network::resolve`): a slow name server must not take the last.
@@ -129,9 +144,10 @@ impl Runtime {
         let machinery = Machinery {
             engine,
             compiler: config.compiler,
+            secrets: config.secrets,
             without_network,
             with_network,
-            admission: Admission::new(config.slots as usize),
+            admission: Admission::new(config.slots as usize, config.held as usize),
             threads,
             ticker,
             io: IoRuntime(Some(io)),
@@ -140,6 +156,7 @@ impl Runtime {
             limits: config.limits,
             files: config.files,
             network,
+            require_approval: config.require_approval,
             machinery: Arc::new(machinery),
         })))
     }
@@ -155,16 +172,17 @@ impl Runtime {
         limits: Limits,
         files: OpenRules,
         network_config: NetworkConfig,
+        require_approval: Vec<ApprovalGrant>,
     ) -> Result<Self, RuntimeError> {
         let network = network(network_config)?;
-        Ok(Self(Arc::new(Inner { limits, files, network, machinery: Arc::clone(&self.0.machinery) })))
+        let machinery = Arc::clone(&self.0.machinery);
+        Ok(Self(Arc::new(Inner { limits, files, network, require_approval, machinery })))
     }
 
     /// How busy the guests' side is at this moment.
     #[must_use]
     pub fn load(&self) -> Load {
-        let (running, waiting) = self.0.machinery.admission.counts();
-        Load { running, waiting }
+        self.0.machinery.admission.load()
     }
 
     /// What a component imports and exports, read in the compiling child process.
@@ -179,15 +197,6 @@ impl Runtime {
 
 fn network(config: NetworkConfig) -> Result<Arc<Network>, RuntimeError> {
     Network::new(config).map_err(|error| RuntimeError::Network(error.to_string()))
-}
-
-/// Calls at one moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Load {
-    /// Calls that hold a slot.
-    pub running: usize,
-    /// Calls that wait for one.
-    pub waiting: usize,
 }
 
 /// The agent on whose behalf a skill is bound.

@@ -6,15 +6,18 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use crate::sandbox::channels::CallChannels;
 use crate::sandbox::files::{CallFiles, FilesView};
 use crate::sandbox::interfaces::SelfKnowledge;
 use crate::sandbox::limiter::MemoryLimiter;
 use crate::sandbox::log::CallLog;
 use crate::sandbox::network::CallNetwork;
-use crate::sandbox::witness::Witness;
+use crate::sandbox::witness::{LastWord, Witness};
 
 /// The state of one call. Made for it, dropped with it.
 pub(crate) struct CallState {
+    /// Dropped first, so before the requests in the table: a body whose guest was ended must not pass for a complete one.
+    pub(crate) _last_word: LastWord,
     /// Host objects that the guest holds handles to: files, streams, requests. Bounded.
     pub(crate) table: ResourceTable,
     /// Clocks, random numbers, environment, standard streams: without a directory, a socket or a variable of ours.
@@ -25,6 +28,8 @@ pub(crate) struct CallState {
     pub(crate) network: CallNetwork,
     /// The one way to files.
     pub(crate) files: CallFiles,
+    /// The agent's channels.
+    pub(crate) channels: CallChannels,
     /// Memory, summed.
     pub(crate) limiter: MemoryLimiter,
     /// Where standard output and the log end up.

@@ -35,7 +35,10 @@ impl Annotations {
         };
         let writes = writes && imports_any(Capability::Files);
         let overwrites = overwrites && imports_any(Capability::Files);
-        let network = network && imports_any(Capability::Http);
+        let channels = grant.is_none_or(|grant| !grant.channels.is_empty());
+        // A message leaves the machine as a request does, and cannot be taken back.
+        let network =
+            network && imports_any(Capability::Http) || channels && imports_any(Capability::Channels);
         // A request can change or delete something at the other end, whatever its method.
         Self {
             read_only_hint: !writes && !network,

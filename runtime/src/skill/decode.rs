@@ -29,6 +29,7 @@ const OWN_PACKAGES: &[(&str, PackageTexts)] = &[
     (
         "soulbound:skill",
         &[
+            ("channels.wit", include_str!("../../../wit/channels.wit")),
             ("content.wit", include_str!("../../../wit/content.wit")),
             ("log.wit", include_str!("../../../wit/log.wit")),
             ("progress.wit", include_str!("../../../wit/progress.wit")),

@@ -99,6 +99,7 @@ fn standing(capability: Capability, grant: Option<&Grant>) -> Standing {
         Capability::Environment => (!grant.environment.is_empty(), true),
         Capability::Http => (!grant.hosts.is_empty(), false),
         Capability::Sockets => (false, false),
+        Capability::Channels => (!grant.channels.is_empty(), false),
     };
     match (given, empty_without) {
         (true, _) => Standing::Granted,
@@ -154,6 +155,9 @@ fn line_to_add(skill: &str, capability: Capability) -> String {
         Capability::Http => format!(
             "add `  - hosts: https://HOST` under `- {skill}:` in SOUL.md, or `  - refuse: http` to run it without"
         ),
+        Capability::Channels => format!(
+            "list a channel in the agent's SOUL.md, `## Channels` and below it `- slack: CHANNEL`, or add `  - refuse: channels` under `- {skill}:` to run it without"
+        ),
         Capability::Sockets => {
             format!(
                 "this build grants no sockets; add `  - refuse: sockets` under `- {skill}:` in SOUL.md to run it without"
@@ -197,6 +201,8 @@ mod tests {
             ("wasi:io/streams@0.2.6", "func", Standing::Unknown),
             ("soulbound:skill/log@0.1.0", "instance", Standing::Inert),
             ("soulbound:skill/content@0.1.0", "instance", Standing::Inert),
+            ("soulbound:skill/channels@0.1.0", "instance", Standing::Missing),
+            ("soulbound:skill/channels@0.2.0", "instance", Standing::Unknown),
             ("soulbound:skill/admin@0.1.0", "instance", Standing::Unknown),
             ("entry", "type", Standing::Inert),
             ("entry", "resource", Standing::Unknown),

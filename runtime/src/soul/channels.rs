@@ -4,13 +4,14 @@ use super::bullets::{self, Pair};
 use super::diagnostic::{Findings, literal};
 use super::grants::key_and_value;
 use super::outline::Block;
+use super::rules::Rule;
 use super::sections::Section;
-use super::skills::{head, prose};
+use super::skills::{SkillEntry, head, prose};
 use super::source::Source;
-use super::value;
+use super::{standing, value};
 use crate::denial::RuleRef;
 use crate::grant::approval::Approval;
-use crate::grant::{ApprovalGrant, EntryError};
+use crate::grant::{ApprovalGrant, ChannelGrant, EntryError};
 
 /// A place outside to which the agent's output goes.
 #[derive(Debug, Clone)]
@@ -66,6 +67,22 @@ pub(super) fn read(blocks: &[&Block], source: &Source<'_>, findings: &mut Findin
         }
     }
     channels
+}
+
+/// Gives every skill the agent's channels, each with what it waits for. What narrows the grants narrows these too.
+pub(super) fn grant_to_skills(channels: &[Channel], rules: &[Rule], skills: &mut [SkillEntry]) {
+    let reviewed = rules.iter().find(|rule| standing::requires_review(rule)).map(|rule| &rule.rule);
+    let granted: Vec<ChannelGrant> = channels
+        .iter()
+        .map(|channel| {
+            let own = channel.approve.first().map(|approve| &approve.rule);
+            let review = own.or(reviewed).cloned();
+            ChannelGrant::new(&channel.kind, &channel.target, channel.rule.clone(), review)
+        })
+        .collect();
+    for skill in skills {
+        skill.grant.channels.clone_from(&granted);
+    }
 }
 
 fn approve(channel: &mut Channel, block: &Block, source: &Source<'_>) -> Result<(), EntryError> {

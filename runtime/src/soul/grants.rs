@@ -185,6 +185,8 @@ impl Reader<'_, '_> {
                 Capability::Http | Capability::Sockets => (!self.grant.hosts.is_empty()
                     && capability == Capability::Http)
                     .then_some("its `hosts` line"),
+                // Listed for the agent, not for this skill: refusing them here is how one skill is kept from them.
+                Capability::Channels => None,
             };
             if let Some(key) = key {
                 self.findings.error(

@@ -77,5 +77,16 @@ mod tests {
         let directories = &narrowed.skills()[0].grant.directories;
         assert_eq!(directories.iter().map(|one| one.path.as_str()).collect::<Vec<_>>(), ["./x"]);
         assert_eq!((narrowed.channels().len(), narrowed.channels()[0].approve.len()), (1, 1));
+        let granted = &narrowed.skills()[0].grant.channels;
+        assert_eq!((granted.len(), granted[0].review.as_ref().map(|rule| rule.line)), (1, Some(13)));
+    }
+
+    #[test]
+    fn a_rule_that_is_only_on_disk_makes_every_channel_wait_at_once() {
+        let text = "## Skills\n- a: One\n## Channels\n- slack: team\n";
+        let disk = soul(&format!("## Rules\n- All outputs must be reviewed before publishing\n{text}"));
+        let narrowed = soul(text).narrowed_by(&disk, Path::new("/agent"));
+        assert!(narrowed.skills()[0].grant.channels[0].review.is_some());
+        assert!(soul(text).skills()[0].grant.channels[0].review.is_none());
     }
 }

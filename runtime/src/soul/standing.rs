@@ -5,8 +5,11 @@
 
 use serde::Serialize;
 
+use super::outputs;
 use super::skills::SkillEntry;
 use super::{Channel, Rule};
+use crate::grant::Grant;
+use crate::grant::approval::Approval;
 
 /// How much of a rule holds without the model's consent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -57,7 +60,13 @@ const KNOWN: [(&str, Known); 4] = [
 /// Whether a rule is one that the program acts on, whatever stands beside it.
 pub(super) fn is_enforceable(rule: &Rule) -> bool {
     let text = normal(&rule.text);
-    text.starts_with("never output:") || KNOWN.iter().any(|(known, _)| *known == text)
+    !rule.output.is_empty() || KNOWN.iter().any(|(known, _)| *known == text)
+}
+
+/// Whether a rule makes every message to a channel wait for a person.
+pub(super) fn requires_review(rule: &Rule) -> bool {
+    let text = normal(&rule.text);
+    KNOWN.iter().any(|(known, what)| *known == text && matches!(what, Known::Reviewed))
 }
 
 /// The rule's standing beside what the file grants.
@@ -71,8 +80,12 @@ pub(super) fn of(
     if let Some((_, known)) = KNOWN.iter().find(|(known, _)| *known == text) {
         return known.standing(model, skills, channels);
     }
-    if text.starts_with("never output:") {
-        return advisory("the gateway's output rules are not part of this build");
+    if !rule.output.is_empty() {
+        return output(rule);
+    }
+    if text.starts_with(outputs::HEAD) || text.split_once(':').is_some_and(|(head, _)| resembles_output(head))
+    {
+        return advisory("only the model is asked; the program knows the rule `Never output: <pattern>`");
     }
     let near = KNOWN.iter().map(|(known, _)| *known).filter(|_| text.chars().count() <= LONGEST);
     let near = near
@@ -84,6 +97,19 @@ pub(super) fn of(
         }
         None => advisory("only the model is asked"),
     }
+}
+
+fn resembles_output(head: &str) -> bool {
+    head.chars().count() <= LONGEST && strsim::normalized_levenshtein(head, outputs::HEAD) >= SIMILAR
+}
+
+fn output(rule: &Rule) -> RuleStanding {
+    let readings: Vec<String> = rule.output.iter().map(|one| one.what.reading()).collect();
+    let by = format!(
+        "results, requests, file writes and channel messages are blocked if they hold {}",
+        readings.join(", or ")
+    );
+    RuleStanding { standing: Standing::Enforced, by }
 }
 
 fn advisory(by: &str) -> RuleStanding {
@@ -109,11 +135,40 @@ impl Known {
                 standing: Standing::Enforced,
                 by: "every call through the gateway is recorded before it runs, and HEARTBEAT.md is written from the records".into(),
             },
-            Self::Reviewed => {
-                advisory("only the model is asked: the gateway's approvals are not part of this build")
+            Self::Reviewed => reviewed(skills, channels),
+        }
+    }
+}
+
+/// Channels are where an agent publishes, and every message to one waits. A request that can change something outside is
+/// a way to publish, too, unless it waits as well.
+fn reviewed(skills: &[SkillEntry], channels: &[Channel]) -> RuleStanding {
+    let waits = |grant: &Grant, method: &str| {
+        grant.approve.iter().any(|approve| match &approve.what {
+            Approval::Always | Approval::Writes => true,
+            Approval::Method(waiting) => waiting.as_str() == method,
+            _ => false,
+        })
+    };
+    for skill in skills {
+        for host in skill.grant.hosts.iter().filter(|host| host.is_public()) {
+            let mut methods = host.methods().iter().filter(|method| !matches!(**method, "GET" | "HEAD"));
+            if let Some(method) = methods.find(|method| !waits(&skill.grant, method)) {
+                return RuleStanding {
+                    standing: Standing::Partly,
+                    by: format!(
+                        "every message to a channel waits for a person; what is left: skill `{}` may send {method} to `{host}` (`approve: {method}` holds that too)",
+                        skill.name
+                    ),
+                };
             }
         }
     }
+    let by = match channels.len() {
+        0 => "no channel is listed, and no skill may change anything outside".to_owned(),
+        _ => "every message to a channel waits for a person".to_owned(),
+    };
+    RuleStanding { standing: Standing::Enforced, by }
 }
 
 fn no_network(model: Option<&str>, skills: &[SkillEntry], channels: &[Channel]) -> RuleStanding {

@@ -9,13 +9,18 @@
     reason = "helpers of tests fail by panicking, as tests do"
 )]
 
+#[path = "../shared/judge.rs"]
+mod judge;
 #[path = "../shared/mod.rs"]
 mod shared;
 
 mod cache;
+mod channels;
 mod components;
 mod exhaust;
 mod given;
+mod held;
+mod judged;
 mod oversight;
 mod schemas;
 mod values;

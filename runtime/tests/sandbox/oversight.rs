@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::json;
-use soulbound_runtime::sandbox::{Access, BoundSkill, BoxFuture, Decision, Effect, FileChange, Overseer};
+use soulbound_runtime::sandbox::{
+    Access, BoundSkill, BoxFuture, Decision, Effect, FileChange, Overseer, Permit,
+};
 use soulbound_runtime::{Denial, DenialId};
 use tempfile::TempDir;
 
@@ -21,13 +23,17 @@ struct Watcher {
 }
 
 impl Overseer for Watcher {
-    fn before_effect<'a>(&'a self, effect: &'a Effect) -> BoxFuture<'a, Result<(), Denial>> {
+    fn before_effect<'a>(&'a self, effect: &'a Effect) -> BoxFuture<'a, Result<Permit, Denial>> {
         self.effects.lock().unwrap().push(effect.clone());
         Box::pin(async move {
             if !self.hold.is_zero() {
                 tokio::time::sleep(self.hold).await;
             }
-            if self.refuse { Err(Denial::new(DenialId::ApprovalDenied, "a person said no")) } else { Ok(()) }
+            if self.refuse {
+                Err(Denial::new(DenialId::ApprovalDenied, "a person said no"))
+            } else {
+                Ok(Permit::Unchanged)
+            }
         })
     }
 
@@ -115,4 +121,27 @@ async fn every_kind_of_change_asks_first() {
     assert_eq!(fs::read_to_string(folder.path().join("ws/old")).unwrap(), "x");
     let names = fs::read_dir(folder.path().join("ws")).unwrap().count();
     assert_eq!(names, 2);
+}
+
+#[tokio::test]
+async fn what_waits_for_a_person_is_refused_where_nobody_looks_after_approvals() {
+    let folder = folder();
+    fs::create_dir(folder.path().join("ws")).unwrap();
+    let refused = |lines: &'static [&'static str], tool: &'static str, arguments| {
+        let bound = bind_for(&RUNTIME, "echo", folder.path(), &guest("probe"), lines).unwrap();
+        async move {
+            // It lets everything go on, and does not say that it looks after approvals.
+            let outcome = call_watched(&bound, tool, arguments, Arc::new(Watcher::default())).await;
+            (!outcome.succeeded()).then(|| denied(&outcome).to_owned())
+        }
+    };
+    let denied = Some("approval.denied".to_owned());
+    let new = || json!({"path": "/ws/new", "text": "x"});
+    assert_eq!(refused(&["write: ./ws", "approve: always"], "who", json!({})).await, denied);
+    assert_eq!(refused(&["write: ./ws", "approve: write"], "write", new()).await, denied);
+    assert_eq!(refused(&["write: ./ws", "approve: writes"], "write", new()).await, denied);
+    assert!(!folder.path().join("ws/new").exists());
+    assert_eq!(refused(&["write: ./ws", "approve: writes"], "who", json!({})).await, None);
+    assert_eq!(refused(&["write: ./ws", "approve: rename, POST"], "write", new()).await, None);
+    assert!(folder.path().join("ws/new").exists());
 }

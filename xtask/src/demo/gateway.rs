@@ -8,19 +8,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::{shown, soulbound};
+use super::{incidents, shown, soulbound};
 use crate::setup::root;
 
 /// Runs it. The gateway of the demo is stopped whatever happens.
 pub(super) fn run(program: &Path, agent: &Path) -> Result<()> {
-    fresh_home()?;
-    let shown_agent = shown(agent).display().to_string();
     title("an operator looks at what Guardian could reach, and trusts those bytes");
-    let card = quietly(program, &["agents", "add", &shown_agent, "--json"])?;
-    let digest = between(&card, "\"digest\": \"", "\"").context("the card names no digest")?;
-    say(program, &["agents", "add", &shown_agent, "--yes", "--digest", &digest], 0)?;
+    trust(program, agent)?;
+    incidents::stage(program)?;
     say(program, &["gateway", "start"], 0)?;
-    let done = scenes(program);
+    let done = incidents::scenes(program).and_then(|()| scenes(program));
     let stopped = say(program, &["gateway", "stop"], 0);
     let calls = done?;
     stopped?;
@@ -31,6 +28,14 @@ pub(super) fn run(program: &Path, agent: &Path) -> Result<()> {
     title("the trail has all of it, and nobody changed it");
     say(program, &["audit", "verify"], 0)?;
     say(program, &["heartbeat", "guardian"], 0)
+}
+
+/// Trusts what the card shows: by its digest, as a script does it.
+pub(super) fn trust(program: &Path, agent: &Path) -> Result<()> {
+    let shown_agent = shown(agent).display().to_string();
+    let card = quietly(program, &["agents", "add", &shown_agent, "--json"])?;
+    let digest = between(&card, "\"digest\": \"", "\"").context("the card names no digest")?;
+    say(program, &["agents", "add", &shown_agent, "--yes", "--digest", &digest], 0)
 }
 
 /// Calls through the gateway, and two that are still in flight at the end.
@@ -64,20 +69,23 @@ fn until_live(program: &Path, calls: usize) -> Result<()> {
 }
 
 /// A state folder of the demo's own, on a port of the system's choice.
-fn fresh_home() -> Result<()> {
+pub(super) fn fresh_home() -> Result<()> {
     let home = root().join("target/demo/home");
     if home.exists() {
         fs::remove_dir_all(&home)?;
     }
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&home)?;
-    Ok(fs::write(home.join("gateway.toml"), "[gateway]\nlisten = \"127.0.0.1:0\"\n")?)
+    Ok(fs::write(
+        home.join("gateway.toml"),
+        format!("[gateway]\nlisten = \"127.0.0.1:0\"\n{}", incidents::settings()?),
+    )?)
 }
 
-fn title(text: &str) {
+pub(super) fn title(text: &str) {
     println!("\n--- {text}");
 }
 
-fn say(program: &Path, words: &[&str], code: i32) -> Result<()> {
+pub(super) fn say(program: &Path, words: &[&str], code: i32) -> Result<()> {
     println!("$ soulbound {}", words.join(" "));
     let output = soulbound(program).args(words).output()?;
     for line in both(&output).lines() {
@@ -89,7 +97,7 @@ fn say(program: &Path, words: &[&str], code: i32) -> Result<()> {
     Ok(())
 }
 
-fn quietly(program: &Path, words: &[&str]) -> Result<String> {
+pub(super) fn quietly(program: &Path, words: &[&str]) -> Result<String> {
     let output = soulbound(program).args(words).stdin(Stdio::null()).output()?;
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

@@ -61,7 +61,7 @@ proptest! {
         let keys = keys();
         let arguments = members.into_iter().collect();
         let call = CallEntry { skill: &skill, tool: &tool, digest: Some(Digest::of(b"x")), soul: None, policy: None,
-            arguments: &arguments, who: &who };
+            arguments: &arguments, who: &who, approval: None };
         let outcome = OutcomeEntry { result: Some(&result), ..OutcomeEntry::without_result(Decision::Allowed) };
         for fields in [call.fields(Event::Intent, &keys), outcome.fields(&keys)] {
             let line = line(&fields, &keys);
@@ -98,6 +98,7 @@ fn long_arguments_and_many_accesses_are_cut_and_counted() {
         policy: None,
         arguments: &arguments,
         who: "w",
+        approval: None,
     };
     let record: Value = line(&call.fields(Event::Intent, &keys), &keys).parse().unwrap();
     assert_eq!(record["args"]["cut"], 10_011);
@@ -141,6 +142,7 @@ fn arguments_nested_as_deep_as_a_reader_goes_leave_a_record_that_can_be_read() {
             policy: None,
             arguments: &arguments,
             who: "w",
+            approval: None,
         };
         let line = line(&call.fields(Event::Intent, &keys), &keys);
         assert!(Line::parse(line.trim_end().as_bytes()).is_some(), "{line}");
@@ -223,6 +225,7 @@ fn every_kind_of_record_fits_the_published_schema() {
         policy: digest,
         arguments: &arguments,
         who: "w",
+        approval: None,
     };
     let rule = RuleRef { file: "SOUL.md".to_owned(), line: 3, column: 1, text: "read: ./docs".to_owned() };
     let denial = Denial::new(DenialId::PathOutside, "no").rule(rule);

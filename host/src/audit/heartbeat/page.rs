@@ -29,10 +29,19 @@ pub(super) fn render(header: &Header, pulse: &Pulse, now: Moment) -> String {
         None => "None".to_owned(),
         Some(newest) => format!("{}, the newest: {newest}", pulse.anomalies),
     };
+    // Nobody's script knows this line: it is there while there is something to say.
+    let breakers = match pulse.breakers.as_slice() {
+        [] => String::new(),
+        open => {
+            let names: Vec<String> = open.iter().map(|one| words::name(one)).collect();
+            format!("- Breakers: {}\n", names.join(", "))
+        }
+    };
     let _ = write!(
         page,
-        "## Status\n- Active tasks: {}\n- Completed today: {}\n- Errors: {}\n- Anomalies: {anomalies}\n",
+        "## Status\n- Active tasks: {}\n- Waiting for approval: {}\n- Completed today: {}\n- Errors: {}\n- Anomalies: {anomalies}\n{breakers}",
         pulse.active.len(),
+        pulse.waiting,
         pulse.completed_on(now.day()),
         pulse.errors_on(now.day()),
     );

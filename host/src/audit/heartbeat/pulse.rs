@@ -18,10 +18,14 @@ pub(super) struct Pulse {
     pub(super) acts: VecDeque<String>,
     /// Calls under way, with the line of their arguments.
     pub(super) active: BTreeMap<u64, Option<String>>,
+    /// Questions that wait for a person.
+    pub(super) waiting: u64,
     pub(super) anomalies: u64,
     /// The newest anomaly, in words.
     pub(super) anomaly: Option<&'static str>,
     pub(super) today: Today,
+    /// The breakers that are open, in words.
+    pub(super) breakers: Vec<String>,
 }
 
 impl Pulse {
@@ -46,7 +50,17 @@ impl Pulse {
                 Weight::Silent
             }
             Event::Refused => self.ended(sight, arguments(sight.args)),
-            event => self.happened(event, sight.time),
+            event => {
+                match event {
+                    Event::ApprovalRequested => self.waiting += 1,
+                    // Each request is closed by one record.
+                    Event::ApprovalGranted | Event::ApprovalDenied | Event::ApprovalExpired => {
+                        self.waiting = self.waiting.saturating_sub(1);
+                    }
+                    _ => {}
+                }
+                self.happened(event, sight)
+            }
         }
     }
 
@@ -96,15 +110,16 @@ impl Pulse {
         Weight::Line
     }
 
-    fn happened(&mut self, event: Event, time: Moment) -> Weight {
-        let weight = event.weight();
+    fn happened(&mut self, event: Event, sight: &Sight<'_>) -> Weight {
+        let (time, weight) = (sight.time, event.weight());
         match weight {
             Weight::Silent => {}
             Weight::Line => self.act(time, event.sentence().to_owned(), None),
             Weight::Anomaly => {
+                let sentence = sight.anomaly.unwrap_or_else(|| event.sentence());
                 self.anomalies += 1;
-                self.anomaly = Some(event.sentence());
-                self.act(time, format!("Anomaly: {}", event.sentence()), None);
+                self.anomaly = Some(sentence);
+                self.act(time, format!("Anomaly: {sentence}"), None);
             }
         }
         weight

@@ -42,6 +42,7 @@ fn sight<'a>(seq: u64, event: Event) -> Sight<'a> {
         args: None,
         decision: None,
         denial: None,
+        anomaly: None,
         today: None,
     }
 }
@@ -84,6 +85,7 @@ fn the_page_reads_as_the_ecosystem_s_does() {
     - [10:15] Agent stopped by the operator
     ## Status
     - Active tasks: 1
+    - Waiting for approval: 0
     - Completed today: 1
     - Errors: 1
     - Anomalies: 1, the newest: SOUL.md changed since it was trusted

@@ -84,6 +84,7 @@ pub(in crate::audit) fn entry<'a>(arguments: &'a Map<String, Value>) -> CallEntr
         policy: None,
         arguments,
         who: "mcp-http",
+        approval: None,
     }
 }
 

@@ -185,6 +185,46 @@ fn half_a_line_is_no_finding_while_a_gateway_writes() {
 }
 
 #[test]
+fn the_second_half_of_a_line_is_no_line_when_it_is_written_while_the_trail_is_read() {
+    use std::io::Write;
+    let place = written();
+    let whole = fs::read(place.file()).unwrap();
+    let (begun, rest) = whole.split_at(whole.len() - 40);
+    fs::write(place.file(), begun).unwrap();
+    let mut lines = files::list(&place.echo()).unwrap().remove(0).lines(&place.echo()).unwrap();
+    let mut read = 0;
+    while let Some(line) = lines.next().unwrap() {
+        read += 1;
+        if !line.ends_with(b"\n") {
+            fs::OpenOptions::new().append(true).open(place.file()).unwrap().write_all(rest).unwrap();
+        }
+    }
+    assert_eq!(read, 7);
+}
+
+#[test]
+fn a_line_longer_than_any_record_is_a_finding_in_a_live_trail_too_and_hides_no_record() {
+    let place = written();
+    let mut whole = lines(&place);
+    whole.insert(3, "x".repeat(crate::audit::line::LONGEST as usize));
+    write(&place, &whole);
+    let keys = Keys::read(place.state()).unwrap().unwrap();
+    let report = trail(&place.echo(), "echo", &keys, None, true).unwrap();
+    assert_eq!(
+        report.findings.iter().map(|finding| finding.fault.id()).collect::<Vec<_>>(),
+        ["not-a-record"]
+    );
+    assert_eq!(report.tip.seq, 7);
+    let mut heard = Vec::new();
+    let mut hears = |record: &Line<'_>| {
+        heard.push(record.seq);
+        true
+    };
+    crate::audit::read::all(&place.echo(), &crate::audit::read::Filter::default(), &mut hears).unwrap();
+    assert_eq!(heard, [1, 2, 3, 4, 5, 6, 7]);
+}
+
+#[test]
 fn readers_find_nothing_wrong_while_a_gateway_writes() {
     let place = Folder::with(Options { rotate: 20_000, ..Options::default() });
     let (book, _) = place.open();

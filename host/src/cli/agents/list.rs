@@ -10,6 +10,7 @@ use soulbound_runtime::visible;
 
 use crate::agent::sources;
 use crate::exit::Exit;
+use crate::oversight::breakers::open::Open;
 use crate::state::StateFolder;
 use crate::style::Style;
 use crate::trust::manifest::Manifest;
@@ -37,6 +38,8 @@ struct Row {
     digest: Option<soulbound_runtime::skill::Digest>,
     skills: Vec<String>,
     standing: Standing,
+    /// Open breakers, in words.
+    breakers: Vec<String>,
     problem: Option<String>,
 }
 
@@ -84,6 +87,7 @@ fn rows(registry: &Registry) -> Result<Vec<Row>> {
 }
 
 fn row(registry: &Registry, id: String, state: Condition) -> Row {
+    let breakers = Open::read(&registry.folder(&id)).lines();
     let read = Record::read(&registry.folder(&id)).and_then(|record| {
         let manifest = Manifest::load(registry.store(), record.trusted)?;
         let standing = standing_of(registry, &record, &manifest)?;
@@ -98,6 +102,7 @@ fn row(registry: &Registry, id: String, state: Condition) -> Row {
             digest: Some(record.trusted),
             skills: manifest.skills.into_iter().map(|skill| skill.name).collect(),
             standing,
+            breakers,
             problem: None,
         },
         Err(error) => Row {
@@ -108,6 +113,7 @@ fn row(registry: &Registry, id: String, state: Condition) -> Row {
             digest: None,
             skills: Vec::new(),
             standing: Standing::Unreadable,
+            breakers,
             problem: Some(format!("{error:#}")),
         },
     }
@@ -142,12 +148,20 @@ fn table(rows: &[Row]) -> String {
         // To the minute: `2026-11-21T05:49:55.123Z`.
         let when: String = row.trusted.as_deref().unwrap_or("-").chars().take(16).collect();
         let what = row.problem.as_deref().map_or_else(|| row.skills.join(", "), first_line);
+        let what = match row.breakers.as_slice() {
+            [] => visible::line(&what),
+            open => format!(
+                "{}  {}",
+                visible::line(&what),
+                style.red(&format!("breaker open: {}", visible::line(&open.join(", "))))
+            ),
+        };
         lines.push(format!(
             "{:width$}  {:8}  {:16}  {standing}  {}",
             row.id,
             row.state.word(),
             visible::line(&when),
-            visible::line(&what)
+            what
         ));
     }
     lines.join("\n")

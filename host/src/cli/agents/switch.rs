@@ -1,4 +1,4 @@
-//! `soulbound agents enable|disable|remove ID`. Stopping asks nobody and needs no running gateway.
+//! `soulbound agents enable|disable|reset|remove ID`. Stopping asks nobody and needs no running gateway.
 
 use anyhow::Result;
 use clap::Args;
@@ -25,6 +25,20 @@ pub(super) struct Disable {
     agent: String,
 }
 
+/// Close the breakers that an anomaly tripped, and begin to count anew
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  soulbound agents reset guardian\n  soulbound agents reset guardian --skill browser"
+)]
+pub(super) struct Reset {
+    /// The agent
+    #[arg(value_name = "AGENT")]
+    agent: String,
+    /// The breaker of this skill alone; without, all of the agent's
+    #[arg(long)]
+    skill: Option<String>,
+}
+
 /// Stop an agent at once and forget it; its trail is kept, its folder untouched
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  soulbound agents remove guardian")]
@@ -46,6 +60,12 @@ impl Enable {
 impl Disable {
     pub(super) fn run(self) -> Result<Exit> {
         super::perform(&StateFolder::find_to_stop()?, Act::Disable { id: self.agent })
+    }
+}
+
+impl Reset {
+    pub(super) fn run(self) -> Result<Exit> {
+        super::perform(&StateFolder::find()?, Act::Reset { id: self.agent, skill: self.skill })
     }
 }
 

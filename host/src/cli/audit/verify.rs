@@ -82,7 +82,8 @@ fn known(folders: &[String], gateway: &Report) -> Vec<String> {
     all
 }
 
-fn agents(state: &StateFolder) -> Result<Vec<String>> {
+/// The agents with a folder, removed ones too.
+pub(super) fn agents(state: &StateFolder) -> Result<Vec<String>> {
     let entries = match std::fs::read_dir(state.path().join("agents")) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         other => other?,

@@ -10,17 +10,20 @@ use crate::clock::Moment;
 use crate::gateway::status::separation;
 use crate::operator::Request;
 use crate::operator::client::Client;
+use crate::oversight::breakers::open;
 use crate::settings::Settings;
 use crate::standard;
 use crate::state::StateFolder;
 use crate::state::lock::Held;
+use crate::trust::Registry;
 
 type Check = fn(Option<&StateFolder>) -> Option<Finding>;
 
-const CHECKS: [Check; 12] = [
+const CHECKS: [Check; 14] = [
     settings,
     stopped,
     gateway,
+    breakers,
     socket,
     disk,
     open_files,
@@ -29,6 +32,7 @@ const CHECKS: [Check; 12] = [
     openat2,
     landlock,
     skills,
+    secrets,
     own_user,
 ];
 
@@ -112,6 +116,22 @@ fn gateway(state: Option<&StateFolder>) -> Option<Finding> {
             ))
         }
     }
+}
+
+/// What tripped stays so until somebody looks.
+fn breakers(state: Option<&StateFolder>) -> Option<Finding> {
+    let open = open::all(&Registry::open(state?));
+    let lines: Vec<String> =
+        open.iter().map(|(agent, open)| format!("{agent}: {}", open.lines().join(", "))).collect();
+    let (first, _) = open.first()?;
+    Some(Finding::new(
+        "breakers.closed",
+        Severity::Warning,
+        format!("breakers are open: {}", lines.join("; ")),
+        format!(
+            "look at the trail (soulbound audit show {first} --event anomaly), then soulbound agents reset {first}"
+        ),
+    ))
 }
 
 /// `sun_path` of unix(7) has 108 bytes, the last one a zero.
@@ -213,6 +233,31 @@ fn skills(_: Option<&StateFolder>) -> Option<Finding> {
             "cargo xtask skills builds them; an installed program has them in ../share/soulbound/skills",
         )
     })
+}
+
+/// Secrets that SOUL.md names and that no request can carry.
+fn secrets(state: Option<&StateFolder>) -> Option<Finding> {
+    let state = state?;
+    // Settings that cannot be read are a finding of their own.
+    Settings::read(state).ok()?;
+    let mut problems = Vec::new();
+    for agent in Registry::open(state).ids().ok()? {
+        match crate::cli::secrets::rows(state, &agent) {
+            Ok(rows) => problems.extend(rows.iter().filter_map(|row| row.problem())),
+            Err(error) => {
+                let text = format!("{error:#}");
+                let (message, fix) =
+                    text.split_once("\n  hint: ").unwrap_or((&text, "see docs/oversight.md"));
+                return Some(Finding::new("secrets.readable", Severity::Error, message, fix));
+            }
+        }
+    }
+    let (message, fix) = problems.first()?;
+    let more = match problems.len() {
+        1 => String::new(),
+        count => format!(", and {} more like it (soulbound secrets list)", count - 1),
+    };
+    Some(Finding::new("secrets.set", Severity::Warning, format!("{message}{more}"), fix.clone()))
 }
 
 fn own_user(_: Option<&StateFolder>) -> Option<Finding> {

@@ -16,13 +16,20 @@ pub(super) enum Form {
     Json,
 }
 
+/// Libraries whose finer words quote whole messages: arguments, results, paths, with whatever a model put there. Our own
+/// words are masked; theirs are left out, whatever is asked for.
+const TALKATIVE: [&str; 4] = ["rmcp", "wasmtime_wasi", "wasmtime_wasi_http", "wasmtime_wasi_io"];
+
 /// Begins to log. `SOULBOUND_LOG` chooses what, as `tracing` spells it: `info` unless it says otherwise.
 pub(super) fn start(form: Form) -> Result<()> {
-    let filter = EnvFilter::builder()
+    let mut filter = EnvFilter::builder()
         .with_env_var("SOULBOUND_LOG")
         .with_default_directive(tracing::level_filters::LevelFilter::INFO.into())
         .from_env()
         .context("SOULBOUND_LOG is no filter\n  hint: such as `info` or `soulbound=debug`")?;
+    for library in TALKATIVE {
+        filter = filter.add_directive(format!("{library}=info").parse()?);
+    }
     let builder =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     let started = match form {

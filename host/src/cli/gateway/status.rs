@@ -11,6 +11,7 @@ use crate::exit::Exit;
 use crate::gateway::status::without_gateway;
 use crate::operator::Request;
 use crate::operator::client::Client;
+use crate::oversight::breakers::open;
 use crate::state::StateFolder;
 use crate::state::lock::Held;
 use crate::style::Style;
@@ -83,9 +84,16 @@ fn page(status: &Value) {
             "agents",
             &format!("{} loaded", status.get("agents").and_then(Value::as_array).map_or(0, Vec::len)),
         );
+        if number("/approvals/waiting") > 0 {
+            let waiting = format!("{} wait: soulbound approvals", number("/approvals/waiting"));
+            line("approvals", &style.yellow(&waiting));
+        }
         if status.pointer("/audit/writable") == Some(&Value::Bool(false)) {
             line("audit", &style.red("cannot be written: calls are refused"));
         }
+    }
+    for (agent, open) in open_breakers(status) {
+        line("breaker", &style.red(&format!("{} open: {}", visible::line(&agent), visible::line(&open))));
     }
     if let Some(error) = status.get("settings_error").and_then(Value::as_str) {
         let error = cli::escaped(error);
@@ -101,4 +109,22 @@ fn page(status: &Value) {
         "whoever has this user's shell is the operator"
     };
     line("separation", &format!("{separation} ({what})"));
+}
+
+/// Each open breaker: the agent, and what tripped that of which skill.
+fn open_breakers(status: &Value) -> Vec<(String, String)> {
+    let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+    let agents = status.get("breakers").and_then(Value::as_array).into_iter().flatten();
+    let of = |agent: &Value| {
+        let name = text(agent, "agent").unwrap_or_default();
+        let open = agent.get("open").and_then(Value::as_array).cloned().unwrap_or_default();
+        open.into_iter()
+            .map(|one| {
+                let of = text(&one, "skill");
+                let kind = text(&one, "kind").unwrap_or_else(|| "unreadable".to_owned());
+                (name.clone(), format!("{} ({kind})", open::name(of.as_deref())))
+            })
+            .collect::<Vec<_>>()
+    };
+    agents.flat_map(of).collect()
 }

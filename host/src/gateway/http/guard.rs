@@ -16,12 +16,33 @@ use axum::response::{IntoResponse, Response};
 pub(crate) struct OwnNames {
     port: u16,
     address: SocketAddr,
+    /// `https://gate.example`: where a proxy lets people in to decide, and nowhere else.
+    public: Option<String>,
 }
 
 impl OwnNames {
     /// Of a listener.
     pub(crate) fn of(address: SocketAddr) -> Self {
-        Self { port: address.port(), address }
+        Self { port: address.port(), address, public: None }
+    }
+
+    /// The same, with the address under which a proxy forwards the links that decide about approvals.
+    pub(crate) fn also(self, public: Option<&str>) -> Self {
+        Self { public: public.map(str::to_owned), ..self }
+    }
+
+    /// Whether a request for a link came through the proxy: both names are the proxy's.
+    fn is_public(&self, path: &str, headers: &HeaderMap) -> bool {
+        let Some(public) = self.public.as_deref().filter(|_| path.starts_with("/approvals/")) else {
+            return false;
+        };
+        let one = |name| {
+            let mut all = headers.get_all(name).iter();
+            all.next().filter(|_| all.next().is_none()).and_then(|one| one.to_str().ok())
+        };
+        let host = public.split_once("://").map(|(_, host)| host);
+        one(header::HOST) == host
+            && (!headers.contains_key(header::ORIGIN) || one(header::ORIGIN) == Some(public))
     }
 
     /// All of them, as `Host` spells them.
@@ -65,6 +86,9 @@ impl OwnNames {
 
 /// Lets a request pass that names this listener and comes from no other page.
 pub(crate) async fn own_host(State(names): State<OwnNames>, request: Request, next: Next) -> Response {
+    if names.is_public(request.uri().path(), request.headers()) {
+        return next.run(request).await;
+    }
     match names.judge(request.headers()) {
         Ok(()) => next.run(request).await,
         Err((status, why)) => (status, why).into_response(),

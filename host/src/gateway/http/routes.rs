@@ -1,5 +1,5 @@
 //! What there is behind the HTTP door: `/agents/<id>/mcp` for an agent's token, `/metrics`, `/status` and `/stop` for
-//! the operator's, `/healthz` and `/readyz` for whoever can reach it.
+//! the operator's, `/approvals/<token>` for whoever was told the link, `/healthz` and `/readyz` for whoever can reach it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use serde_json::json;
 
 use crate::gateway::Gateway;
 use crate::gateway::attempts::Attempt;
+use crate::gateway::http::approvals;
 use crate::gateway::http::guard::{OwnNames, own_host};
 use crate::gateway::http::identity::bearer;
 use crate::gateway::token::TokenOf;
@@ -22,6 +23,7 @@ use crate::operator::Who;
 
 /// The door of a gateway that listens here.
 pub(crate) fn router(gateway: Arc<Gateway>, address: SocketAddr) -> Router {
+    let public = gateway.policies().current().settings.approvals.address.clone();
     Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
@@ -29,8 +31,9 @@ pub(crate) fn router(gateway: Arc<Gateway>, address: SocketAddr) -> Router {
         .route("/metrics", get(metrics))
         .route("/stop", post(stop))
         .route("/agents/{id}/mcp", any(mcp))
+        .route("/approvals/{token}", get(approvals::show).post(approvals::decide))
         .with_state(gateway)
-        .layer(from_fn_with_state(OwnNames::of(address), own_host))
+        .layer(from_fn_with_state(OwnNames::of(address).also(public.as_deref()), own_host))
 }
 
 async fn healthz() -> Json<serde_json::Value> {

@@ -131,8 +131,8 @@ impl Overseer for Passing {
     fn before_effect<'a>(
         &'a self,
         _: &'a soulbound_runtime::sandbox::Effect,
-    ) -> BoxFuture<'a, Result<(), Denial>> {
-        Box::pin(std::future::ready(Ok(())))
+    ) -> BoxFuture<'a, Result<soulbound_runtime::sandbox::Permit, Denial>> {
+        Box::pin(std::future::ready(Ok(soulbound_runtime::sandbox::Permit::Unchanged)))
     }
 
     fn record(&self, _: &soulbound_runtime::sandbox::Access) {}

@@ -6,22 +6,28 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, OnceLock};
 
-use wasmtime::component::{HasData, Linker, ResourceTable};
+use wasmtime::component::{HasData, Linker, Resource, ResourceTable, ResourceType};
 use wasmtime_wasi::p2::bindings::filesystem::{preopens, types};
 use wasmtime_wasi::p2::{FsError, FsResult};
 
 use super::bind::BoundFiles;
 use super::fault::{Fault, Refusal, Verb, Who};
+use super::node::OpenFile;
 use super::quota::Quota;
+use super::stages::Stages;
 use crate::denial::Denial;
 use crate::sandbox::overseer::{AccessKind, Effect, FileChange};
 use crate::sandbox::witness::Witness;
+
+/// The interface of the bindings that we implement.
+const TYPES: &str = "wasi:filesystem/types@0.2.12";
 
 /// What one call holds of its skill's directories. Building it costs no system call.
 pub(crate) struct CallFiles {
     bound: Arc<BoundFiles>,
     witness: Arc<Witness>,
     quota: Arc<Quota>,
+    stages: Arc<Stages>,
     seal: OnceLock<RandomState>,
 }
 
@@ -50,14 +56,34 @@ pub(crate) fn add_to_linker<T: Send + 'static>(
     view: fn(&mut T) -> FilesView<'_>,
 ) -> wasmtime::Result<()> {
     types::add_to_linker::<T, HasFiles>(linker, view)?;
+    drop_of_descriptors(linker, view)?;
     preopens::add_to_linker::<T, HasFiles>(linker, view)
+}
+
+/// The bindings' drop of a descriptor cannot wait, and the last drop puts in place what was written: this one can.
+fn drop_of_descriptors<T: Send + 'static>(
+    linker: &mut Linker<T>,
+    view: fn(&mut T) -> FilesView<'_>,
+) -> wasmtime::Result<()> {
+    let ty = ResourceType::host::<types::Descriptor>();
+    // Defined already, so a second definition is refused; if it is not, the bindings are of another version by now.
+    if linker.instance(TYPES)?.resource("descriptor", ty, |_, _| Ok(())).is_ok() {
+        return Err(wasmtime::Error::msg("the bindings of `wasi:filesystem` have another version"));
+    }
+    linker.allow_shadowing(true);
+    linker.instance(TYPES)?.resource_async("descriptor", ty, move |mut store, descriptor| {
+        Box::new(async move { view(store.data_mut()).close(Resource::new_own(descriptor)).await })
+    })?;
+    linker.allow_shadowing(false);
+    Ok(())
 }
 
 impl CallFiles {
     /// The files of one call, which may write `quota` bytes.
     pub(crate) fn new(bound: Arc<BoundFiles>, witness: Arc<Witness>, quota: u64) -> Self {
         let quota = Arc::new(Quota::new(Arc::clone(&bound), Arc::clone(&witness), quota));
-        Self { bound, witness, quota, seal: OnceLock::new() }
+        let stages = Stages::new(Arc::clone(&bound), Arc::clone(&witness));
+        Self { bound, witness, quota, stages, seal: OnceLock::new() }
     }
 
     pub(super) fn bound(&self) -> &BoundFiles {
@@ -68,15 +94,31 @@ impl CallFiles {
         &self.quota
     }
 
-    /// Asks the overseer before a change.
+    pub(super) fn stages(&self) -> &Arc<Stages> {
+        &self.stages
+    }
+
+    /// Puts in place what was written to an open file, with the guest waiting for the answer.
+    pub(super) async fn put(&self, file: &OpenFile) -> Result<(), Fault> {
+        match file.stage() {
+            Some(stage) => self.stages.put(stage).await.map_err(|unplaced| unplaced.fault),
+            None => Ok(()),
+        }
+    }
+
+    /// Asks the overseer before a change that carries no content.
     pub(super) async fn ask(
         &self,
         change: FileChange,
         path: String,
         to: Option<String>,
     ) -> Result<(), Fault> {
-        let effect = Effect::Change { change, path, to };
-        self.witness.before_effect(&effect).await.map_err(|denial| Fault::Overseen(Box::new(denial)))
+        let effect = Effect::Change { change, path, to, content: None };
+        self.witness
+            .before_effect(&effect)
+            .await
+            .map(drop)
+            .map_err(|denial| Fault::Overseen(Box::new(denial)))
     }
 
     /// Records what came of an operation on `target`, and turns a fault into what the guest is told.

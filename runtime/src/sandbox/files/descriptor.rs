@@ -51,6 +51,24 @@ impl FilesView<'_> {
         Ok(Arc::clone(file))
     }
 
+    /// Drops a descriptor, and puts in place what nobody can write to any more.
+    pub(crate) async fn close(&mut self, descriptor: Resource<Descriptor>) -> wasmtime::Result<()> {
+        HostDescriptor::drop(self, descriptor)?;
+        self.files.stages().settle_closed().await;
+        Ok(())
+    }
+
+    /// The tool has returned: whatever it still has open is put in place.
+    pub(crate) async fn finish(&mut self) {
+        self.files.stages().settle_all().await;
+    }
+
+    /// Puts in place what was written to an open file; the guest hears if that is refused.
+    async fn put(&mut self, file: &OpenFile) -> FsResult<()> {
+        let answer = self.files.put(file).await;
+        answer.map_err(|fault| self.files.fail(Verb::Write, &file.path, fault))
+    }
+
     /// An open file that may be read.
     fn read_from(&self, descriptor: &Resource<Descriptor>) -> FsResult<Arc<OpenFile>> {
         let node = self.node(descriptor)?;
@@ -85,7 +103,8 @@ impl HostDescriptor for FilesView<'_> {
         descriptor: Resource<Descriptor>,
         offset: Filesize,
     ) -> FsResult<Resource<DynInputStream>> {
-        let stream: DynInputStream = Box::new(Reader::new(self.read_from(&descriptor)?, offset));
+        let stages = Arc::clone(self.files.stages());
+        let stream: DynInputStream = Box::new(Reader::new(self.read_from(&descriptor)?, offset, stages));
         self.table.push(stream).map_err(FsError::trap)
     }
 
@@ -94,14 +113,14 @@ impl HostDescriptor for FilesView<'_> {
         descriptor: Resource<Descriptor>,
         offset: Filesize,
     ) -> FsResult<Resource<DynOutputStream>> {
-        let quota = Arc::clone(self.files.quota());
-        let stream: DynOutputStream = Box::new(Writer::at(self.written(&descriptor)?, offset, quota));
+        let (quota, stages) = (Arc::clone(self.files.quota()), Arc::clone(self.files.stages()));
+        let stream: DynOutputStream = Box::new(Writer::at(self.written(&descriptor)?, offset, quota, stages));
         self.table.push(stream).map_err(FsError::trap)
     }
 
     fn append_via_stream(&mut self, descriptor: Resource<Descriptor>) -> FsResult<Resource<DynOutputStream>> {
-        let quota = Arc::clone(self.files.quota());
-        let stream: DynOutputStream = Box::new(Writer::at_end(self.written(&descriptor)?, quota));
+        let (quota, stages) = (Arc::clone(self.files.quota()), Arc::clone(self.files.stages()));
+        let stream: DynOutputStream = Box::new(Writer::at_end(self.written(&descriptor)?, quota, stages));
         self.table.push(stream).map_err(FsError::trap)
     }
 
@@ -119,7 +138,10 @@ impl HostDescriptor for FilesView<'_> {
 
     async fn sync_data(&mut self, descriptor: Resource<Descriptor>) -> FsResult<()> {
         match self.node(&descriptor)? {
-            Node::File(file) => Ok(rustix::fs::fdatasync(&file.file).map_err(super::errno::code)?),
+            Node::File(file) => {
+                self.put(&file).await?;
+                Ok(rustix::fs::fdatasync(file.file()).map_err(super::errno::code)?)
+            }
             Node::Virtual(_) | Node::Directory(_) => Ok(()),
         }
     }
@@ -182,6 +204,7 @@ impl HostDescriptor for FilesView<'_> {
         descriptor: Resource<Descriptor>,
     ) -> FsResult<Resource<DirectoryEntryStream>> {
         let node = self.node(&descriptor)?;
+        self.files.stages().settle_within(&node).await;
         let answer = list::list(self.files.bound(), &node);
         let entries = self.files.conclude(Verb::List, node.path(self.files.bound()), answer)?;
         Ok(Resource::new_own(self.table.push(entries).map_err(FsError::trap)?.rep()))
@@ -189,13 +212,17 @@ impl HostDescriptor for FilesView<'_> {
 
     async fn sync(&mut self, descriptor: Resource<Descriptor>) -> FsResult<()> {
         match self.node(&descriptor)? {
-            Node::File(file) => Ok(rustix::fs::fsync(&file.file).map_err(super::errno::code)?),
+            Node::File(file) => {
+                self.put(&file).await?;
+                Ok(rustix::fs::fsync(file.file()).map_err(super::errno::code)?)
+            }
             Node::Virtual(_) | Node::Directory(_) => Ok(()),
         }
     }
 
     async fn create_directory_at(&mut self, base: Resource<Descriptor>, path: String) -> FsResult<()> {
         let (node, target) = self.named(&base, &path)?;
+        self.files.stages().settle(&node, &path).await;
         let answer = make::make_directory(self.files, &node, &path).await;
         self.files.conclude(Verb::MakeDirectory, &target, answer)
     }
@@ -213,6 +240,7 @@ impl HostDescriptor for FilesView<'_> {
         path: String,
     ) -> FsResult<DescriptorStat> {
         let (node, target) = self.named(&base, &path)?;
+        self.files.stages().settle(&node, &path).await;
         let answer = stat::stat_at(self.files, &node, flags, &path);
         self.files.conclude(Verb::Stat, &target, answer)
     }
@@ -227,6 +255,7 @@ impl HostDescriptor for FilesView<'_> {
     ) -> FsResult<()> {
         let (node, target) = self.named(&base, &path)?;
         let times = times::timestamps(access, modification);
+        self.files.stages().settle(&node, &path).await;
         let answer = times::set_times_at(self.files, &node, flags, &path, times).await;
         self.files.conclude(Verb::SetTimes, &target, answer)
     }
@@ -268,6 +297,7 @@ impl HostDescriptor for FilesView<'_> {
 
     async fn remove_directory_at(&mut self, base: Resource<Descriptor>, path: String) -> FsResult<()> {
         let (node, target) = self.named(&base, &path)?;
+        self.files.stages().settle(&node, &path).await;
         let answer = remove::remove(self.files, &node, &path, Target::Directory).await;
         self.files.conclude(Verb::Delete, &target, answer)
     }
@@ -281,6 +311,7 @@ impl HostDescriptor for FilesView<'_> {
     ) -> FsResult<()> {
         let (from, source) = self.named(&old, &old_path)?;
         let (to, target) = self.named(&new, &new_path)?;
+        self.files.stages().settle_all().await;
         match rename::rename(self.files, (&from, &old_path), (&to, &new_path)).await {
             Ok(()) => {
                 self.files.allowed(Verb::Rename, &source);
@@ -302,6 +333,7 @@ impl HostDescriptor for FilesView<'_> {
 
     async fn unlink_file_at(&mut self, base: Resource<Descriptor>, path: String) -> FsResult<()> {
         let (node, target) = self.named(&base, &path)?;
+        self.files.stages().settle(&node, &path).await;
         let answer = remove::remove(self.files, &node, &path, Target::File).await;
         self.files.conclude(Verb::Delete, &target, answer)
     }
@@ -327,6 +359,7 @@ impl HostDescriptor for FilesView<'_> {
         path: String,
     ) -> FsResult<MetadataHashValue> {
         let (node, target) = self.named(&base, &path)?;
+        self.files.stages().settle(&node, &path).await;
         // Runtimes ask for it once an entry when they list: on record only where it was refused.
         stat::hash_at(self.files, &node, flags, &path)
             .map_err(|fault| self.files.refused(Verb::Stat, &target, fault))

@@ -5,12 +5,14 @@
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+use rustix::fs::Stat;
 use wasmtime_wasi::p2::bindings::filesystem::types::{DescriptorFlags, ErrorCode};
 
 use super::bind::BoundFiles;
 use super::fault::{Fault, Refusal};
 use super::resolve::BoundGrant;
 use super::root::Routed;
+use super::stage::Stage;
 use crate::denial::DenialId;
 use crate::grant::DirectoryMode;
 
@@ -39,10 +41,24 @@ pub(super) struct OpenDirectory {
 #[derive(Debug)]
 pub(super) struct OpenFile {
     pub(super) grant: Arc<BoundGrant>,
-    pub(super) file: OwnedFd,
+    pub(super) behind: Behind,
     /// As the guest sees it.
     pub(super) path: String,
     pub(super) flags: DescriptorFlags,
+}
+
+/// Where an open file's bytes are.
+#[derive(Debug)]
+pub(super) enum Behind {
+    /// On disk.
+    Disk(Arc<OwnedFd>),
+    /// Held back until they are judged.
+    Stage {
+        /// One for all descriptors of the file.
+        stage: Arc<Stage>,
+        /// If this one may write: while it lives, the content may not be complete.
+        _writer: Option<Arc<()>>,
+    },
 }
 
 /// Where a path that a guest gave with a descriptor begins.
@@ -108,6 +124,30 @@ impl Node {
 }
 
 impl OpenFile {
+    /// The file on disk; for one that is not there yet, an empty one without a name.
+    pub(super) fn file(&self) -> Arc<OwnedFd> {
+        match &self.behind {
+            Behind::Disk(file) => Arc::clone(file),
+            Behind::Stage { stage, .. } => stage.file(),
+        }
+    }
+
+    /// Where its bytes are held back, if they are.
+    pub(super) fn stage(&self) -> Option<&Stage> {
+        match &self.behind {
+            Behind::Disk(_) => None,
+            Behind::Stage { stage, .. } => Some(stage),
+        }
+    }
+
+    /// Its numbers, with what is held back.
+    pub(super) fn stat(&self) -> Result<Stat, Fault> {
+        match &self.behind {
+            Behind::Disk(file) => Ok(rustix::fs::fstat(file)?),
+            Behind::Stage { stage, .. } => stage.stat(),
+        }
+    }
+
     pub(super) fn reads(&self) -> Result<(), Fault> {
         if self.flags.contains(DescriptorFlags::READ) {
             Ok(())

@@ -9,6 +9,7 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
@@ -17,9 +18,11 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{DescriptorFlags, ErrorCode,
 use super::bind::BoundFiles;
 use super::call::CallFiles;
 use super::fault::{Fault, Verb};
-use super::node::{Node, OpenDirectory, OpenFile, Spot};
+use super::land::MODE;
+use super::node::{Behind, Node, OpenDirectory, OpenFile, Spot};
 use super::quota::ENTRY_BYTES;
 use super::resolve::{BoundGrant, Found, Identity, Last, Slot};
+use super::stage::{Room, Stage};
 use crate::denial::DenialId;
 use crate::grant::DirectoryMode;
 use crate::sandbox::overseer::FileChange;
@@ -192,6 +195,8 @@ pub(super) async fn open(
     want: Want,
     verb: &mut Verb,
 ) -> Result<Node, Fault> {
+    // What this call makes there, and did not put in place so far, is there for it.
+    call.stages().settle_births(node, path).await;
     for _ in 0..TRIES {
         match decide(call.bound(), node, path, want)? {
             Plan::Virtual(index) => {
@@ -209,20 +214,32 @@ pub(super) async fn open(
                 })));
             }
             Plan::Existing(grant, found) => {
+                if let Some(room) = call.stages().room(grant) {
+                    return open_staged(call, grant, room, &found, want, verb);
+                }
                 let path = grant.guest_path(&found.real);
                 if want.writes() {
                     call.ask(FileChange::Write, path.clone(), None).await?;
                 }
                 let file = open_found(grant, &found, want)?;
-                return Ok(file_node(grant, file, path, want));
+                if want.oflags.contains(OpenFlags::TRUNCATE) {
+                    rustix::fs::ftruncate(&file, 0)?;
+                }
+                return Ok(file_node(grant, Behind::Disk(Arc::new(file)), path, want));
             }
             Plan::New(grant, slot) => {
                 *verb = Verb::Create;
                 let path = grant.guest_path(&slot.real());
+                if let Some(room) = call.stages().room(grant) {
+                    call.quota().pay(ENTRY_BYTES)?;
+                    *verb = Verb::Open;
+                    let stage = call.stages().of_new(grant, room, *slot)?;
+                    return Ok(file_node(grant, behind(stage, want), path, want));
+                }
                 call.ask(FileChange::Create, path.clone(), None).await?;
                 call.quota().pay(ENTRY_BYTES)?;
                 match create(&slot, want) {
-                    Ok(file) => return Ok(file_node(grant, file, path, want)),
+                    Ok(file) => return Ok(file_node(grant, Behind::Disk(Arc::new(file)), path, want)),
                     // Somebody made it meanwhile: judge what is there now.
                     Err(Errno::EXIST) if !want.exclusive() => {}
                     Err(error) => return Err(error.into()),
@@ -233,13 +250,13 @@ pub(super) async fn open(
     Err(ErrorCode::Busy.into())
 }
 
-fn file_node(grant: &Arc<BoundGrant>, file: OwnedFd, path: String, want: Want) -> Node {
+fn file_node(grant: &Arc<BoundGrant>, behind: Behind, path: String, want: Want) -> Node {
     let known = DescriptorFlags::READ
         | DescriptorFlags::WRITE
         | DescriptorFlags::FILE_INTEGRITY_SYNC
         | DescriptorFlags::DATA_INTEGRITY_SYNC;
     let flags = want.flags & known;
-    Node::File(Arc::new(OpenFile { grant: Arc::clone(grant), file, path, flags }))
+    Node::File(Arc::new(OpenFile { grant: Arc::clone(grant), behind, path, flags }))
 }
 
 fn open_found(grant: &BoundGrant, found: &Found, want: Want) -> Result<OwnedFd, Fault> {
@@ -255,10 +272,38 @@ fn open_found(grant: &BoundGrant, found: &Found, want: Want) -> Result<OwnedFd, 
     if want.writes() {
         grant.judge_changeable(&stat)?;
     }
-    if want.oflags.contains(OpenFlags::TRUNCATE) {
-        rustix::fs::ftruncate(&file, 0)?;
-    }
     Ok(file)
+}
+
+/// Opens a file whose content is held back: nothing of it changes, not even by `O_TRUNC`. The overseer is asked when it is
+/// put in place; until then the record says that it was opened.
+fn open_staged(
+    call: &CallFiles,
+    grant: &Arc<BoundGrant>,
+    room: &Arc<Room>,
+    found: &Found,
+    want: Want,
+    verb: &mut Verb,
+) -> Result<Node, Fault> {
+    // As it would be opened without a stage: whoever may not write to it is told now.
+    drop(open_found(grant, found, want)?);
+    let stage = call.stages().of(grant, room, found)?;
+    if want.oflags.contains(OpenFlags::TRUNCATE) {
+        stage.empty()?;
+    }
+    if want.writes() {
+        *verb = Verb::Open;
+    }
+    Ok(file_node(grant, behind(stage, want), grant.guest_path(&found.real), want))
+}
+
+fn behind(stage: Arc<Stage>, want: Want) -> Behind {
+    let durable = DescriptorFlags::FILE_INTEGRITY_SYNC | DescriptorFlags::DATA_INTEGRITY_SYNC;
+    if want.flags.intersects(durable) {
+        stage.durable.store(true, Ordering::Relaxed);
+    }
+    let writer = want.writes().then(|| stage.writer());
+    Behind::Stage { stage, _writer: writer }
 }
 
 fn create(slot: &Slot, want: Want) -> Result<OwnedFd, Errno> {
@@ -268,7 +313,6 @@ fn create(slot: &Slot, want: Want) -> Result<OwnedFd, Errno> {
         | OFlags::NONBLOCK
         | OFlags::NOCTTY
         | OFlags::CLOEXEC;
-    // Never more than 0644: nothing that a skill writes can be run, or written by others.
-    let mode = Mode::from_raw_mode(0o644);
+    let mode = Mode::from_raw_mode(MODE);
     rustix::fs::openat(&slot.parent.handle, &slot.name, want.kernel_flags() | guard, mode)
 }

@@ -22,7 +22,7 @@ pub(super) fn stat(node: &Node) -> Result<DescriptorStat, Fault> {
     match node {
         Node::Virtual(_) => Ok(virtual_directory()),
         Node::Directory(directory) => Ok(describe(&rustix::fs::fstat(&*directory.handle)?)),
-        Node::File(file) => Ok(describe(&rustix::fs::fstat(&file.file)?)),
+        Node::File(file) => Ok(describe(&file.stat()?)),
     }
 }
 
@@ -50,7 +50,7 @@ pub(super) fn hash(call: &CallFiles, node: &Node) -> Result<MetadataHashValue, F
     match node {
         Node::Virtual(index) => Ok(call.sealed(("virtual", index))),
         Node::Directory(directory) => Ok(hash_stat(call, &rustix::fs::fstat(&*directory.handle)?)),
-        Node::File(file) => Ok(hash_stat(call, &rustix::fs::fstat(&file.file)?)),
+        Node::File(file) => Ok(hash_stat(call, &file.stat()?)),
     }
 }
 
@@ -134,7 +134,7 @@ fn identity(node: &Node) -> Option<Identity> {
     let stat = match node {
         Node::Virtual(_) => return None,
         Node::Directory(directory) => rustix::fs::fstat(&*directory.handle),
-        Node::File(file) => rustix::fs::fstat(&file.file),
+        Node::File(file) => rustix::fs::fstat(file.file()),
     };
     stat.ok().map(|stat| Identity::of(&stat))
 }

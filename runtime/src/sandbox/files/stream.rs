@@ -4,7 +4,6 @@
 //! The rule: no byte is written that was not paid for.
 
 use std::io::IoSlice;
-use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,23 +13,27 @@ use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
 use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamError, StreamResult};
 
 use super::fault::Fault;
-use super::node::OpenFile;
+use super::node::{Behind, OpenFile};
 use super::quota::Quota;
+use super::stages::Stages;
 
 /// At most so much is read or written in one step: it is host memory that a guest makes us hold.
 const STEP_BYTES: usize = 64 * 1024;
 
 /// Reads at a cursor of its own.
 pub(super) struct Reader {
-    file: Arc<OpenFile>,
+    file: Option<Arc<OpenFile>>,
     position: u64,
+    stages: Arc<Stages>,
 }
 
 /// Writes at a cursor of its own, or at the end.
 pub(super) struct Writer {
-    file: Arc<OpenFile>,
+    /// Absent once the stream is being dropped.
+    file: Option<Arc<OpenFile>>,
     position: Position,
     quota: Arc<Quota>,
+    stages: Arc<Stages>,
     closed: bool,
 }
 
@@ -58,8 +61,12 @@ pub(super) fn read_at(file: &OpenFile, length: u64, offset: u64) -> Result<Vec<u
     }
     let length = usize::try_from(length).unwrap_or(usize::MAX).min(STEP_BYTES);
     let mut buffer = vec![0; length];
-    let count =
-        rustix::io::retry_on_intr(|| rustix::io::pread(file.file.as_fd(), buffer.as_mut_slice(), offset))?;
+    let count = match &file.behind {
+        Behind::Disk(file) => {
+            rustix::io::retry_on_intr(|| rustix::io::pread(file, buffer.as_mut_slice(), offset))?
+        }
+        Behind::Stage { stage, .. } => stage.read_at(&mut buffer, offset)?,
+    };
     buffer.truncate(count);
     Ok(buffer)
 }
@@ -70,19 +77,30 @@ pub(super) fn write_at(file: &OpenFile, quota: &Quota, bytes: &[u8], offset: u64
     if i64::try_from(end).is_err() {
         return Err(ErrorCode::FileTooLarge.into());
     }
-    quota.pay_write(file, offset, bytes.len() as u64)?;
-    write_all(bytes, |rest, done| rustix::io::pwrite(file.file.as_fd(), rest, offset + done))
+    match &file.behind {
+        Behind::Stage { stage, .. } => stage.write_at(file, quota, bytes, Some(offset)),
+        Behind::Disk(disk) => {
+            quota.pay_write(file, offset, bytes.len() as u64)?;
+            write_all(bytes, |rest, done| rustix::io::pwrite(disk, rest, offset + done))
+        }
+    }
 }
 
 fn append(file: &OpenFile, quota: &Quota, bytes: &[u8]) -> Result<(), Fault> {
+    let disk = match &file.behind {
+        Behind::Stage { stage, .. } => return stage.write_at(file, quota, bytes, None),
+        Behind::Disk(disk) => disk,
+    };
     quota.pay_write(file, 0, bytes.len() as u64)?;
     // `RWF_APPEND`: the end is where it is when the bytes arrive, also if somebody else writes.
-    write_all(bytes, |rest, _| {
-        rustix::io::pwritev2(file.file.as_fd(), &[IoSlice::new(rest)], 0, ReadWriteFlags::APPEND)
-    })
+    write_all(bytes, |rest, _| rustix::io::pwritev2(disk, &[IoSlice::new(rest)], 0, ReadWriteFlags::APPEND))
 }
 
-fn write_all(bytes: &[u8], mut write: impl FnMut(&[u8], u64) -> Result<usize, Errno>) -> Result<(), Fault> {
+/// Writes until all of it is written.
+pub(super) fn write_all(
+    bytes: &[u8],
+    mut write: impl FnMut(&[u8], u64) -> Result<usize, Errno>,
+) -> Result<(), Fault> {
     let mut done = 0;
     while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
         match write(rest, done as u64) {
@@ -96,17 +114,19 @@ fn write_all(bytes: &[u8], mut write: impl FnMut(&[u8], u64) -> Result<usize, Er
 }
 
 impl Reader {
-    pub(super) fn new(file: Arc<OpenFile>, position: u64) -> Self {
-        Self { file, position }
+    pub(super) fn new(file: Arc<OpenFile>, position: u64, stages: Arc<Stages>) -> Self {
+        Self { file: Some(file), position, stages }
     }
 }
 
+#[async_trait]
 impl InputStream for Reader {
     fn read(&mut self, size: usize) -> StreamResult<Bytes> {
         if size == 0 {
             return Ok(Bytes::new());
         }
-        match read_at(&self.file, size as u64, self.position) {
+        let Some(file) = &self.file else { return Err(StreamError::Closed) };
+        match read_at(file, size as u64, self.position) {
             Ok(bytes) if bytes.is_empty() => Err(StreamError::Closed),
             Ok(bytes) => {
                 self.position = self.position.saturating_add(bytes.len() as u64);
@@ -114,6 +134,11 @@ impl InputStream for Reader {
             }
             Err(fault) => Err(StreamFault::raise(code(&fault))),
         }
+    }
+
+    async fn cancel(&mut self) {
+        self.file = None;
+        self.stages.settle_closed().await;
     }
 }
 
@@ -123,26 +148,28 @@ impl Pollable for Reader {
 }
 
 impl Writer {
-    pub(super) fn at(file: Arc<OpenFile>, position: u64, quota: Arc<Quota>) -> Self {
-        Self { file, position: Position::At(position), quota, closed: false }
+    pub(super) fn at(file: Arc<OpenFile>, position: u64, quota: Arc<Quota>, stages: Arc<Stages>) -> Self {
+        Self { file: Some(file), position: Position::At(position), quota, stages, closed: false }
     }
 
-    pub(super) fn at_end(file: Arc<OpenFile>, quota: Arc<Quota>) -> Self {
-        Self { file, position: Position::End, quota, closed: false }
+    pub(super) fn at_end(file: Arc<OpenFile>, quota: Arc<Quota>, stages: Arc<Stages>) -> Self {
+        Self { file: Some(file), position: Position::End, quota, stages, closed: false }
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        let file = self.file.as_ref().ok_or(ErrorCode::BadDescriptor)?;
         match self.position {
             Position::At(offset) => {
-                write_at(&self.file, &self.quota, bytes, offset)?;
+                write_at(file, &self.quota, bytes, offset)?;
                 self.position = Position::At(offset.saturating_add(bytes.len() as u64));
                 Ok(())
             }
-            Position::End => append(&self.file, &self.quota, bytes),
+            Position::End => append(file, &self.quota, bytes),
         }
     }
 }
 
+#[async_trait]
 impl OutputStream for Writer {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
         if self.closed {
@@ -160,6 +187,13 @@ impl OutputStream for Writer {
 
     fn check_write(&mut self) -> StreamResult<usize> {
         if self.closed { Err(StreamError::Closed) } else { Ok(STEP_BYTES) }
+    }
+
+    /// The stream is dropped: if nobody else can write, what was written is put in place.
+    async fn cancel(&mut self) {
+        self.closed = true;
+        self.file = None;
+        self.stages.settle_closed().await;
     }
 }
 

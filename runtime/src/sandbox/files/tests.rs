@@ -12,4 +12,6 @@ mod quota;
 mod races;
 mod record;
 mod rename;
+mod same;
 mod special;
+mod staged;

@@ -47,7 +47,11 @@ pub(super) async fn set_times(
     match node {
         Node::Virtual(_) => Err(Refusal::new(DenialId::PathReadOnly, None).into()),
         Node::Directory(directory) => set(call, &directory.grant, &directory.handle, ".", times).await,
-        Node::File(file) => set(call, &file.grant, &file.file, ".", times).await,
+        Node::File(file) => {
+            // First what was written: putting it in place afterwards would move the times again.
+            call.put(file).await?;
+            set(call, &file.grant, &file.file(), ".", times).await
+        }
     }
 }
 
@@ -79,12 +83,16 @@ pub(super) async fn set_size(call: &CallFiles, file: &OpenFile, size: u64) -> Re
     if i64::try_from(size).is_err() {
         return Err(ErrorCode::FileTooLarge.into());
     }
+    if let Some(stage) = file.stage() {
+        return stage.resize(file, call.quota(), size);
+    }
     call.ask(FileChange::Write, file.path.clone(), None).await?;
-    let stat = rustix::fs::fstat(&file.file)?;
+    let disk = file.file();
+    let stat = rustix::fs::fstat(&disk)?;
     file.grant.judge_changeable(&stat)?;
     let growth = size.saturating_sub(u64::try_from(stat.st_size).unwrap_or(0));
     call.quota().pay_or_tell(file, Verb::SetSize, growth)?;
-    Ok(rustix::fs::ftruncate(&file.file, size)?)
+    Ok(rustix::fs::ftruncate(&disk, size)?)
 }
 
 /// WASI's times as the kernel's.

@@ -1,10 +1,13 @@
 //! One call's requests: the path that every request takes, readable from top to bottom in [`Call::send`].
 
+mod judged;
+
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderValue, Request, Response, Uri, header};
 use http_body::Body as _;
 use http_body_util::BodyExt;
@@ -16,14 +19,17 @@ use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody,
 use super::attempt::Attempt;
 use super::connection::{Connection, dns_error};
 use super::decide::decide;
+use super::masked_body::MaskedBody;
 use super::pool::{Lease, Origin};
 use super::request_body::{Cut, CutCell, RequestBody};
 use super::response_body::ResponseBody;
+use super::secrets::{self, Carried};
 use super::{EgressBudget, NetworkLimits, SkillNetwork, headers, refusal};
 use crate::denial::{Denial, RuleRef};
 use crate::grant::address::{OwnAddresses, judge};
 use crate::grant::host::{HostGrant, Target, TargetHost};
-use crate::sandbox::overseer::{AccessKind, Effect};
+use crate::sandbox::overseer::AccessKind;
+use crate::sandbox::secret::Secret;
 use crate::sandbox::witness::Witness;
 
 /// Answers of one lookup that are judged; the rest are as if they were not there.
@@ -44,6 +50,16 @@ struct Call {
     egress: Option<EgressBudget>,
     requests: AtomicU64,
     open: Arc<Semaphore>,
+    /// What this call's requests have carried: looked for in every answer from then on, also when it was changed meanwhile.
+    sent: Mutex<Vec<Arc<Secret>>>,
+}
+
+/// A request's body before the overseer was asked.
+enum Body {
+    /// As the guest produces it.
+    Streaming(WasiBody),
+    /// All of it.
+    Whole(Bytes),
 }
 
 /// What a request has left of its guest's and our timeouts.
@@ -57,7 +73,8 @@ impl CallNetwork {
     /// The network of one call of a skill. `egress` is asked before bytes leave.
     pub(crate) fn new(skill: Arc<SkillNetwork>, witness: Arc<Witness>, egress: Option<EgressBudget>) -> Self {
         let open = Arc::new(Semaphore::new(skill.network.config.limits.concurrent));
-        Self(Arc::new(Call { skill, witness, egress, requests: AtomicU64::new(0), open }))
+        let (requests, sent) = (AtomicU64::new(0), Mutex::default());
+        Self(Arc::new(Call { skill, witness, egress, requests, open, sent }))
     }
 
     /// Sends one request, or refuses it.
@@ -118,10 +135,13 @@ impl Call {
         let entry = self.check(&target, &method, &parts)?;
         let path = self.read_path(&parts.uri, &target, &method)?;
         let slot = self.count(&target, &method)?;
-        self.ask(&target, &method, &path, &parts.headers).await?;
+        // Before anybody is asked: what could not leave anyway bothers nobody.
+        self.secrets(&target, &method)?;
+        let body = self.hold_back(&target, &parts, body).await?;
+        let body = self.ask(&target, &method, &path, &parts.headers, body).await?;
 
         let attempt = Attempt::begin(Arc::clone(&self.witness), target.to_string(), method);
-        let (request, cut) = match self.build(parts, body, &target, &path) {
+        let (mut request, cut) = match self.build(parts, body, &target, &path) {
             Ok(built) => built,
             Err((denial, error)) => {
                 attempt.refuse(denial);
@@ -137,9 +157,25 @@ impl Call {
                 return Err(Error::DestinationIpProhibited);
             }
         };
+        // Again, and only now: waiting for a person or a lookup may have taken minutes, and the value may be another or gone.
+        let carried = match self.skill.secrets.find(&self.witness, &target) {
+            Ok(carried) => carried,
+            Err(denial) => {
+                attempt.refuse(denial);
+                return Err(Error::HttpRequestDenied);
+            }
+        };
         attempt.allow();
+        self.skill.secrets.add(&carried, request.headers_mut());
+        self.remember(&carried);
 
         let (response, lease) = self.exchange(request, &target, &addresses, &timeouts, &cut).await?;
+        if !carried.is_empty()
+            && let Err(error) = secrets::check_encoding(response.headers())
+        {
+            self.witness.limit(refusal::encoded(&self.witness, &target));
+            return Err(error);
+        }
         self.receive(response, lease, slot, timeouts.between_bytes)
     }
 
@@ -194,7 +230,10 @@ impl Call {
             Err(denial) => denial,
             Ok(entry) => match parts.headers.keys().find(|name| headers::is_forbidden(name)) {
                 Some(name) => refusal::header(&self.witness, target, name),
-                None => return Ok(entry),
+                None => match self.skill.secrets.check(&self.witness, target, &parts.headers) {
+                    Err(denial) => denial,
+                    Ok(()) => return Ok(entry),
+                },
             },
         };
         Err(self.refuse(&target.to_string(), method, denial))
@@ -221,23 +260,26 @@ impl Call {
         Err(Error::ConnectionLimitReached)
     }
 
-    async fn ask(
-        &self,
-        target: &Target,
-        method: &str,
-        path: &str,
-        headers: &http::HeaderMap,
-    ) -> Result<(), Error> {
-        let shown = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-        let effect = Effect::Request {
-            method: method.to_owned(),
-            url: format!("{}{path}", target.origin()),
-            headers: headers.iter().map(|(name, value)| (name.as_str().to_owned(), shown(value))).collect(),
-        };
-        self.witness
-            .before_effect(&effect)
-            .await
-            .map_err(|denial| self.refuse(&target.to_string(), method, denial))
+    /// What the request would carry, as of now; kept by nobody.
+    fn secrets(&self, target: &Target, method: &str) -> Result<(), Error> {
+        let found = self.skill.secrets.find(&self.witness, target);
+        found.map(drop).map_err(|denial| self.refuse(&target.to_string(), method, denial))
+    }
+
+    fn remember(&self, carried: &[Carried]) {
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        for one in carried {
+            if !sent.iter().any(|known| Arc::ptr_eq(known, &one.secret)) {
+                sent.push(Arc::clone(&one.secret));
+            }
+        }
+    }
+
+    /// What is masked in an answer: all secrets of the skill, and what the call has sent.
+    fn echoes(&self) -> Vec<Arc<Secret>> {
+        let mut known = self.skill.secrets.known();
+        known.extend(self.sent.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
+        known
     }
 
     /// The request as it goes over the wire, weighed and charged. Charged before the lookup: a name carries
@@ -395,9 +437,16 @@ impl Call {
             self.witness.limit(refusal::too_large(&self.witness, "response", limit));
             return Err(Error::HttpResponseBodySize(Some(limit)));
         }
-        Ok(response.map(|incoming| {
-            ResponseBody::new(incoming, limit, quiet, (lease, slot), Arc::clone(&self.witness)).boxed_unsync()
-        }))
+        let echoes = self.echoes();
+        let (mut parts, incoming) = response.into_parts();
+        secrets::mask_headers(&echoes, &mut parts.headers);
+        let body = ResponseBody::new(incoming, limit, quiet, (lease, slot), Arc::clone(&self.witness));
+        let body = if echoes.is_empty() {
+            body.boxed_unsync()
+        } else {
+            MaskedBody::new(body, echoes).boxed_unsync()
+        };
+        Ok(Response::from_parts(parts, body))
     }
 }
 

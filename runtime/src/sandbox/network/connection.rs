@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use http::{Request, Response};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -24,14 +24,17 @@ const SMALLEST_BUFFER: usize = 8 << 10;
 /// How much of a response is read at once.
 const BUFFER: usize = 64 << 10;
 
-/// An open connection.
-pub(super) struct Connection {
-    sender: SendRequest<RequestBody>,
+/// An open connection, for bodies of one kind: a guest's, or the host's own.
+pub(super) struct Connection<B = RequestBody> {
+    sender: SendRequest<B>,
     // Dropping it aborts the task and with it closes the socket: a cancelled call leaves nothing behind.
     _driver: AbortOnDropJoinHandle<()>,
 }
 
-impl Connection {
+impl<B> Connection<B>
+where
+    B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+{
     /// Connects to the first of `addresses` that answers. Each gets its share of the time that is left.
     pub(super) async fn open(
         network: &Network,
@@ -104,8 +107,8 @@ impl Connection {
     /// Sends a request. A request of which not a byte was sent comes back with the error.
     pub(super) async fn send(
         &mut self,
-        request: Request<RequestBody>,
-    ) -> Result<Response<Incoming>, (hyper::Error, Option<Request<RequestBody>>)> {
+        request: Request<B>,
+    ) -> Result<Response<Incoming>, (hyper::Error, Option<Request<B>>)> {
         self.sender.try_send_request(request).await.map_err(|mut error| {
             let unsent = error.take_message();
             (error.into_error(), unsent)

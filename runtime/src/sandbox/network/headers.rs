@@ -44,6 +44,12 @@ pub(super) fn filter() -> ForbiddenHeaderFilter {
     Arc::clone(&FILTER)
 }
 
+/// The first header whose value is no text, if there is one.
+pub(super) fn no_text(headers: &http::HeaderMap) -> Option<&HeaderName> {
+    let is_text = |value: &http::HeaderValue| std::str::from_utf8(value.as_bytes()).is_ok();
+    headers.iter().find(|(_, value)| !is_text(value)).map(|(name, _)| name)
+}
+
 /// What headers weigh on the wire, in bytes.
 pub(super) fn bytes(headers: &http::HeaderMap) -> usize {
     headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum()

@@ -7,8 +7,10 @@
 use std::net::IpAddr;
 
 use crate::denial::{Denial, DenialId, RuleRef};
+use crate::grant::SecretGrant;
 use crate::grant::address::AddressRefusal;
 use crate::grant::host::{CeilingRefusal, HostGrant, HostRefusal, MalformedTarget, Target};
+use crate::sandbox::secret::SecretRefusal;
 use crate::sandbox::witness::Witness;
 use crate::visible;
 
@@ -32,6 +34,53 @@ pub(super) fn bad_path(witness: &Witness, target: &Target) -> Denial {
 pub(super) fn header(witness: &Witness, target: &Target, name: &http::HeaderName) -> Denial {
     let why = format!(" with a header of its own for {}", visible::quoted(name.as_str(), 40));
     may_not(witness, DenialId::HostHeader, &target.to_string(), &why)
+}
+
+/// The command of the hint holds only what an operator trusted: names of SOUL.md.
+pub(super) fn no_secret(
+    witness: &Witness,
+    target: &Target,
+    grant: &SecretGrant,
+    (agent, why): (&str, Option<SecretRefusal>),
+) -> Denial {
+    let (name, origin) = (&grant.name, grant.origin());
+    let set = format!("soulbound secrets set {name} --agent {agent} --for {origin}");
+    let (id, why, hint) = match why {
+        None => (
+            DenialId::SecretMissing,
+            format!(": a call on a SOUL.md has no secrets, and this would carry `{name}`"),
+            format!("add the agent (`soulbound agents add`), and call `{agent}` through the gateway"),
+        ),
+        Some(SecretRefusal::NotSet) => (
+            DenialId::SecretMissing,
+            format!(" without the secret `{name}`, which the operator has not set"),
+            set,
+        ),
+        Some(SecretRefusal::OtherOrigin(other)) => (
+            DenialId::SecretHost,
+            format!(": the secret `{name}` is for {origin} in SOUL.md and for {other} by the operator"),
+            format!("correct SOUL.md, or: {set}"),
+        ),
+        Some(SecretRefusal::Unreadable(why)) => {
+            (DenialId::SecretUnreadable, format!(": the operator's secret `{name}` cannot be read"), why)
+        }
+    };
+    may_not(witness, id, &target.to_string(), &why).rule(grant.rule.clone()).hint(hint)
+}
+
+pub(super) fn secret_header(witness: &Witness, target: &Target, grant: &SecretGrant) -> Denial {
+    let why =
+        format!(" with a header `{}` of its own: there it carries the secret `{}`", grant.header, grant.name);
+    may_not(witness, DenialId::SecretHeader, &target.to_string(), &why).rule(grant.rule.clone())
+}
+
+pub(super) fn encoded(witness: &Witness, target: &Target) -> Denial {
+    let message = format!(
+        "skill `{}` may not read an encoded answer of {}, which was sent a secret",
+        witness.skill,
+        visible::quoted_target(&target.to_string())
+    );
+    Denial::new(DenialId::SecretEncoded, message).imported(IMPORTED)
 }
 
 pub(super) fn ceiling(witness: &Witness, target: &Target, refusal: CeilingRefusal<'_>) -> Denial {
@@ -108,6 +157,15 @@ pub(super) fn too_large(witness: &Witness, what: &str, limit: u64) -> Denial {
         format!("skill `{}` had a {what} of more than {limit} bytes", witness.skill),
     )
     .imported(IMPORTED)
+}
+
+pub(super) fn not_judged(witness: &Witness, target: &Target, most: u64) -> Denial {
+    let message = format!(
+        "skill `{}` may not send more than {most} bytes to {}: a body is judged as a whole",
+        witness.skill,
+        visible::quoted_target(&target.to_string())
+    );
+    Denial::new(DenialId::EffectTooLarge, message).imported(IMPORTED)
 }
 
 fn may_not(witness: &Witness, id: DenialId, shown: &str, why: &str) -> Denial {

@@ -3,7 +3,10 @@
 //! the oracle.
 
 mod corpus;
+mod judged;
 mod limits;
+mod outbound;
 mod requests;
+mod secrets;
 mod server;
 mod world;

@@ -1,6 +1,6 @@
 //! What is read from a good SOUL.md, and what else in it changes nothing.
 
-use super::super::{SoulView, Standing};
+use super::super::{Soul, SoulView, Standing};
 use super::{skills, soul};
 
 const GUARDIAN: &str = "\
@@ -212,8 +212,17 @@ fn a_rule_s_standing_is_what_this_build_enforces() {
             "the channel `slack`",
         ),
         ("All outputs must be logged to `HEARTBEAT.md`", "", Standing::Enforced, "recorded before it runs"),
-        ("All outputs must be reviewed before publishing", "", Standing::Advisory, "not part of this build"),
-        ("Never output: sk-.*", "", Standing::Advisory, "not part of this build"),
+        ("All outputs must be reviewed before publishing", "", Standing::Enforced, "no channel is listed"),
+        (
+            "Never output: Project Titan, `/sk-.*/`",
+            "",
+            Standing::Enforced,
+            "hold the words \"Project Titan\", or what matches",
+        ),
+        ("**Never output:** card numbers.", "", Standing::Enforced, "blocked if they hold card numbers"),
+        ("never  OUTPUT : `/TICKET-[0-9]{4,}/i`", "", Standing::Enforced, "(?i:TICKET"),
+        ("Never output card numbers", "", Standing::Advisory, "knows the rule `Never output: <pattern>`"),
+        ("Never outputs: card numbers", "", Standing::Advisory, "knows the rule `Never output: <pattern>`"),
         ("Be kind", "", Standing::Advisory, "only the model is asked"),
     ] {
         let found = standing(rule, rest);
@@ -224,6 +233,26 @@ fn a_rule_s_standing_is_what_this_build_enforces() {
         soul("## Identity\n- Name: E\n- Model: openai/gpt\n## Rules\n- Never access external networks\n")
             .unwrap();
     assert_eq!(remote.standing(&remote.rules()[0]).standing, Standing::Partly);
+}
+
+#[test]
+fn an_output_rule_that_cannot_be_read_is_an_error_and_not_advice() {
+    for (rule, line, message) in [
+        ("Never output: sk-.*", 6, "`*` in words"),
+        ("Never output:", 6, "an empty entry"),
+        ("Never output: a*b*c", 6, "is Markdown"),
+        ("Never output: `/(/`", 6, "no regular expression"),
+        ("Never output: Titan,", 6, "an empty entry"),
+        ("Never output: card numbers and IBANs", 6, "looks like card numbers"),
+    ] {
+        let text = format!("## Identity\n- Name: Echo\n## Rules\n- Be kind\n\n- {rule}\n");
+        let errors = soul(&text).unwrap_err().errors;
+        assert_eq!(errors.len(), 1, "{rule}: {errors:?}");
+        assert_eq!(errors[0].line, line, "{rule}");
+        assert!(errors[0].message.contains(message), "{rule}: {}", errors[0].message);
+    }
+    let many = format!("## Identity\n- Name: E\n## Rules\n- Never output: {}\n", vec!["abc"; 65].join(", "));
+    assert!(soul(&many).unwrap_err().errors[0].message.contains("more than 64 patterns"));
 }
 
 #[test]
@@ -249,4 +278,25 @@ fn the_reach_is_a_union_and_names_both_ends_of_a_flow() {
     // No warning for a flow that stays inside, and none where nothing private is read.
     assert_eq!(soul.warnings().len(), 2);
     assert!(skills("- browser: z\n  - hosts: https://a.example.com\n").unwrap().warnings().is_empty());
+}
+
+#[test]
+fn a_message_waits_by_its_channel_s_line_or_by_the_rule_that_all_are_reviewed() {
+    let read = |rules: &str, approve: &str| {
+        let text = format!(
+            "## Identity\n- Name: Echo\n## Rules\n{rules}## Channels\n- slack: team\n{approve}- mail: ops\n## Skills\n- messenger: Post\n"
+        );
+        Soul::parse("SOUL.md", text.as_bytes()).unwrap()
+    };
+    let line = |soul: &Soul, channel: &str| {
+        let channels = &soul.skills()[0].grant.channels;
+        let one = channels.iter().find(|one| format!("{}: {}", one.kind, one.target) == channel).unwrap();
+        one.review.as_ref().map(|rule| rule.line)
+    };
+    let plain = read("- Be kind\n", "");
+    assert_eq!((line(&plain, "slack: team"), line(&plain, "mail: ops")), (None, None));
+    let own = read("- Be kind\n", "  - approve: always\n");
+    assert_eq!((line(&own, "slack: team"), line(&own, "mail: ops")), (Some(7), None));
+    let all = read("- All outputs must be reviewed before publishing.\n", "");
+    assert_eq!((line(&all, "slack: team"), line(&all, "mail: ops")), (Some(4), Some(4)));
 }

@@ -53,6 +53,26 @@ impl Guest for ProbeWeb {
         Ask { timeout, ..Ask::new("GET", url::parts(&url)) }.send()?.read()
     }
 
+    fn request_and_spin(url: String, body: String) {
+        let sent = Ask { body: body.into_bytes(), ..Ask::new("POST", url::parts(&url)) }.send();
+        let mut turns = 0_u64;
+        while black_box(true) {
+            turns = black_box(turns.wrapping_add(1));
+        }
+        drop(sent);
+    }
+
+    fn request_and_give_up(url: String, body: String, times: u32) {
+        for _ in 0..times {
+            drop(Ask { body: body.clone().into_bytes(), ..Ask::new("POST", url::parts(&url)) }.send());
+        }
+    }
+
+    fn unfinished(url: String, body: String) -> Result<u16, String> {
+        let ask = Ask { body: body.into_bytes(), finish: false, ..Ask::new("POST", url::parts(&url)) };
+        ask.send()?.wait().map(|answer| answer.status())
+    }
+
     fn abandon(url: String) {
         drop(black_box(Ask::new("GET", url::parts(&url)).send()));
     }

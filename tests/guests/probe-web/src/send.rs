@@ -29,6 +29,8 @@ pub(crate) struct Ask {
     pub(crate) body: Vec<u8>,
     /// In nanoseconds.
     pub(crate) timeout: Option<u64>,
+    /// Whether the body is said to be complete.
+    pub(crate) finish: bool,
 }
 
 /// A request that was sent.
@@ -48,7 +50,7 @@ impl Ask {
             "PATCH" => Method::Patch,
             other => Method::Other(other.to_owned()),
         };
-        Self { method, parts, headers: Vec::new(), body: Vec::new(), timeout: None }
+        Self { method, parts, headers: Vec::new(), body: Vec::new(), timeout: None, finish: true }
     }
 
     pub(crate) fn send(self) -> Result<Sent, String> {
@@ -78,7 +80,11 @@ impl Ask {
         let body = request.body().map_err(refused("body"))?;
         let sent = handle(request, Some(options)).map_err(words)?;
         write(&body, &self.body)?;
-        OutgoingBody::finish(body, None).map_err(words)?;
+        if self.finish {
+            OutgoingBody::finish(body, None).map_err(words)?;
+        } else {
+            std::mem::forget(body);
+        }
         Ok(Sent(sent))
     }
 }

@@ -25,6 +25,19 @@ pub(crate) fn append(path: &str, text: &str) -> Result<(), String> {
     file.write_all(text.as_bytes()).map_err(words)
 }
 
+pub(crate) fn leave_open(path: &str, text: &str) -> String {
+    let Ok(mut file) = File::create(path) else { return "refused".to_owned() };
+    let answer = file.write_all(text.as_bytes());
+    std::mem::forget(file);
+    answer.map_or_else(words, |()| "written".to_owned())
+}
+
+pub(crate) fn copy_and_remove(source: &str, destination: &str) -> Result<(), String> {
+    // Both are closed, and `close` has no answer on WASI.
+    fs::write(destination, fs::read(source).map_err(words)?).map_err(words)?;
+    fs::remove_file(source).map_err(words)
+}
+
 pub(crate) fn fill(path: &str, bytes: u64) -> u64 {
     let Ok(mut file) = File::create(path) else { return 0 };
     let chunk = [b'x'; 64 * 1024];

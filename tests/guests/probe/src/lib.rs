@@ -8,10 +8,11 @@ mod bindings;
 mod end;
 mod file;
 mod output;
+mod plan;
 mod surroundings;
 mod use_up;
 
-use bindings::{Attempt, Colour, Everything, Guest, Rights, Shape, Stream};
+use bindings::{Attempt, Colour, Ending, Everything, FileStep, Guest, Rights, Shape, Stream};
 
 struct Probe;
 
@@ -161,6 +162,21 @@ impl Guest for Probe {
     }
     fn mkdir(path: String) -> Result<(), String> {
         file::mkdir(&path)
+    }
+
+    fn leave_open(path: String, text: String, ends: Ending) -> String {
+        let written = file::leave_open(&path, &text);
+        match ends {
+            Ending::Returns => written,
+            Ending::Panics => end::panic("after a write"),
+            Ending::Spins => use_up::spin(),
+        }
+    }
+    fn copy_and_remove(source: String, destination: String) -> Result<(), String> {
+        file::copy_and_remove(&source, &destination)
+    }
+    fn file_plan(steps: Vec<FileStep>) -> Vec<String> {
+        plan::take(steps)
     }
 
     fn attempt_at(attempt: Attempt) -> Result<String, String> {

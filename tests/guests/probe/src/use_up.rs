@@ -7,7 +7,7 @@ const MIB: usize = 1024 * 1024;
 const PAGE: usize = 4096;
 const WASM_PAGES_A_MIB: usize = 16;
 
-pub(crate) fn spin() {
+pub(crate) fn spin() -> ! {
     let mut turns = 0_u64;
     loop {
         turns = black_box(turns.wrapping_add(1));

@@ -5,18 +5,19 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use wasmtime::component::{Resource, ResourceTable};
+use wasmtime_wasi::p2::bindings::clocks::wall_clock::Datetime;
 use wasmtime_wasi::p2::bindings::filesystem::preopens::Host as _;
 use wasmtime_wasi::p2::bindings::filesystem::types::{
     DescriptorFlags, DescriptorStat, ErrorCode, HostDescriptor as _, HostDirectoryEntryStream as _,
     NewTimestamp, OpenFlags, PathFlags,
 };
-use wasmtime_wasi::p2::{FsResult, StreamError};
+use wasmtime_wasi::p2::{DynOutputStream, FsResult, StreamError};
 
 use crate::denial::{Denial, DenialId, RuleRef};
 use crate::grant::{DirectoryGrant, DirectoryMode};
 use crate::sandbox::clock::CallClock;
 use crate::sandbox::files::{BoundFiles, CallFiles, FilesView, OpenRules};
-use crate::sandbox::overseer::{Access, BoxFuture, Effect, Overseer};
+use crate::sandbox::overseer::{Access, BoxFuture, Carrier, Content, Effect, Overseer, Permit};
 use crate::sandbox::witness::{Ledger, Witness};
 
 pub(super) const READ: DescriptorFlags = DescriptorFlags::READ;
@@ -44,16 +45,28 @@ impl DirectoryGrant {
 pub(super) struct Watcher {
     pub(super) effects: Mutex<Vec<Effect>>,
     pub(super) refuse: bool,
+    /// Files are held back, up to so many bytes.
+    pub(super) inspect: Option<u64>,
+    /// What it puts in the place of every content.
+    pub(super) mask: Option<&'static str>,
     /// What happens in the world while the overseer thinks.
     pub(super) meanwhile: Option<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl Overseer for Watcher {
-    fn before_effect<'a>(&'a self, effect: &'a Effect) -> BoxFuture<'a, Result<(), Denial>> {
+    fn before_effect<'a>(&'a self, effect: &'a Effect) -> BoxFuture<'a, Result<Permit, Denial>> {
         self.effects.lock().unwrap().push(effect.clone());
         self.meanwhile.iter().for_each(|happens| happens());
-        let answer = if self.refuse { Err(Denial::new(DenialId::ApprovalDenied, "no")) } else { Ok(()) };
+        let answer = match self.mask {
+            _ if self.refuse => Err(Denial::new(DenialId::ApprovalDenied, "no")),
+            Some(mask) => Ok(Permit::Masked(Content(mask.into()))),
+            None => Ok(Permit::Unchanged),
+        };
         Box::pin(std::future::ready(answer))
+    }
+
+    fn inspects(&self, _: Carrier<'_>) -> Option<u64> {
+        self.inspect
     }
 
     fn record(&self, _: &Access) {}
@@ -165,6 +178,35 @@ impl Call {
         self.ledger().denials.iter().map(|denial| denial.id.as_str()).collect()
     }
 
+    /// The id of the denial with which the result is withheld.
+    pub(super) fn withheld(&self) -> Option<&'static str> {
+        self.witness.withheld().map(|denial| denial.id.as_str())
+    }
+
+    /// The tool returns.
+    pub(super) fn finish(&mut self) {
+        now(self.view().finish());
+    }
+
+    pub(super) fn sync(&mut self, file: u32) -> Answer<()> {
+        told(now(self.view().sync(Resource::new_borrow(file))))
+    }
+
+    pub(super) fn size(&mut self, file: u32) -> Answer<(u64, u64)> {
+        told(now(self.view().stat(Resource::new_borrow(file)))).map(|stat| (stat.size, stat.link_count))
+    }
+
+    pub(super) fn set_times(&mut self, file: u32, seconds: u64) -> Answer<()> {
+        let time = || NewTimestamp::Timestamp(Datetime { seconds, nanoseconds: 0 });
+        told(now(self.view().set_times(Resource::new_borrow(file), time(), time())))
+    }
+
+    /// A stream that writes at the start, for a test that drops it itself.
+    pub(super) fn writer(&mut self, file: u32) -> DynOutputStream {
+        let stream = told(self.view().write_via_stream(Resource::new_borrow(file), 0)).unwrap();
+        self.table.delete(stream).unwrap()
+    }
+
     /// Runs an operation and tells what came of it with the ids that were denied on the way.
     #[track_caller]
     pub(super) fn expect<T: std::fmt::Debug>(
@@ -214,8 +256,7 @@ impl Call {
     }
 
     pub(super) fn close(&mut self, descriptor: u32) {
-        use wasmtime_wasi::p2::bindings::filesystem::types::HostDescriptor;
-        HostDescriptor::drop(&mut self.view(), Resource::new_own(descriptor)).unwrap();
+        now(self.view().close(Resource::new_own(descriptor))).unwrap();
     }
 
     pub(super) fn read_at(&mut self, base: u32, path: &str) -> Answer<String> {
@@ -239,8 +280,11 @@ impl Call {
             told(view.write_via_stream(borrowed, 0))
         };
         let stream = stream.map_err(|code| StreamError::trap(&code.to_string()))?;
-        let writer = self.table.get_mut(&stream).unwrap();
-        now(writer.blocking_write_and_flush(text.to_owned().into()))
+        let mut writer = self.table.delete(stream).unwrap();
+        let answer = now(writer.blocking_write_and_flush(text.to_owned().into()));
+        // As a guest's drop of it does.
+        now(writer.cancel());
+        answer
     }
 
     pub(super) fn write_at(&mut self, file: u32, text: &str, offset: u64) -> Answer<u64> {

@@ -101,7 +101,7 @@ fn the_overseer_is_asked_before_each_change_and_its_no_holds() {
     call.expect("approval.denied", no, |call| call.set_times_at(root, "data/./a", true));
     assert_eq!(call.read("data/a").unwrap(), "a", "reading is no effect");
     let asked: Vec<_> = call.watcher.effects.lock().unwrap().clone();
-    let change = |change, path: &str| Effect::Change { change, path: path.into(), to: None };
+    let change = |change, path: &str| Effect::Change { change, path: path.into(), to: None, content: None };
     assert_eq!(
         asked,
         [
@@ -110,7 +110,12 @@ fn the_overseer_is_asked_before_each_change_and_its_no_holds() {
             change(FileChange::MakeDirectory, "/data/e"),
             change(FileChange::Delete, "/data/d"),
             change(FileChange::Delete, "/data/a"),
-            Effect::Change { change: FileChange::Rename, path: "/data/a".into(), to: Some("/data/c".into()) },
+            Effect::Change {
+                change: FileChange::Rename,
+                path: "/data/a".into(),
+                to: Some("/data/c".into()),
+                content: None
+            },
             change(FileChange::Write, "/data/a"),
         ]
     );

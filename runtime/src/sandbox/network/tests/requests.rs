@@ -13,7 +13,7 @@ use super::world::{Answer, TestCall, World, endless, full, request, request_of};
 use crate::denial::{Denial, DenialId};
 use crate::grant::host::HostCeiling;
 use crate::sandbox::network::{Network, NetworkConfig, ProxyUrl, SkillNetwork, SystemResolver};
-use crate::sandbox::overseer::{Access, BoxFuture, Decision, Effect, Overseer};
+use crate::sandbox::overseer::{Access, BoxFuture, Decision, Effect, Overseer, Permit};
 
 fn hello() -> Script {
     Script::Reply(reply("200 OK", "", "hello"))
@@ -271,7 +271,7 @@ fn an_extra_ca_that_cannot_be_used_is_an_error_and_not_silence() {
 struct Strict(std::sync::Mutex<Vec<Effect>>);
 
 impl Overseer for Strict {
-    fn before_effect<'a>(&'a self, effect: &'a Effect) -> BoxFuture<'a, Result<(), Denial>> {
+    fn before_effect<'a>(&'a self, effect: &'a Effect) -> BoxFuture<'a, Result<Permit, Denial>> {
         self.0.lock().unwrap().push(effect.clone());
         Box::pin(std::future::ready(Err(Denial::new(DenialId::ApprovalDenied, "a person refused"))))
     }
@@ -296,6 +296,7 @@ async fn the_overseer_is_asked_before_anything_leaves_and_only_for_what_is_grant
             method: "POST".into(),
             url: "https://api.example.com/x?y".into(),
             headers: vec![("x-a".into(), "1".into())],
+            body: None,
         }]
     );
     assert!(world.asked().is_empty() && world.dialled().is_empty());

@@ -32,6 +32,8 @@ pub(super) struct Seen {
     pub(super) connection: usize,
     pub(super) head: String,
     pub(super) body: usize,
+    /// The body as it was on the wire.
+    pub(super) bytes: Vec<u8>,
 }
 
 #[derive(Default)]
@@ -123,8 +125,8 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
             while stream.read_u8().await.is_ok() {}
             return;
         }
-        let body = read_body(&mut stream, &head).await;
-        log.requests.lock().unwrap().push(Seen { connection, head, body });
+        let bytes = read_body(&mut stream, &head).await;
+        log.requests.lock().unwrap().push(Seen { connection, head, body: bytes.len(), bytes });
         let reply = match script {
             Script::Reply(reply) => reply,
             Script::Then(first, _) if log.seen().len() == 1 => first,
@@ -159,13 +161,14 @@ async fn read_head<S: AsyncRead + Unpin>(stream: &mut S) -> Option<String> {
     Some(String::from_utf8_lossy(&head).into_owned())
 }
 
-/// Reads a body by its length, or a chunked one to its last chunk, and says how long it was on the wire.
-async fn read_body<S: AsyncRead + Unpin>(stream: &mut S, head: &str) -> usize {
+/// Reads a body by its length, or a chunked one to its last chunk, as it was on the wire.
+async fn read_body<S: AsyncRead + Unpin>(stream: &mut S, head: &str) -> Vec<u8> {
     let lower = head.to_ascii_lowercase();
     if let Some((_, rest)) = lower.split_once("content-length: ") {
         let length = rest.lines().next().unwrap().trim().parse().unwrap();
         let mut body = vec![0; length];
-        return stream.read_exact(&mut body).await.unwrap_or(0);
+        let whole = stream.read_exact(&mut body).await.is_ok();
+        return if whole { body } else { Vec::new() };
     }
     let mut body = Vec::new();
     while lower.contains("transfer-encoding: chunked") && !body.ends_with(b"0\r\n\r\n") {
@@ -174,7 +177,7 @@ async fn read_body<S: AsyncRead + Unpin>(stream: &mut S, head: &str) -> usize {
             Err(_) => break,
         }
     }
-    body.len()
+    body
 }
 
 /// A small complete response.

@@ -14,12 +14,15 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::server::{self, Identity, Log, Script};
 use crate::denial::{Denial, RuleRef};
-use crate::grant::HostGrant;
+use crate::grant::{HostGrant, SecretGrant};
 use crate::sandbox::clock::CallClock;
 use crate::sandbox::network::call::CallNetwork;
-use crate::sandbox::network::{Dialer, Network, NetworkConfig, NetworkLimits, Resolver, SkillNetwork};
+use crate::sandbox::network::{
+    Dialer, Network, NetworkConfig, NetworkLimits, Resolver, SkillNetwork, SkillSecrets,
+};
 use crate::sandbox::overseer::{BoxFuture, Overseer, Unattended};
-use crate::sandbox::witness::{Ledger, Witness};
+use crate::sandbox::secret::SecretSource;
+use crate::sandbox::witness::{LastWord, Ledger, Witness};
 
 /// What a lookup answers.
 #[derive(Debug, Clone)]
@@ -121,6 +124,21 @@ impl World {
         SkillNetwork::new(grants, Network::new(self.config.clone()).unwrap())
     }
 
+    /// The same, with secrets from this source.
+    pub(super) fn with_secrets(
+        &self,
+        grants: &[&str],
+        secrets: &[&str],
+        source: Option<Arc<dyn SecretSource>>,
+    ) -> Arc<SkillNetwork> {
+        let grants = grants.iter().map(|entry| HostGrant::parse(entry, rule(entry)).unwrap()).collect();
+        let line = |entry: &str| RuleRef { text: format!("secrets: {entry}"), ..rule(entry) };
+        let secrets: Vec<SecretGrant> =
+            secrets.iter().map(|entry| SecretGrant::parse(entry, line(entry)).unwrap()).collect();
+        let secrets = SkillSecrets::new("echo", &secrets, source);
+        SkillNetwork::with_secrets(grants, secrets, Network::new(self.config.clone()).unwrap())
+    }
+
     pub(super) fn dialled(&self) -> Vec<SocketAddr> {
         self.dialer.dialled.lock().unwrap().clone()
     }
@@ -167,6 +185,11 @@ impl TestCall {
     pub(super) async fn text(&self, url: &str) -> Result<String, Error> {
         let body = self.get(url).await?.into_body().collect().await?.to_bytes();
         Ok(String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    /// The guest is gone, as after a kill.
+    pub(super) fn end(&self) {
+        drop(LastWord(Arc::clone(&self.witness)));
     }
 
     pub(super) fn ledger(&self) -> Ledger {

@@ -1,0 +1,265 @@
+//! The second matcher. It reads a grant's canonical text and a recorded target as plain strings, and knows nothing of the
+//! runtime's matchers: what both agree on is not one mistake made once.
+
+use std::net::IpAddr;
+
+use soulbound_runtime::Soul;
+use soulbound_runtime::grant::{DirectoryGrant, DirectoryMode, HostGrant};
+
+/// An access as the record has it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tried<'a> {
+    /// `file`, `host` or `channel`.
+    pub(super) kind: &'a str,
+    /// The path, origin or channel.
+    pub(super) target: &'a str,
+    /// What was tried.
+    pub(super) access: &'a str,
+}
+
+/// What it amounts to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Ruling {
+    /// A grant covers it.
+    Granted,
+    /// None does, and why not.
+    Ungranted(&'static str),
+    /// The text alone does not tell.
+    Unclear,
+}
+
+/// Judges one access of a skill under a SOUL.md.
+pub(super) fn judge(soul: &Soul, skill: &str, tried: &Tried<'_>) -> Ruling {
+    let Some(entry) = soul.skills().iter().find(|entry| entry.name == skill) else {
+        return Ruling::Ungranted("the skill is not listed");
+    };
+    match tried.kind {
+        "host" => host(&entry.grant.hosts, tried),
+        "file" => file(&entry.grant.directories, tried),
+        "channel" => {
+            let listed = |name: String| name == tried.target;
+            if soul.channels().iter().any(|channel| listed(format!("{}: {}", channel.kind, channel.target))) {
+                Ruling::Granted
+            } else {
+                Ruling::Ungranted("the channel is not listed")
+            }
+        }
+        _ => Ruling::Ungranted("no grant knows this kind of access"),
+    }
+}
+
+/// `scheme://host` and a port where it is not the scheme's own, taken apart at its punctuation. A granted host may be a
+/// network.
+fn origin(text: &str) -> Option<(&str, &str, u16)> {
+    let (scheme, rest) = text.split_once("://")?;
+    let (host, port) = match rest.strip_prefix('[') {
+        Some(inside) => {
+            let (host, after) = inside.split_once(']')?;
+            (host, after.strip_prefix(':'))
+        }
+        None => match rest.rsplit_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (rest, None),
+        },
+    };
+    let port = match (port, scheme) {
+        (Some(port), _) => port.parse().ok()?,
+        (None, "https") => 443,
+        (None, "http") => 80,
+        _ => return None,
+    };
+    Some((scheme, host, port))
+}
+
+fn host(grants: &[HostGrant], tried: &Tried<'_>) -> Ruling {
+    let after_scheme = tried.target.find("://").map_or(0, |at| at + 3);
+    let end = tried.target.get(after_scheme..).and_then(|rest| rest.find('/')).map(|at| after_scheme + at);
+    let Some((scheme, name, port)) =
+        origin(tried.target.get(..end.unwrap_or(tried.target.len())).unwrap_or_default())
+    else {
+        return Ruling::Ungranted("the target is no origin");
+    };
+    let mut why = "no `hosts` entry covers it";
+    for grant in grants {
+        let mut words: Vec<&str> =
+            grant.text().split(" (private ").next().unwrap_or_default().split(' ').collect();
+        let Some(granted) = words.pop().and_then(origin) else { continue };
+        if (granted.0, granted.2) != (scheme, port) || !covers(granted.1, name) {
+            continue;
+        }
+        let methods = if words.is_empty() { vec!["GET", "HEAD"] } else { words };
+        if methods.contains(&tried.access) {
+            return Ruling::Granted;
+        }
+        why = "the `hosts` entry has not this method";
+    }
+    Ruling::Ungranted(why)
+}
+
+/// Whether a granted host, as text, covers a host, as text.
+fn covers(granted: &str, host: &str) -> bool {
+    let address = |text: &str| text.parse::<IpAddr>().ok();
+    if let Some((base, length)) = granted.split_once('/') {
+        let (Some(base), Some(host), Ok(length)) = (address(base), address(host), length.parse::<u32>())
+        else {
+            return false;
+        };
+        // A shift by the whole width is no shift: a network of everything would cover everything.
+        return match (base, host) {
+            (IpAddr::V4(base), IpAddr::V4(host)) => {
+                (base.to_bits() ^ host.to_bits()).checked_shr(32 - length.min(32)).unwrap_or(0) == 0
+            }
+            (IpAddr::V6(base), IpAddr::V6(host)) => {
+                (base.to_bits() ^ host.to_bits()).checked_shr(128 - length.min(128)).unwrap_or(0) == 0
+            }
+            _ => false,
+        };
+    }
+    match granted.strip_prefix('*') {
+        // What is left begins with the dot.
+        Some(below) => host.len() > below.len() && host.ends_with(below) && address(host).is_none(),
+        None => granted == host || address(granted).is_some_and(|granted| address(host) == Some(granted)),
+    }
+}
+
+/// Names that no skill writes, whatever the grant.
+const PROTECTED: [&str; 7] =
+    ["soul.md", "skill.md", "heartbeat.md", "agents.md", "claude.md", "memory.md", "tools.md"];
+
+fn file(grants: &[DirectoryGrant], tried: &Tried<'_>) -> Ruling {
+    // An effect's record names both ends of a rename.
+    let mut ends = tried.target.split(" → ");
+    let first = path(grants, ends.next().unwrap_or_default(), tried.access);
+    ends.map(|end| path(grants, end, tried.access)).fold(first, |so_far, end| match (so_far, end) {
+        (Ruling::Granted, end) => end,
+        (so_far, _) => so_far,
+    })
+}
+
+fn path(grants: &[DirectoryGrant], path: &str, access: &str) -> Ruling {
+    let names: Vec<&str> = path.split('/').filter(|name| !name.is_empty() && *name != ".").collect();
+    // Where `..` leads depends on what was a link then.
+    if names.contains(&"..") {
+        return Ruling::Unclear;
+    }
+    let looks = matches!(access, "open" | "list" | "stat" | "read-link" | "read");
+    for grant in grants {
+        let mount: Vec<&str> = grant.guest.split('/').filter(|name| !name.is_empty()).collect();
+        // The virtual folders on the way to a grant can be looked at.
+        if looks && mount.starts_with(&names) {
+            return Ruling::Granted;
+        }
+        let Some(below) = names.strip_prefix(mount.as_slice()) else { continue };
+        if !grant.hidden && below.iter().any(|name| name.starts_with('.')) {
+            return Ruling::Ungranted("a hidden name, and the entry does not say `(hidden)`");
+        }
+        if !looks && below.iter().any(|name| PROTECTED.contains(&name.to_lowercase().as_str())) {
+            return Ruling::Ungranted("a protected name was changed");
+        }
+        return match grant.mode {
+            DirectoryMode::Write => Ruling::Granted,
+            DirectoryMode::Read if looks => Ruling::Granted,
+            DirectoryMode::Read => Ruling::Ungranted("the directory is granted for reading only"),
+            DirectoryMode::Create if access == "create" => Ruling::Granted,
+            DirectoryMode::Create => Ruling::Ungranted("the directory is granted for new files only"),
+        };
+    }
+    if looks && names.is_empty() {
+        return Ruling::Granted;
+    }
+    Ruling::Ungranted("no directory entry covers it")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use soulbound_runtime::grant::host::{Target, permits};
+
+    use super::*;
+
+    fn soul(lines: &[&str]) -> Soul {
+        let grants: String = lines.iter().map(|line| format!("  - {line}\n")).collect();
+        let text = format!(
+            "# A\n## Identity\n- Name: Echo\n## Skills\n- probe: x\n{grants}## Channels\n- slack: team\n"
+        );
+        Soul::parse("SOUL.md", text.as_bytes()).unwrap()
+    }
+
+    fn ruling(soul: &Soul, kind: &str, access: &str, target: &str) -> Ruling {
+        judge(soul, "probe", &Tried { kind, target, access })
+    }
+
+    #[test]
+    fn what_stands_under_no_grant_is_found() {
+        let soul = soul(&[
+            "read: ./documents",
+            "write: ./out as /work/out",
+            "create: ./in",
+            "hosts: https://a.example.com, POST https://*.b.example.com:8443, `http://10.1.0.0/16 (private 10.1.0.0/16)`, `https://[2606:4700::1]`",
+        ]);
+        let granted = |kind, access, target| {
+            assert_eq!(ruling(&soul, kind, access, target), Ruling::Granted, "{target}")
+        };
+        let found = |kind, access, target| {
+            assert!(matches!(ruling(&soul, kind, access, target), Ruling::Ungranted(_)), "{access} {target}");
+        };
+        granted("file", "read", "/documents/a/b");
+        granted("file", "list", "/");
+        granted("file", "stat", "/work");
+        granted("file", "write", "/work/out/x");
+        granted("file", "rename", "/work/out/x → /work/out/y");
+        granted("file", "create", "/in/x");
+        granted("host", "GET", "https://a.example.com:443");
+        granted("host", "GET", "https://a.example.com/path:1?x");
+        granted("host", "POST", "https://x.b.example.com:8443");
+        granted("host", "GET", "http://10.1.2.3");
+        granted("host", "HEAD", "https://[2606:4700:0:0::1]:443");
+        granted("channel", "send", "slack: team");
+        found("file", "read", "/etc/passwd");
+        found("file", "read", "/documentsx/a");
+        found("file", "write", "/documents/a");
+        found("file", "read", "/in/x");
+        found("file", "delete", "/in/x");
+        found("file", "read", "/documents/.git/config");
+        found("file", "write", "/work/out/Soul.MD");
+        found("file", "create", "/work");
+        found("file", "rename", "/work/out/x → /documents/y");
+        found("host", "POST", "https://a.example.com");
+        found("host", "GET", "https://b.example.com:8443");
+        found("host", "POST", "https://b.example.com:8443");
+        found("host", "POST", "https://evilb.example.com:8443");
+        found("host", "GET", "http://a.example.com");
+        found("host", "GET", "http://10.2.0.1");
+        found("host", "GET", "nonsense");
+        found("channel", "send", "slack: other");
+        found("memory", "read", "x");
+        assert_eq!(ruling(&soul, "file", "read", "/documents/../etc"), Ruling::Unclear);
+        let other = Tried { kind: "file", target: "/documents/a", access: "read" };
+        assert!(matches!(judge(&soul, "other", &other), Ruling::Ungranted(_)));
+    }
+
+    proptest! {
+        /// The two matchers were written apart: over random entries and origins they say the same.
+        #[test]
+        fn both_matchers_agree_about_hosts(
+            entry in prop::sample::select(vec![
+                "a.example.com", "*.example.com", "POST https://a.example.com:8443", "http://127.0.0.1:8080",
+                "`http://10.0.0.0/8 (private 10.0.0.0/8)`", "https://93.184.216.0/24", "`https://[2606:4700::/32]`", "GET POST x.test",
+            ]),
+            scheme in prop::sample::select(vec!["https", "http"]),
+            name in prop::sample::select(vec![
+                "a.example.com", "b.a.example.com", "example.com", "evilexample.com", "127.0.0.1", "10.9.9.9", "11.0.0.1",
+                "93.184.216.34", "93.184.217.1", "[2606:4700::1]", "[2606:4701::1]", "x.test",
+            ]),
+            port in prop::sample::select(vec!["", ":443", ":80", ":8443", ":8080"]),
+            method in prop::sample::select(vec!["GET", "HEAD", "POST", "DELETE"]),
+        ) {
+            let text = format!("# A\n## Identity\n- Name: Echo\n## Skills\n- probe: x\n  - hosts: {entry}\n");
+            let Ok(soul) = Soul::parse("SOUL.md", text.as_bytes()) else { return Ok(()) };
+            let target = Target::from_parts(scheme, &format!("{name}{port}")).unwrap();
+            let first = permits(&soul.skills()[0].grant.hosts, method, &target).is_ok();
+            let second = ruling(&soul, "host", method, &target.to_string()) == Ruling::Granted;
+            prop_assert_eq!(first, second, "{} {} {}", entry, method, target);
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! What a person or an operator's rule decides about a call beyond its grant. The runtime knows nothing of it: the path of
+//! a call (`gateway/call.rs`) asks here before, at every effect, and after.
+//!
+//! Before a call: breakers and rates, then a person. At an effect: breakers, the channel's place, secrets and output rules
+//! (which may mask), and last a person, who sees what would really leave. After: secrets, output rules, a person.
+//!
+//! The rule: whatever is not decided is denied, and what is decided stands in the trail.
+
+pub(crate) mod alerts;
+pub(crate) mod approvals;
+pub(crate) mod breakers;
+pub(crate) mod channels;
+pub(crate) mod delivery;
+mod facts;
+pub(crate) mod form;
+mod granted;
+mod hold;
+pub(crate) mod outputs;
+pub(crate) mod place;
+pub(crate) mod secrets;
+
+use std::sync::{Arc, PoisonError, RwLock, Weak};
+
+use serde_json::json;
+use soulbound_runtime::Denial;
+use soulbound_runtime::sandbox::{BudgetState, Carrier, Content, Effect, Outcome, Permit};
+
+use crate::audit::Book;
+use crate::gateway::Gateway;
+use breakers::Breakers;
+use channels::Channels;
+pub(crate) use facts::CallFacts;
+pub(crate) use granted::Granted;
+use outputs::{Note, Outputs, Verdict};
+use secrets::AgentSecrets;
+
+/// The oversight of one agent's calls.
+pub(crate) struct Oversight {
+    agent: String,
+    gateway: Weak<Gateway>,
+    book: Arc<Book>,
+    breakers: Breakers,
+    channels: Arc<Channels>,
+    secrets: AgentSecrets,
+    outputs: RwLock<Arc<Outputs>>,
+}
+
+impl Oversight {
+    /// Of the agent with this id and this trail. `meter` is what was left of its own rate.
+    pub(crate) fn new(
+        agent: &str,
+        gateway: &Arc<Gateway>,
+        book: &Arc<Book>,
+        meter: Vec<BudgetState>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            agent: agent.to_owned(),
+            gateway: Arc::downgrade(gateway),
+            book: Arc::clone(book),
+            breakers: Breakers::of(agent, gateway, book, meter),
+            channels: Arc::clone(gateway.channels()),
+            secrets: AgentSecrets::of(agent, Arc::clone(gateway.policies().secrets())),
+            outputs: RwLock::default(),
+        })
+    }
+
+    /// What trips, and what is open.
+    pub(crate) fn breakers(&self) -> &Breakers {
+        &self.breakers
+    }
+
+    /// What of its secrets is masked in everything that is recorded, returned or shown.
+    pub(crate) fn secrets(&self) -> &AgentSecrets {
+        &self.secrets
+    }
+
+    /// Puts other output rules in force: for the next judgement, also of calls that run.
+    pub(crate) fn put_in_force(&self, outputs: Arc<Outputs>) {
+        *self.outputs.write().unwrap_or_else(PoisonError::into_inner) = outputs;
+    }
+
+    /// Before a call is recorded as intended and run. May wait for a person; dropping the future ends the waiting.
+    ///
+    /// # Errors
+    ///
+    /// The denial with which it is refused.
+    pub(crate) async fn before_call(&self, facts: &Arc<CallFacts>) -> Result<(), Denial> {
+        self.breakers.before_call(facts)?;
+        self.approve_call(facts).await
+    }
+
+    /// Whether an effect's content has to be complete before it is judged, and up to how many bytes.
+    pub(crate) fn inspects(&self, facts: &CallFacts, carrier: Carrier<'_>) -> Option<u64> {
+        // More than any of them can judge is refused.
+        let all = [
+            secrets::inspects(facts.callable.offered.bound.secrets(), carrier),
+            self.outputs().inspects(carrier),
+            self.approval_inspects(facts, carrier),
+        ];
+        all.into_iter().flatten().min()
+    }
+
+    /// Before an effect of the call with this number in the trail is recorded and happens.
+    ///
+    /// # Errors
+    ///
+    /// The denial with which it is refused.
+    pub(crate) async fn before_effect(
+        &self,
+        facts: &Arc<CallFacts>,
+        call: u64,
+        effect: &Effect,
+    ) -> Result<Permit, Denial> {
+        self.breakers.before_effect(facts, effect)?;
+        if let Effect::Message { channel, .. } = effect {
+            self.channels.judge(&self.agent, facts, channel)?;
+        }
+        let mut permit = self.secrets.permit(effect);
+        let judged = outputs::effect::judged(self.outputs(), &as_permitted(effect, &permit)).await;
+        self.note(facts, call, &judged.notes);
+        let held = match judged.verdict {
+            Verdict::Pass => None,
+            Verdict::Masked(content) => {
+                permit = Permit::Masked(content);
+                None
+            }
+            Verdict::Hold(held) => Some(held),
+            Verdict::Block(denial) => return Err(*denial),
+        };
+        self.approve_effect(facts, call, effect, as_permitted(effect, &permit), held).await?;
+        Ok(permit)
+    }
+
+    /// What the client is told of a call's progress.
+    pub(crate) fn progress(&self, message: Option<&str>) -> Option<String> {
+        let text = self.secrets.text(message?);
+        Some(self.outputs().aside(&text).unwrap_or_else(|| text.into_owned()))
+    }
+
+    /// Sends a message to a channel.
+    ///
+    /// # Errors
+    ///
+    /// Why it did not arrive, in one line.
+    pub(crate) async fn deliver(
+        &self,
+        facts: &CallFacts,
+        call: u64,
+        channel: &str,
+        text: &Content,
+    ) -> Result<String, String> {
+        let reviewed = facts.granted.reviewed(channel, text);
+        self.channels.deliver(&self.agent, call, channel, text, reviewed.as_ref()).await
+    }
+
+    /// After the sandbox and before the outcome is recorded: what the model is told may be refused or masked. May wait for a
+    /// person.
+    pub(crate) async fn after_call(&self, facts: &Arc<CallFacts>, call: u64, outcome: Outcome) -> Outcome {
+        // First of all: whoever looks at it after this sees no secret.
+        let outcome = self.secrets.outcome(outcome);
+        let (outcome, judged) = outputs::answer::judged(self.outputs(), outcome).await;
+        self.note(facts, call, &judged.notes);
+        match judged.verdict {
+            Verdict::Pass => outcome,
+            Verdict::Masked(masked) => *masked,
+            Verdict::Block(denial) => outputs::withheld(outcome, *denial),
+            Verdict::Hold(held) => match self.approve_result(facts, call, &outcome, &held).await {
+                Ok(()) => outcome,
+                Err(denial) => outputs::withheld(outcome, denial),
+            },
+        }
+    }
+
+    fn outputs(&self) -> Arc<Outputs> {
+        Arc::clone(&self.outputs.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Writes down which output rules matched. That fails only where the call's own record fails too.
+    fn note(&self, facts: &CallFacts, call: u64, notes: &[Note]) {
+        for note in notes {
+            let place = note.place.name();
+            let text = json!({"call": call, "place": place, "rule": note.rule, "skill": facts.skill(), "action": note.action.name()});
+            if let Err(error) = self.book.note(note.event(), "gateway", &text) {
+                tracing::warn!(agent = self.agent, rule = note.rule, place, "not recorded: {error}");
+            }
+        }
+    }
+}
+
+/// An effect with what would really leave.
+fn as_permitted(effect: &Effect, permit: &Permit) -> Effect {
+    let mut effect = effect.clone();
+    if let (Permit::Masked(mask), Some(content)) = (permit, effect.content_mut()) {
+        content.clone_from(mask);
+    }
+    effect
+}

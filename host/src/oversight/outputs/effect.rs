@@ -1,0 +1,130 @@
+//! An effect, judged before it happens: a request with its URL, headers and body, a change to a file, a message.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use soulbound_runtime::sandbox::{Carrier, Content, Effect};
+
+use super::content::Mask;
+use super::place::{Action, Place};
+use super::{JUDGED_BYTES, Judged, LARGE, Note, Outputs, Verdict, unjudged};
+
+/// Ways to pack a body that are looked into.
+const KNOWN_CODINGS: [&str; 5] = ["", "identity", "gzip", "x-gzip", "deflate"];
+
+/// [`Outputs::judge_effect`], large content apart from the thread that asks.
+pub(crate) async fn judged(outputs: Arc<Outputs>, effect: &Effect) -> Judged<Content> {
+    let size = match effect {
+        Effect::Request { body: content, .. } | Effect::Change { content, .. } => {
+            content.as_ref().map_or(0, |content| content.0.len())
+        }
+        Effect::Message { text, .. } => text.0.len(),
+        _ => 0,
+    };
+    if size < LARGE {
+        return outputs.judge_effect(effect);
+    }
+    let effect = effect.clone();
+    match tokio::task::spawn_blocking(move || outputs.judge_effect(&effect)).await {
+        Ok(judged) => judged,
+        // It panicked, or the process is leaving.
+        Err(_) => {
+            let denial = unjudged(Place::Http, "the judgement did not come to its end");
+            Judged { verdict: Verdict::Block(Box::new(denial)), notes: Vec::new() }
+        }
+    }
+}
+
+impl Outputs {
+    /// Whether content of this kind has to be complete, and up to how many bytes.
+    pub(crate) fn inspects(&self, carrier: Carrier<'_>) -> Option<u64> {
+        let place = match carrier {
+            Carrier::Request { .. } => Place::Http,
+            Carrier::File => Place::Files,
+            // A kind that is not known here is looked at where anything is.
+            _ => return (self.applies(Place::Http) || self.applies(Place::Files)).then_some(JUDGED_BYTES),
+        };
+        self.applies(place).then_some(JUDGED_BYTES)
+    }
+
+    /// Judges an effect. What is masked is its content.
+    pub(crate) fn judge_effect(&self, effect: &Effect) -> Judged<Content> {
+        match effect {
+            Effect::Request { method, url, headers, body } => {
+                self.request(method, url, headers, body.as_ref())
+            }
+            Effect::Change { path, to, content, .. } => {
+                let names =
+                    [Some(path.as_str()), to.as_deref()].into_iter().flatten().collect::<Vec<_>>().join("\n");
+                self.head_and_content(Place::Files, &names, content.as_ref(), Mask::SameLength)
+            }
+            Effect::Message { channel, text } => {
+                self.head_and_content(Place::Channels, channel, Some(text), Mask::Named)
+            }
+            _ => {
+                let applies = self.applies(Place::Http) || self.applies(Place::Files);
+                let verdict = if applies {
+                    Verdict::Block(Box::new(unjudged(Place::Http, "this build does not know such an effect")))
+                } else {
+                    Verdict::Pass
+                };
+                Judged { verdict, notes: Vec::new() }
+            }
+        }
+    }
+
+    fn request(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &[(String, String)],
+        body: Option<&Content>,
+    ) -> Judged<Content> {
+        let codings = headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("content-encoding"));
+        let mut codings =
+            codings.flat_map(|(_, value)| value.split(',')).map(|coding| coding.trim().to_ascii_lowercase());
+        let packed = codings.any(|coding| !KNOWN_CODINGS.contains(&coding.as_str()));
+        if packed && self.rules(Place::Http).any(|rule| rule.action(Place::Http) >= Action::Redact) {
+            let note = Note { rule: "unjudged".to_owned(), place: Place::Http, action: Action::Block };
+            let why = "its `Content-Encoding` is none that is looked into";
+            return Judged {
+                verdict: Verdict::Block(Box::new(unjudged(Place::Http, why))),
+                notes: vec![note],
+            };
+        }
+        let mut head = format!("{method} {url}\n");
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\n"));
+        }
+        self.head_and_content(Place::Http, &head, body, Mask::SameLength)
+    }
+
+    /// What can only be refused, and what can also be masked.
+    fn head_and_content(
+        &self,
+        place: Place,
+        head: &str,
+        content: Option<&Content>,
+        mask: Mask,
+    ) -> Judged<Content> {
+        let head = self.judge_bytes(place, head.as_bytes(), Mask::Impossible);
+        let mut notes = head.notes;
+        let held = match head.verdict {
+            Verdict::Block(denial) => return Judged { verdict: Verdict::Block(denial), notes },
+            Verdict::Hold(held) => Some(held),
+            Verdict::Pass | Verdict::Masked(_) => None,
+        };
+        let Some(content) = content else {
+            return Judged { verdict: held.map_or(Verdict::Pass, Verdict::Hold), notes };
+        };
+        let judged = self.judge_bytes(place, &content.0, mask);
+        notes.extend(judged.notes);
+        let verdict = match (judged.verdict, held) {
+            (Verdict::Block(denial), _) => Verdict::Block(denial),
+            (Verdict::Hold(held), _) | (_, Some(held)) => Verdict::Hold(held),
+            (Verdict::Masked(bytes), None) => Verdict::Masked(Content(Bytes::from(bytes))),
+            (Verdict::Pass, None) => Verdict::Pass,
+        };
+        Judged { verdict, notes }
+    }
+}

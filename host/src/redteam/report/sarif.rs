@@ -1,0 +1,67 @@
+//! The report as SARIF 2.1.0, for code scanners: an error for each escape and each control that failed, a note for what the
+//! grants let out.
+
+use serde_json::{Value, json};
+
+use super::{Finding, Report};
+use crate::redteam::oracle::Verdict;
+
+const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
+
+/// The log.
+pub(crate) fn log(report: &Report) -> Value {
+    let told: Vec<(&Finding, &'static str, &str)> = report
+        .findings
+        .iter()
+        .filter_map(|finding| match &finding.verdict {
+            Verdict::Escaped(why) | Verdict::Blind(why) => Some((finding, "error", why.as_str())),
+            Verdict::Residual(why) => Some((finding, "note", why.as_str())),
+            _ => None,
+        })
+        .collect();
+    let mut rules: Vec<(String, Value)> = Vec::new();
+    for (finding, ..) in &told {
+        let id = rule(finding);
+        if !rules.iter().any(|(known, _)| *known == id) {
+            let tags: Vec<&str> = finding.class.tags().to_vec();
+            let description = json!({"text": finding.what});
+            let rule = json!({"id": id, "shortDescription": description, "properties": {"tags": tags}});
+            rules.push((id, rule));
+        }
+    }
+    let results: Vec<Value> =
+        told.iter().map(|(finding, level, why)| result(report, finding, level, why)).collect();
+    json!({
+        "$schema": SCHEMA,
+        "version": "2.1.0",
+        "runs": [{
+            "tool": {"driver": {
+                "name": "soulbound redteam",
+                "version": env!("CARGO_PKG_VERSION"),
+                "informationUri": env!("CARGO_PKG_REPOSITORY"),
+                "rules": rules.into_iter().map(|(_, rule)| rule).collect::<Vec<_>>(),
+            }},
+            "results": results,
+            "properties": {"seed": report.seed, "agent": report.agent, "total": report.total()},
+        }],
+    })
+}
+
+/// An attack's id without the grant on which it was tried.
+fn rule(finding: &Finding) -> String {
+    finding.id.split('@').next().unwrap_or(&finding.id).to_owned()
+}
+
+fn result(report: &Report, finding: &Finding, level: &str, why: &str) -> Value {
+    let text = format!("skill `{}`: {}: {why}\n{}", finding.skill, finding.what, report.again(finding));
+    json!({
+        "ruleId": rule(finding),
+        "level": level,
+        "message": {"text": text},
+        "locations": [{"physicalLocation": {
+            "artifactLocation": {"uri": report.file},
+            "region": {"startLine": finding.line.max(1)},
+        }}],
+        "partialFingerprints": {"attack/v1": format!("{}/{}", finding.skill, finding.id)},
+    })
+}

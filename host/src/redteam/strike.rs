@@ -1,0 +1,107 @@
+//! One attack, carried out: the scene set, the probe called, everything looked at afterwards.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use soulbound_runtime::Denial;
+use soulbound_runtime::sandbox::{Access, BoxFuture, Effect, Outcome, Overseer, Permit, Progress};
+
+use super::attack::Attack;
+use super::oracle::{self, Evidence, LATE, Standard, Verdict};
+use super::probe::Target;
+use super::scratch::{Scratch, Watch};
+use super::stub::Traffic;
+
+/// A call that has not ended this long after it had to never will.
+const NEVER: Duration = Duration::from_secs(5);
+/// How long a name stays what it is while it is flipped.
+const FLIP: Duration = Duration::from_micros(40);
+
+/// Hears what a probe reports; every effect goes on.
+#[derive(Default)]
+pub(crate) struct Ear(Mutex<String>);
+
+impl Ear {
+    fn heard(&self) -> String {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Overseer for Ear {
+    fn before_effect<'a>(&'a self, _: &'a Effect) -> BoxFuture<'a, Result<Permit, Denial>> {
+        Box::pin(std::future::ready(Ok(Permit::Unchanged)))
+    }
+
+    fn approves(&self) -> bool {
+        // The sandbox has to hold also where a person said yes to everything.
+        true
+    }
+
+    fn record(&self, _: &Access) {}
+
+    fn progress(&self, progress: &Progress) {
+        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.push_str(progress.message.as_deref().unwrap_or_default());
+    }
+}
+
+/// Carries an attack out and judges it. `watch` is none for attacks that run beside others: what the disk and the network see
+/// is nobody's in particular then.
+pub(crate) async fn strike(target: &Target, attack: &Attack, watch: Option<&mut Watch>) -> Verdict {
+    let Some(probe) = target.probe(attack.probe) else { return Verdict::NoEffect };
+    if watch.is_some() {
+        target.stub.set(&attack.contact);
+    }
+    let ear = Arc::new(Ear::default());
+    let flipping = attack.race.as_deref().map(Flipping::start);
+    let mut outcomes: Vec<Outcome> = Vec::new();
+    for _ in 0..attack.times {
+        let overseer = Arc::clone(&ear) as Arc<dyn Overseer>;
+        let call = probe.call(attack.tool, attack.arguments.clone(), overseer);
+        match tokio::time::timeout(probe.limits().time + LATE + NEVER, call).await {
+            Ok(outcome) => outcomes.push(outcome),
+            Err(_) => return Verdict::Escaped("the call did not end".to_owned()),
+        }
+    }
+    drop(flipping);
+    let evidence = Evidence {
+        outcomes,
+        traffic: if watch.is_some() { target.stub.take() } else { Traffic::default() },
+        changes: watch.map(Watch::changes).unwrap_or_default(),
+        progress: ear.heard(),
+    };
+    let standard = Standard { forbidden: &target.forbidden, limits: Some(probe.limits()) };
+    oracle::judge(attack, &evidence, &standard)
+}
+
+/// A thread that flips a name between a file and a way out, until it is dropped.
+struct Flipping {
+    on: Arc<AtomicBool>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Flipping {
+    fn start(at: &Path) -> Self {
+        let on = Arc::new(AtomicBool::new(true));
+        let (going, at) = (Arc::clone(&on), at.to_owned());
+        let thread = std::thread::spawn(move || {
+            while going.load(Ordering::Relaxed) {
+                // A turn that fails leaves the name as it was.
+                let _ = Scratch::flip(&at);
+                std::thread::sleep(FLIP);
+            }
+        });
+        Self { on, thread: Some(thread) }
+    }
+}
+
+impl Drop for Flipping {
+    fn drop(&mut self) {
+        self.on.store(false, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use soulbound_tests::gateway::{is_running, until};
 use soulbound_tests::{Agent, Ended, corpus, guest};
 
 /// Ten seconds of processor time for the child, on a busy machine.
@@ -157,4 +158,48 @@ fn edits_of_a_good_component_are_refused_or_run_by_the_real_child() {
         assert!(matches!(ended.code, Some(0..=2)), "edit {number}: {ended:?}");
         assert!(!ended.said().contains("panicked") && ended.took < LONGEST, "edit {number}: {ended:?}");
     }
+}
+
+/// Processor time that a process has used, in hundredths of a second (the kernel's `USER_HZ`, 100 on Linux).
+fn processor_time(pid: i32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    Some(fields[11].parse::<u64>().ok()? + fields[12].parse::<u64>().ok()?)
+}
+
+/// Left alone, this one computes until its processor time is up: 8 s. So what tells is how much of that it used.
+#[test]
+fn a_compiling_child_dies_with_its_parent() {
+    let adding = [0x41, 1, 0x6a].repeat(700_000);
+    let body = [&[0, 0x41, 0][..], &adding, &[0x1a, 0x0b]].concat();
+    let agent = Agent::new("- s: Try").component("s", &module(1, &body));
+    let soul = agent.soul();
+    let mut parent = agent.program().words(&["call", soul.to_str().unwrap(), "s", "run"]).start();
+    let pid = i32::try_from(parent.id()).unwrap();
+    let mut child = 0;
+    until(
+        || {
+            let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+            let children =
+                threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
+            child = children
+                .flat_map(|pids| pids.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+                .next()
+                .map_or(0, |pid| pid.parse().unwrap());
+            // It has begun with its work: the limits on itself stand.
+            child != 0 && processor_time(child).is_some_and(|used| used >= 20)
+        },
+        "the child to compile",
+    );
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+    let mut used = 0;
+    until(
+        || {
+            used = processor_time(child).unwrap_or(used);
+            !is_running(child)
+        },
+        "the child to die",
+    );
+    assert!(used < 400, "{used} hundredths of a second: it went on without its parent");
 }

@@ -10,6 +10,7 @@ mod build;
 mod conformance;
 mod demo;
 mod setup;
+mod supply;
 mod test;
 
 use std::process::ExitCode;
@@ -40,6 +41,16 @@ const CHORES: &[Chore] = &[
         name: "conformance",
         about: "MCP's own referees against the real gateway (installs them with npm and pip; `--keep` keeps what they left)",
         run: conformance::run,
+    },
+    Chore {
+        name: "supply",
+        about: "licences, sources and advisories of what the program is built from, by deny.toml",
+        run: supply::check,
+    },
+    Chore {
+        name: "sbom",
+        about: "a bill of materials of the program, CycloneDX 1.5, on standard output (`sbom TRIPLE` for another machine)",
+        run: supply::sbom,
     },
     Chore { name: "bench", about: "run the benches of docs/figures.md", run: test::bench },
 ];

@@ -10,6 +10,7 @@
 //! - [`tls`]: the same over TLS, with a certificate authority of the test's own
 //! - [`Peer`]: a server on loopback that answers as a test wants, or never
 
+#![forbid(unsafe_code)]
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,

@@ -1,5 +1,6 @@
 //! The chores of this repository. `cargo xtask` lists them; each sets up what it needs.
 
+#![forbid(unsafe_code)]
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,

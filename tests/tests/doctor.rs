@@ -69,7 +69,7 @@ fn doctor_and_status_name_the_walls_that_stand() {
     let finding = |id: &str| found["findings"].as_array().unwrap().iter().any(|one| one["checkId"] == id);
     assert_eq!(finding("layer.compiling"), !all_stand, "{found}");
     assert!(finding("layer.process"), "calls have no such walls, and doctor says so: {found}");
-    let page = agent.run(&["gateway", "status"]).ends(0).stdout;
+    let page = agent.run(&["gateway", "status"]).ends(0).stdout.clone();
     assert!(page.contains("isolation  calls in the gateway's own process; compiling confined ("), "{page}");
 }
 

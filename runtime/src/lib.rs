@@ -86,6 +86,7 @@
 //! Linux 5.6 or newer (`openat2`), with `/proc` mounted; without either, directories do not bind and the error says so.
 
 pub mod compile;
+pub mod confine;
 pub mod denial;
 pub mod grant;
 pub mod sandbox;

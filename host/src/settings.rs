@@ -51,6 +51,8 @@ pub(crate) struct Settings {
     pub(crate) anomalies: Knobs,
     /// What must wait for a person whatever SOUL.md says.
     pub(crate) require_approval: Vec<ApprovalGrant>,
+    /// Whether an agent runs only after redteam ran on exactly what is trusted of it.
+    pub(crate) require_redteam: bool,
     /// Whom to tell of what.
     pub(crate) alerts: Vec<Target>,
     /// Where the channels that SOUL.md lists lead.
@@ -124,6 +126,7 @@ impl Settings {
             anomalies: Knobs::read(file.anomalies.unwrap_or_default())?,
             limits: limits(written)?,
             require_approval: approvals::required(&ceiling.require_approval)?,
+            require_redteam: file.trust.unwrap_or_default().require_redteam,
             approvals: approvals::read(file.approvals.unwrap_or_default())?,
             alerts: alerts::read(file.alerts.unwrap_or_default())?,
             channels,

@@ -64,6 +64,7 @@ events! {
     AgentRolledBack = "agent.rolled-back", "Rolled back to what was trusted before", Line;
     AgentDisabled = "agent.disabled", "Agent stopped by the operator", Line;
     AgentEnabled = "agent.enabled", "Agent enabled again", Line;
+    AgentAttacked = "agent.attacked", "Grants attacked by redteam", Line;
     AgentRemoved = "agent.removed", "Agent removed by the operator", Line;
     SoulChanged = "soul.changed", "SOUL.md changed since it was trusted", Anomaly;
     SkillChanged = "skill.changed", "A skill's files changed since they were trusted", Anomaly;

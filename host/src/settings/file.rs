@@ -12,6 +12,7 @@ pub(super) struct File {
     pub(super) network: Option<Network>,
     pub(super) files: Option<Files>,
     pub(super) audit: Option<Audit>,
+    pub(super) trust: Option<Trust>,
     pub(super) secrets: Option<Secrets>,
     pub(super) outputs: Option<crate::oversight::outputs::settings::Outputs>,
     pub(super) anomalies: Option<crate::oversight::breakers::knobs::Section>,
@@ -72,6 +73,15 @@ pub(super) struct Network {
 pub(super) struct Files {
     /// `refuse` (the default) or `allow` files with more than one hard link.
     pub(super) hard_links: Option<String>,
+}
+
+/// `[trust]`: what an agent has to have beside the operator's word.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Trust {
+    /// A redteam run of exactly what is trusted, with nothing out.
+    #[serde(default)]
+    pub(super) require_redteam: bool,
 }
 
 /// `[secrets]`

@@ -59,6 +59,9 @@ skill-changed = "none"
 [files]
 hard_links = "refuse"                         # or "allow": files with more than one hard link
 
+[trust]
+require_redteam = false                       # true: an agent is trusted, and runs, only after `soulbound redteam` let nothing out of exactly these bytes
+
 [secrets]
 # key_file = "/run/credentials/soulbound.service/key"   # seals secrets at rest; absent: keys/secrets.key, made when needed
 

@@ -4,6 +4,7 @@
 //!
 //! - [`Agent`]: `SOUL.md`, directories, `skills/` and a state folder of its own
 //! - [`Program`] and [`Ended`]: one run of `target/debug/soulbound`, and what came of it
+//! - [`terminal::Terminal`]: a run that somebody sits before
 //! - [`guest`]: skills to put beside an agent: the probes, the standard ones, and components written as text
 //! - [`gateway::Gateway`]: a running gateway with the agent added; [`http`] speaks to it
 //! - [`trusted`]: an agent that was added, and questions about it
@@ -26,6 +27,7 @@ pub mod guest;
 pub mod http;
 pub mod peer;
 pub mod program;
+pub mod terminal;
 pub mod tls;
 pub mod trusted;
 

@@ -117,6 +117,7 @@ impl Agent {
         for said in opening.warnings(id) {
             tracing::warn!(agent = id, "{said}");
         }
+        gateway.alert_of_opening(id, &opening);
         gateway.folders().add(&gateway.state().agent(id), Watched::Agent(id.to_owned()));
         let mut kept = budgets::kept(gateway.state(), id);
         let meter = kept.remove(budgets::OF_THE_AGENT).unwrap_or_default();

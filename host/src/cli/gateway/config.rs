@@ -60,7 +60,8 @@ skill-changed = "none"
 hard_links = "refuse"                         # or "allow": files with more than one hard link
 
 [secrets]
-# key_file = "/run/credentials/soulbound.service/key"   # seals secrets at rest; absent: keys/secrets.key, made when needed
+# key_file = "/run/credentials/soulbound.service/key"   # your own key that seals secrets at rest; absent: one is made when needed
+keyring = "auto"                              # such a key goes to the system's keyring where there is one, else into keys/secrets.key; or "off", "required"
 
 [approvals]
 # How a person is asked about what `approve` of SOUL.md or `require_approval` names. No answer is no.

@@ -134,6 +134,9 @@ struct Record {
     key: String,
 }
 
+/// When the keyring was asked, about which key, and what came of it.
+type Heard = (Instant, Record, Result<SealingKey, String>);
+
 /// The key of a state folder, wherever it is.
 pub(super) struct Keys {
     own: PathBuf,
@@ -141,7 +144,7 @@ pub(super) struct Keys {
     settings: Mutex<KeySettings>,
     keyring: Arc<dyn Keyring>,
     /// What the keyring last said, and when.
-    heard: Mutex<Option<(Instant, Record, Result<SealingKey, String>)>>,
+    heard: Mutex<Option<Heard>>,
 }
 
 impl Keys {
@@ -206,13 +209,13 @@ impl Keys {
         let bytes = key::random()?;
         let made = SealingKey::of(&bytes)?;
         if keyring == KeyringUse::Off {
-            self.into_file(&bytes)?;
+            self.keep_in_file(&bytes)?;
             return Ok(made);
         }
-        match self.into_keyring(&bytes, &made.id)? {
+        match self.keep_in_keyring(&bytes, &made.id)? {
             Ok(()) => Ok(made),
             Err(Trouble::Absent(_)) if keyring == KeyringUse::Auto => {
-                self.into_file(&bytes)?;
+                self.keep_in_file(&bytes)?;
                 Ok(made)
             }
             Err(trouble) => bail!(
@@ -244,7 +247,7 @@ impl Keys {
             (Destination::Keyring, None, _) => {
                 let bytes = key::own(&self.own)?.context(NONE_YET)?;
                 let id = SealingKey::of(&bytes)?.id;
-                if let Err(trouble) = self.into_keyring(&bytes, &id)? {
+                if let Err(trouble) = self.keep_in_keyring(&bytes, &id)? {
                     bail!(
                         "the system's keyring does not take the key: {trouble}\n  hint: the key stays where it is"
                     );
@@ -253,7 +256,7 @@ impl Keys {
                 Ok(None)
             }
             (Destination::File, Some(record), _) => {
-                self.into_file(&self.fetch(&record)?)?;
+                self.keep_in_file(&self.fetch(&record)?)?;
                 remove(&self.record)?;
                 let left = self.keyring.remove(&record.item).err();
                 Ok(left.map(|why| format!("the keyring still has its copy: {why}")))
@@ -296,7 +299,7 @@ impl Keys {
     }
 
     /// First into the keyring, which has shown it again; then on record.
-    fn into_keyring(&self, bytes: &Zeroizing<Vec<u8>>, id: &str) -> Result<Result<(), Trouble>> {
+    fn keep_in_keyring(&self, bytes: &Zeroizing<Vec<u8>>, id: &str) -> Result<Result<(), Trouble>> {
         let mut name = [0_u8; 16];
         getrandom::fill(&mut name).context("the system gives no random numbers")?;
         let item = name.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -309,7 +312,7 @@ impl Keys {
         Ok(Ok(()))
     }
 
-    fn into_file(&self, bytes: &[u8]) -> Result<()> {
+    fn keep_in_file(&self, bytes: &[u8]) -> Result<()> {
         self.make_folder()?;
         durable::replace(&self.own, bytes)
     }

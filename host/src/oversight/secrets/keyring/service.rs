@@ -1,12 +1,11 @@
 //! The Secret Service over the session's message bus: GNOME Keyring, KWallet, KeePassXC.
 //!
-//! By `dbus`, the binding of libdbus, which is built from its own source: three packages, seconds of building, and every
-//! wait has an end. `zbus`, and `secret-service` and `keyring` above it, bring 22 to 60 crates and other features of
-//! serde, libc and tokio for six calls; `rustbus` stands on a `nix` of 2023; `secret-tool` tells "no such item" from "locked"
-//! by nothing, and a desktop need not have it. What the C of libdbus parses comes from this user's own bus. The session is
-//! `plain`: that bus is a socket of this user's own processes, each of which the service would answer just as
-//! well. The rule: only a socket in a folder that is this very user's is spoken to, nobody is asked to unlock anything,
-//! and every exchange ends at its deadline.
+//! By `dbus`, the binding of libdbus, which is built from its own source: three packages more in the lock file, and every
+//! wait has an end. `zbus` was tried: 23 more, and serde and tokio with other features, for six calls; `rustbus`: an older
+//! generation of `nix`, `syn` and `thiserror` beside ours. `secret-tool` is a program that a desktop need not have. What
+//! the C of libdbus parses comes from this user's own bus. The session is `plain`: that bus is a socket of this user's own
+//! processes, each of which the service would answer just as well. The rule: only a socket that is this very user's is
+//! spoken to, nobody is asked to unlock anything, and every exchange ends at its deadline.
 
 use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;

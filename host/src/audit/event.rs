@@ -76,6 +76,7 @@ events! {
     TokenRefused = "token.refused", "Request with a wrong token refused", Anomaly;
     SecretSet = "secret.set", "Secret set by the operator", Line;
     SecretRemoved = "secret.removed", "Secret removed by the operator", Line;
+    SecretKeyMoved = "secret.key-moved", "Key that seals secrets moved by the operator", Line;
     OutputBlocked = "output.blocked", "Output rule refused something", Anomaly;
     OutputRedacted = "output.redacted", "Output rule masked something", Line;
     OutputNoted = "output.noted", "Output rule noted something", Line;

@@ -57,7 +57,7 @@ impl Policies {
         config.limits = settings.limits.clone();
         config.files = settings.files.clone();
         config.network = settings.network.clone();
-        let secrets = SecretStore::open(state, settings.secrets_key.clone());
+        let secrets = SecretStore::open(state, settings.secrets.clone());
         // Each keeps its instance while a person thinks.
         config.held = HELD;
         config.secrets = Some(Arc::clone(&secrets) as _);
@@ -121,7 +121,7 @@ impl Policies {
         let (reread, unreadable) = match read {
             Ok(None) => (Reread::Same, None),
             Ok(Some(policy)) => {
-                self.secrets.use_key(policy.settings.secrets_key.clone());
+                self.secrets.use_key(policy.settings.secrets.clone());
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&policy);
                 (Reread::Changed(policy), None)
             }

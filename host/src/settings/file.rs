@@ -90,6 +90,8 @@ pub(super) struct Trust {
 pub(super) struct Secrets {
     /// The operator's own key that seals secrets at rest.
     pub(super) key_file: Option<String>,
+    /// `auto` (the default), `off` or `required`: whether the key is in the system's keyring.
+    pub(super) keyring: Option<String>,
 }
 
 /// `[audit]`

@@ -12,6 +12,7 @@ use crate::gateway::status::separation;
 use crate::operator::Request;
 use crate::operator::client::Client;
 use crate::oversight::breakers::open;
+use crate::oversight::secrets::place::Place;
 use crate::settings::Settings;
 use crate::standard;
 use crate::state::StateFolder;
@@ -35,6 +36,7 @@ const CHECKS: [Check; 15] = [
     compiling_process,
     skills,
     secrets,
+    secrets_key,
     own_user,
 ];
 
@@ -283,6 +285,26 @@ fn secrets(state: Option<&StateFolder>) -> Option<Finding> {
         count => format!(", and {} more like it (soulbound secrets list)", count - 1),
     };
     Some(Finding::new("secrets.set", Severity::Warning, format!("{message}{more}"), fix.clone()))
+}
+
+/// Where the key is that seals them: what is truly apart from the state folder, and what is not.
+fn secrets_key(state: Option<&StateFolder>) -> Option<Finding> {
+    let place = crate::cli::secrets::store(state?).ok()?.key_place().ok()??;
+    let (severity, fix) = match &place {
+        Place::Keyring { leftover: true } => (
+            Severity::Warning,
+            "look where that file comes from; soulbound secrets move-key --to keyring removes it",
+        ),
+        Place::Keyring { leftover: false } => {
+            (Severity::Info, "nothing; soulbound secrets move-key --to file takes it out again")
+        }
+        Place::Own(_) => (
+            Severity::Info,
+            "soulbound secrets move-key --to keyring, or `[secrets] key_file`: docs/oversight.md#secrets",
+        ),
+        Place::Operators(_) => return None,
+    };
+    Some(Finding::new("secrets.key", severity, format!("agents have secrets; {place}"), fix))
 }
 
 fn own_user(_: Option<&StateFolder>) -> Option<Finding> {

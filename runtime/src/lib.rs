@@ -88,6 +88,9 @@
 pub mod compile;
 pub mod denial;
 pub mod grant;
+#[cfg(test)]
+#[path = "../../tests/corpora/ledger.rs"]
+mod ledger;
 pub mod sandbox;
 pub mod skill;
 pub mod soul;

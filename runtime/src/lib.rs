@@ -89,6 +89,9 @@ pub mod compile;
 pub mod confine;
 pub mod denial;
 pub mod grant;
+#[cfg(test)]
+#[path = "../../tests/corpora/ledger.rs"]
+mod ledger;
 pub mod sandbox;
 pub mod skill;
 pub mod soul;

@@ -99,6 +99,18 @@ fn seven_hundred_thousand_dependent_additions_are_bounded() {
     is_bounded("body-arith-2m", &module(1, &body));
 }
 
+/// Each local is read before any is written, and all of them live around a loop that no compiler can unroll.
+#[test]
+fn forty_nine_thousand_live_locals_are_bounded() {
+    const LOCALS: usize = 49_000;
+    let read = (0..LOCALS).flat_map(|local| [&[0x20][..], &leb(local), &[0x42, 1, 0x7c]].concat());
+    let written = (0..LOCALS).flat_map(|local| [&[0x21][..], &leb(local)].concat());
+    let declared = [&[1][..], &leb(LOCALS), &[0x7e]].concat();
+    let looped = [&[0x03, 0x40][..], &read.chain(written).collect::<Vec<u8>>()].concat();
+    let again = [0x20, 0, 0x42, 100, 0x54, 0x0d, 0, 0x0b];
+    is_bounded("locals-49k", &module(1, &[declared, looped, again.to_vec(), vec![0x0b]].concat()));
+}
+
 #[test]
 fn a_million_blocks_are_bounded() {
     let blocks = [0x02, 0x40, 0x41, 0, 0x0d, 0, 0x0b].repeat(1_000_000);

@@ -21,7 +21,7 @@ use crate::trust::Registry;
 
 type Check = fn(Option<&StateFolder>) -> Option<Finding>;
 
-const CHECKS: [Check; 15] = [
+const CHECKS: [Check; 16] = [
     settings,
     stopped,
     gateway,

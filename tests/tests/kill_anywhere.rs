@@ -1,13 +1,11 @@
 //! `kill -9` at any moment of keeping compiled code and of going on in a new trail file: afterwards there is the old or the
 //! new, the trail verifies, and the next start works. Killed trusting is in `rollback.rs`.
 //!
-//! Each round kills a little later than the one before, over the whole time that the command takes unharmed, so that the
-//! rounds meet its steps without knowing them. The kill of a rotation is timed by the file that it makes.
+//! Each kill waits for the file that is being made, and comes a little later in each round.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
 
-use std::path::Path;
-use std::process::Child;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -16,16 +14,13 @@ use soulbound_tests::gateway::ECHO;
 use soulbound_tests::guest::core;
 use soulbound_tests::{Agent, Gateway};
 
-/// Kills over one command's time.
-const ROUNDS: u32 = 24;
+/// Kills while an entry of the cache is written.
+const ROUNDS: u64 = 12;
 
-/// Waits so long and kills; whether it was still running.
-fn kill_after(mut child: Child, wait: Duration) -> bool {
-    std::thread::sleep(wait);
-    let running = child.try_wait().unwrap().is_none();
-    let _ = child.kill();
-    child.wait().unwrap();
-    running
+/// What lies in the cache beside its key.
+fn entries(cache: &Path) -> Vec<PathBuf> {
+    let paths = std::fs::read_dir(cache).unwrap().map(|entry| entry.unwrap().path());
+    paths.filter(|path| !path.ends_with("key")).collect()
 }
 
 #[test]
@@ -33,27 +28,34 @@ fn a_kill_while_code_is_compiled_and_kept_leaves_nothing_that_runs_wrong() {
     let agent = Agent::new("- probe: Try\n  - limit: rate 100000/minute").guest("probe");
     let cache = agent.state().join("cache");
     let call = || agent.program().words(&["call", "--json", "./SOUL.md", "probe", "echo-u32", "value=7"]);
-    let started = Instant::now();
     assert_eq!(call().run().result(), 7);
-    let whole = started.elapsed();
-    let mut cut_short = 0;
+    let mut half_written = 0;
     for round in 0..ROUNDS {
-        for entry in std::fs::read_dir(&cache).unwrap().map(Result::unwrap) {
-            if entry.file_name() != "key" {
-                std::fs::remove_file(entry.path()).unwrap();
-            }
+        for entry in entries(&cache) {
+            std::fs::remove_file(entry).unwrap();
         }
-        // The last third of it: that is where the entry is written.
-        let wait = whole * 2 / 3 + whole * round / (3 * ROUNDS);
-        cut_short += u32::from(kill_after(call().start(), wait));
+        let mut child = call().start();
+        let started = Instant::now();
+        while entries(&cache).is_empty() {
+            assert!(started.elapsed() < Duration::from_secs(120), "nothing was kept");
+            std::hint::spin_loop();
+        }
+        // From the moment that the file is there to a little after it was put in place.
+        let found = Instant::now();
+        while found.elapsed() < Duration::from_micros(80 * round) {
+            std::hint::spin_loop();
+        }
+        let _ = child.kill();
+        child.wait().unwrap();
+        let left = entries(&cache);
+        half_written +=
+            usize::from(left.iter().any(|path| path.file_name().unwrap().to_string_lossy().starts_with('.')));
         assert_eq!(call().run().result(), 7, "round {round}");
     }
-    println!("{ROUNDS} kills, {cut_short} in time");
+    println!("{ROUNDS} kills, {half_written} of them left half an entry");
     // What is there now is whole: an entry that was cut is no entry.
-    let entry = std::fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path());
-    let entry =
-        entry.filter(|path| !path.file_name().unwrap().to_string_lossy().starts_with(['.', 'k'])).last();
-    let entry = entry.unwrap();
+    let whole = |path: &PathBuf| !path.file_name().unwrap().to_string_lossy().starts_with('.');
+    let entry = entries(&cache).into_iter().find(whole).unwrap();
     let bytes = std::fs::read(&entry).unwrap();
     for length in [0, 31, 32, 40, bytes.len() / 2, bytes.len() - 1] {
         std::fs::write(&entry, &bytes[..length]).unwrap();

@@ -84,7 +84,7 @@ impl Gateway {
         }
         match done.event.what {
             What::Removed => self.unload(id),
-            _ => agent.look_again().await,
+            _ => agent.settle().await,
         }
         Ok(done)
     }

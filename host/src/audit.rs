@@ -47,5 +47,6 @@ pub(crate) use error::AuditError;
 pub(crate) use event::{Decision, Event, Weight};
 pub(crate) use intent::Intent;
 pub(crate) use keys::{Keys, make_folder};
+pub(crate) use opening::Opening;
 pub(crate) use trail::{Durability, Options};
 pub(crate) use watch::Watch;

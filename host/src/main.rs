@@ -1,5 +1,7 @@
 //! `soulbound`: the program. It reads its arguments, does one thing, and says how that ended.
 
+#![forbid(unsafe_code)]
+
 mod agent;
 mod answer;
 mod audit;

@@ -2,7 +2,8 @@
 //!
 //! Compiling hostile WebAssembly can cost anything: 240 kB of nested components take 55 s and 7.6 GiB. wasmtime does not
 //! call that a vulnerability, so it is ours to contain. The program executes itself again ([`worker`]); the child
-//! limits its own memory and time before it reads a byte, decodes, compiles, answers and ends ([`child`]). What it made
+//! limits its own memory and time and gives up files, network and all but a few system calls ([`crate::confine`]) before it
+//! reads a byte; then it decodes, compiles, answers and ends ([`child`]). What it made
 //! is kept by digest and engine settings in a folder of ours, under a key of ours ([`cache`]).
 
 pub mod cache;
@@ -17,6 +18,7 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::skill::schema_file::{self, EnforcedSchema, SchemaError};
+use crate::confine::Walls;
 use crate::skill::{Inspection, SkillFolder};
 
 pub use cache::Cache;
@@ -103,6 +105,18 @@ impl Compiler {
         let mut inspection = answer.inspection;
         schema_file::apply(skill, &mut inspection)?;
         Ok(inspection)
+    }
+
+    /// Which of the kernel's walls stand around the child process, found by starting one; none of them where there is no child.
+    ///
+    /// # Errors
+    ///
+    /// A child cannot be started, or a wall that the kernel has cannot be put up: then nothing compiles.
+    pub fn walls(&self) -> Result<Walls, CompileError> {
+        match &self.way {
+            Way::Child(program) => child::walls(program),
+            Way::Here => Ok(Walls::default()),
+        }
     }
 
     /// The component, ready to run on `engine`, and the schemas that its tools' arguments are held against.

@@ -86,8 +86,12 @@
 //! Linux 5.6 or newer (`openat2`), with `/proc` mounted; without either, directories do not bind and the error says so.
 
 pub mod compile;
+pub mod confine;
 pub mod denial;
 pub mod grant;
+#[cfg(test)]
+#[path = "../../tests/corpora/ledger.rs"]
+mod ledger;
 pub mod sandbox;
 pub mod skill;
 pub mod soul;

@@ -1,5 +1,6 @@
 //! The chores of this repository. `cargo xtask` lists them; each sets up what it needs.
 
+#![forbid(unsafe_code)]
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -10,6 +11,7 @@ mod build;
 mod conformance;
 mod demo;
 mod setup;
+mod supply;
 mod test;
 
 use std::process::ExitCode;
@@ -40,6 +42,16 @@ const CHORES: &[Chore] = &[
         name: "conformance",
         about: "MCP's own referees against the real gateway (installs them with npm and pip; `--keep` keeps what they left)",
         run: conformance::run,
+    },
+    Chore {
+        name: "supply",
+        about: "licences, sources and advisories of what the program is built from, by deny.toml",
+        run: supply::check,
+    },
+    Chore {
+        name: "sbom",
+        about: "a bill of materials of the program, CycloneDX 1.5, on standard output (`sbom TRIPLE` for another machine)",
+        run: supply::sbom,
     },
     Chore { name: "bench", about: "run the benches of docs/figures.md", run: test::bench },
 ];

@@ -4,13 +4,15 @@ use anyhow::Result;
 
 use crate::build;
 use crate::setup::{self, cargo, say};
+use crate::supply;
 
-/// Format, lints, documentation, tests.
+/// Format, what it is built from, lints, documentation, tests.
 pub(crate) fn run() -> Result<()> {
     say("cargo fmt --check");
     setup::run(cargo().args(["fmt", "--all", "--check"]))?;
     build::skills()?;
     build::guests()?;
+    supply::check()?;
     say("cargo clippy, warnings denied");
     setup::run(cargo().args([
         "clippy",

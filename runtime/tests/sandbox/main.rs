@@ -11,6 +11,8 @@
 
 #[path = "../shared/judge.rs"]
 mod judge;
+#[path = "../../../tests/corpora/ledger.rs"]
+mod ledger;
 #[path = "../shared/mod.rs"]
 mod shared;
 

@@ -1,5 +1,7 @@
 //! Every kind of change by hand, and every single byte of a small trail.
 
+mod everywhere;
+
 use std::fs;
 
 use proptest::prelude::*;

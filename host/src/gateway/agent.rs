@@ -330,7 +330,7 @@ impl Agent {
         };
         let request = axum::http::Request::from_parts(head, axum::body::Body::from(body));
         // Headers are held against a tool's schema before any method runs, by what was looked at last.
-        if self.last().is_none() || self.touched.load(Ordering::Acquire) {
+        if self.seen.counting().is_none() {
             // Why it cannot be looked at is the method's own to say.
             let _ = self.live().await;
         }

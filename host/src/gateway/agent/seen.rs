@@ -80,7 +80,7 @@ mod tests {
     fn a_look_that_failed_makes_nothing_count() {
         let seen = seen();
         seen.touch();
-        drop(seen.begin());
+        let _failed = seen.begin();
         assert_eq!(seen.counting(), None);
     }
 

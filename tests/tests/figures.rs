@@ -1,6 +1,8 @@
 //! What the gateway costs, measured from outside with a client beside it. Ignored by `cargo test`: `cargo xtask bench` runs
 //! them against an optimised build and `docs/figures.md` holds what they said. Ratios are of one run.
 
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -52,6 +54,90 @@ fn a_call_against_a_discover_on_one_connection() {
         percentile(&calls, 99),
         percentile(&discovers, 99),
         call.as_secs_f64() / discover.as_secs_f64()
+    );
+}
+
+/// A process that answers each line with a line, or several in a row that do.
+struct Lines {
+    to: ChildStdin,
+    from: BufReader<ChildStdout>,
+    processes: Vec<Child>,
+}
+
+impl Lines {
+    fn of(mut first: Child, more: impl IntoIterator<Item = fn(Stdio) -> Child>) -> Self {
+        let to = first.stdin.take().unwrap();
+        let mut processes = vec![first];
+        for next in more {
+            let from = processes.last_mut().unwrap().stdout.take().unwrap();
+            processes.push(next(from.into()));
+        }
+        let from = BufReader::new(processes.last_mut().unwrap().stdout.take().unwrap());
+        Self { to, from, processes }
+    }
+
+    /// `cat | cat | …`: what so many wake-ups and copies of a line cost, and nothing else.
+    fn cats(count: usize) -> Self {
+        let cat = |input: Stdio| Command::new("cat").stdin(input).stdout(Stdio::piped()).spawn().unwrap();
+        Self::of(cat(Stdio::piped()), std::iter::repeat_n(cat as fn(Stdio) -> Child, count - 1))
+    }
+
+    /// How long one line takes to be answered.
+    fn ask(&mut self, line: &str) -> (Duration, String) {
+        let mut answer = String::new();
+        let started = Instant::now();
+        self.to.write_all(line.as_bytes()).unwrap();
+        self.from.read_line(&mut answer).unwrap();
+        (started.elapsed(), answer)
+    }
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        for process in &mut self.processes {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}
+
+/// The way of a line through the shim: the client wakes the shim, the shim the gateway, the gateway the shim's other thread,
+/// and that one the client. `cat | cat` has one wake-up less, `cat | cat | cat` has as many.
+#[test]
+#[ignore = "a measurement"]
+fn a_call_through_the_stdio_shim_against_an_echo() {
+    let agent = tiny("");
+    let _gateway = Gateway::with(&agent);
+    let mut shim = Lines::of(agent.program().words(&["mcp", "serve", "--agent", ECHO]).talk(), []);
+    let about = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "figures", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    let line = |id: u32, method: &str, params: serde_json::Value| {
+        let mut params = params;
+        params["_meta"] = about.clone();
+        format!("{}\n", json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}))
+    };
+    let (mut two, mut three) = (Lines::cats(2), Lines::cats(3));
+    let mut times: [Vec<Duration>; 4] = Default::default();
+    for round in 0..6_000 {
+        let call = line(round, "tools/call", json!({"name": "tiny__run", "arguments": {}}));
+        let discover = line(round, "server/discover", json!({}));
+        let (called, answer) = shim.ask(&call);
+        assert!(answer.contains("\"result\"") && !answer.contains("isError\":true"), "{answer}");
+        let (discovered, answer) = shim.ask(&discover);
+        assert!(answer.contains("\"result\""), "{answer}");
+        if round >= 1_000 {
+            let all = [called, discovered, two.ask(&call).0, three.ask(&call).0];
+            times.iter_mut().zip(all).for_each(|(times, time)| times.push(time));
+        }
+    }
+    let [call, discover, two, three] = times.map(|times| percentile(&sorted(times), 50));
+    println!(
+        "p50: call {call:?}; discover {discover:?}; cat | cat {two:?}; cat | cat | cat {three:?}; ratio {:.2} and {:.2}",
+        call.as_secs_f64() / two.as_secs_f64(),
+        call.as_secs_f64() / three.as_secs_f64()
     );
 }
 

@@ -29,7 +29,8 @@ pub(crate) fn run() -> Result<()> {
     )?;
     build::program()?;
     say("cargo test");
-    setup::run(cargo().args(["test", "--workspace", "--locked"]))
+    // All of it, also after a failure: what fails together is mended together.
+    setup::run(cargo().args(["test", "--workspace", "--locked", "--no-fail-fast"]))
 }
 
 /// The benches.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use soulbound_tests::gateway::{is_running, until};
 use soulbound_tests::{Agent, Ended, corpus, guest};
 
-/// Ten seconds of processor time for the child, on a busy machine.
-const LONGEST: Duration = Duration::from_secs(25);
+/// Processor time: the limit of the compiling child, eight seconds and 0.7 for each MiB, and a little.
+const LONGEST: Duration = Duration::from_secs(15);
 
 fn leb(mut number: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -56,7 +56,7 @@ fn is_bounded(name: &str, component: &[u8]) -> [Ended; 2] {
     let runs = [agent.run(&["inspect", "./skills/s", "--json"]), agent.call("s", "run", &[])];
     for ended in &runs {
         assert!(matches!(ended.code, Some(0..=2)), "{name}: {:?}", ended.code);
-        assert!(ended.took < LONGEST, "{name} took {:?}", ended.took);
+        assert!(ended.computed < LONGEST, "{name} computed for {:?}", ended.computed);
         assert!(ended.peak < 512 << 20, "{name}: {} MiB in the program itself", ended.peak >> 20);
         if ended.code == Some(2) {
             let clear = ["cannot be used", "more than", "does not load"];
@@ -149,7 +149,7 @@ fn a_component_over_the_size_limit_is_refused_unread() {
     let component = [module(1, &[0, 0x0b]), section(0, &custom)].concat();
     for ended in is_bounded("custom-64m", &component) {
         ended.ends(2);
-        assert!(ended.took < Duration::from_secs(5), "{:?}", ended.took);
+        assert!(ended.computed < Duration::from_secs(5), "{:?}", ended.computed);
     }
 }
 
@@ -168,7 +168,7 @@ fn edits_of_a_good_component_are_refused_or_run_by_the_real_child() {
         guest::write(&agent.skill("s"), "s", &bytes);
         let ended = agent.call("s", "run", &[]);
         assert!(matches!(ended.code, Some(0..=2)), "edit {number}: {ended:?}");
-        assert!(!ended.said().contains("panicked") && ended.took < LONGEST, "edit {number}: {ended:?}");
+        assert!(!ended.said().contains("panicked") && ended.computed < LONGEST, "edit {number}: {ended:?}");
     }
 }
 

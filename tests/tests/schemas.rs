@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use soulbound_tests::gateway::{ECHO, Gateway, trust};
 use soulbound_tests::{Agent, Ended};
 
-/// Refusing a file, or an argument, takes no longer than starting the program, reading a component and a little.
-const LONGEST: Duration = Duration::from_secs(25);
+/// Refusing a file, or an argument, takes no more processor time than starting the program, reading a component and a little.
+const LONGEST: Duration = Duration::from_secs(15);
 
 /// An agent with the probe, and this in the probe's `schemas/`.
 fn agent(file: &str, content: &str) -> Agent {
@@ -118,7 +118,7 @@ fn a_bomb_hangs_neither_inspect_nor_bind_nor_a_call() {
         let agent = agent("echo-string.json", bomb);
         for ended in [inspected(&agent), agent.call("probe", "echo-string", &["value=x"])] {
             ended.ends(2);
-            assert!(ended.took < LONGEST, "{bomb:.60}: {:?}", ended.took);
+            assert!(ended.computed < LONGEST, "{bomb:.60}: {:?}", ended.computed);
         }
     }
     // One that is taken, and that a backtracking engine would not finish with.
@@ -126,7 +126,7 @@ fn a_bomb_hangs_neither_inspect_nor_bind_nor_a_call() {
     let agent = agent("echo-string.json", slow);
     let ended = agent.call("probe", "echo-string", &[&format!("value={}", "x".repeat(100_000))]);
     ended.ends(2);
-    assert!(ended.took < LONGEST, "{:?}", ended.took);
+    assert!(ended.computed < LONGEST, "{:?}", ended.computed);
 }
 
 #[test]

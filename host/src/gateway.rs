@@ -10,6 +10,7 @@ pub(crate) mod attempts;
 pub(crate) mod budgets;
 pub(crate) mod call;
 pub(crate) mod daemon;
+pub(crate) mod doors;
 pub(crate) mod http;
 pub(crate) mod live;
 pub(crate) mod metrics;
@@ -43,6 +44,7 @@ use crate::audit::{Audit, AuditError, Event, GatewayTrail};
 use crate::clock::Moment;
 use crate::gateway::agent::Agent;
 use crate::gateway::attempts::Attempts;
+use crate::gateway::doors::DoorHandles;
 use crate::gateway::http::guard::OwnNames;
 use crate::gateway::metrics::Metrics;
 use crate::gateway::policy::Policies;
@@ -79,7 +81,7 @@ pub(crate) struct Gateway {
     audit: Audit,
     trail: GatewayTrail,
     /// Where requests are served.
-    threads: Handle,
+    doors: DoorHandles,
     agents: Mutex<HashMap<String, Arc<Agent>>>,
     /// One at a time: a trail has one writer.
     loading: tokio::sync::Mutex<()>,
@@ -119,7 +121,7 @@ impl Gateway {
         policies: Policies,
         audit: Audit,
         trail: GatewayTrail,
-        threads: Handle,
+        doors: DoorHandles,
         delivery: Arc<Delivery>,
     ) -> Arc<Self> {
         let settings = &policies.current().settings;
@@ -154,7 +156,7 @@ impl Gateway {
             policies,
             audit,
             trail,
-            threads,
+            doors,
         })
     }
 
@@ -431,7 +433,12 @@ impl Gateway {
 
     /// Where requests are served.
     pub(crate) fn threads(&self) -> &Handle {
-        &self.threads
+        &self.doors.quick
+    }
+
+    /// The same, and where large answers are made.
+    pub(crate) fn doors(&self) -> &DoorHandles {
+        &self.doors
     }
 
     pub(crate) fn state(&self) -> &StateFolder {

@@ -41,3 +41,4 @@ pub use overseer::{
 };
 pub use runtime::{AgentIdentity, Load, Runtime, RuntimeConfig, RuntimeError};
 pub use secret::{Secret, SecretError, SecretRefusal, SecretSource};
+pub use threads::lower_priority;

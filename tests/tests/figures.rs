@@ -19,6 +19,22 @@ fn tiny(more: &str) -> Agent {
         .gateway(&format!("[gateway]\nlisten = \"127.0.0.1:0\"\n[limits]\nrate = \"1000000/second\"\n{more}"))
 }
 
+/// The second agent's id.
+const TWIN: &str = "twin";
+
+/// An agent with the same skills and grants, under another name.
+fn add_twin(agent: &Agent) {
+    let folder = agent.outside("twin");
+    let copied = Command::new("cp").arg("-r").arg(agent.path(".")).arg(&folder).status().unwrap();
+    assert!(copied.success());
+    let soul = std::fs::read_to_string(agent.soul()).unwrap();
+    assert!(soul.contains("- Name: Echo"), "{soul}");
+    std::fs::write(folder.join("SOUL.md"), soul.replace("- Name: Echo", "- Name: Twin")).unwrap();
+    let card = agent.program().words(&["agents", "add", "--json"]).words(&[&folder]).run().json();
+    let digest = card["digest"].as_str().unwrap().to_owned();
+    agent.program().words(&["agents", "add", "--yes", "--digest", &digest]).words(&[&folder]).run().ends(0);
+}
+
 fn sorted(mut times: Vec<Duration>) -> Vec<Duration> {
     times.sort_unstable();
     times
@@ -190,18 +206,22 @@ fn from_the_stop_to_the_last_of_two_hundred_calls() {
     let mut times = Vec::new();
     for _ in 0..20 {
         let server = Peer::silent();
-        let agent = Agent::new(&format!(
+        let skills = format!(
             "- probe: Try\n  - limit: time 10m\n- probe-web: Ask\n  - hosts: {}\n  - limit: time 10m",
             server.origin()
-        ))
-        .guest("probe")
-        .guest("probe-web")
-        .gateway("[gateway]\nlisten = \"127.0.0.1:0\"\n[limits]\nrate = \"1000000/second\"\n");
+        );
+        let agent = Agent::new(&skills)
+            .guest("probe")
+            .guest("probe-web")
+            .gateway("[gateway]\nlisten = \"127.0.0.1:0\"\n[limits]\nrate = \"1000000/second\"\n");
+        add_twin(&agent);
         let gateway = Gateway::with(&agent);
-        let token = gateway.token(ECHO);
+        // Of one agent's clients, 128 requests are served at once.
+        let tokens = [ECHO, TWIN].map(|id| (id, gateway.token(id)));
         let mut clients: Vec<_> = (0..200)
             .map(|number| {
-                let mut client = gateway.mcp(ECHO, &token);
+                let (id, token) = &tokens[number % 2];
+                let mut client = gateway.mcp(id, token);
                 let (tool, arguments) = match number % 3 {
                     0 => ("probe__spin", json!({})),
                     1 => ("probe__sleep", json!({"milliseconds": 600_000})),

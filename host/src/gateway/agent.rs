@@ -25,6 +25,7 @@ use crate::audit::{Book, Decision, Event, Header, Weight};
 use crate::gateway::Gateway;
 use crate::gateway::attempts::Attempts;
 use crate::gateway::budgets;
+use crate::gateway::doors;
 use crate::gateway::live::{Callable, Live};
 use crate::gateway::metrics;
 use crate::gateway::watch::Watched;
@@ -74,6 +75,8 @@ pub(crate) struct Agent {
     kept_budgets: Mutex<budgets::Kept>,
     /// When something was last asked of it.
     used: Mutex<Instant>,
+    /// When it last gave a large answer.
+    large_answer: Mutex<Option<Instant>>,
 }
 
 /// The MCP service over HTTP, and the token that it ends with.
@@ -139,6 +142,7 @@ impl Agent {
             requests: Arc::new(Semaphore::new(REQUESTS)),
             kept_budgets: Mutex::new(kept),
             used: Mutex::new(Instant::now()),
+            large_answer: Mutex::new(None),
         }))
     }
 
@@ -335,7 +339,15 @@ impl Agent {
             let _ = self.live().await;
         }
         let service = self.service();
-        service.handle(request).await.map(axum::body::Body::new)
+        let gateway = self.gateway();
+        let answering = async move { service.handle(request).await.map(axum::body::Body::new) };
+        match gateway {
+            Some(gateway) if self.is_bulky() => {
+                let answered = gateway.doors().in_bulk(answering).await;
+                answered.unwrap_or_else(|_| axum::http::StatusCode::INTERNAL_SERVER_ERROR.into_response())
+            }
+            _ => answering.await,
+        }
     }
 
     /// Keeps count of calls that have not ended.
@@ -398,6 +410,19 @@ impl Agent {
     /// How a refused call is to be recorded.
     pub(crate) fn refusals(&self) -> &Attempts {
         &self.refusals
+    }
+
+    /// An answer of so many bytes was given.
+    pub(crate) fn answered(&self, bytes: usize) {
+        if bytes >= doors::LARGE {
+            *self.large_answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
+    }
+
+    /// Whether its answers were large lately.
+    fn is_bulky(&self) -> bool {
+        let last = *self.large_answer.lock().unwrap_or_else(PoisonError::into_inner);
+        last.is_some_and(|when| when.elapsed() < doors::LATELY)
     }
 
     /// For `gateway status`.

@@ -19,6 +19,7 @@ use crate::gateway::attempts::Attempt;
 use crate::gateway::live::Callable;
 use crate::gateway::overseer::{CallWatch, Seen};
 use crate::gateway::request::{Answer, CallRequest};
+use crate::oversight::outputs::answer;
 use crate::oversight::{CallFacts, Granted};
 
 impl Agent {
@@ -160,6 +161,7 @@ async fn conclude(
     let mut entry = OutcomeEntry::of(&outcome);
     entry.decision = decision.unwrap_or(entry.decision);
     agent.ended(Some(&callable.offered.name), entry.decision, &outcome);
+    agent.answered(answer::size(&outcome));
     agent.alert_of_outcome(&callable.offered.name, entry.decision, &outcome, record.as_deref());
     let written = agent.book().conclude(intent, &entry).instrument(tracing::debug_span!("outcome")).await;
     match written {

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::audit::{Audit, Event};
+use crate::gateway::doors::{DoorHandles, Doors};
 use crate::gateway::http::{listener, routes};
 use crate::gateway::policy::Policies;
 use crate::gateway::{Gateway, socket, watch};
@@ -23,9 +23,6 @@ use crate::oversight::delivery::Delivery;
 use crate::settings::Settings;
 use crate::state::StateFolder;
 use crate::state::lock::{Purpose, StateLock, Waited};
-
-/// Threads for requests and answers.
-const DOOR_THREADS: usize = 2;
 
 /// What `gateway run` says on standard output once it takes calls. `gateway start` waits for it.
 pub(crate) const READY: &str = "ready ";
@@ -39,23 +36,16 @@ pub(crate) fn run(state: &StateFolder) -> Result<()> {
     refuse_if_stopped(state)?;
     // The operator's settings first: a gateway with settings that it cannot enforce does not start.
     let settings = Settings::read(state)?;
-    // Requests and their answers; guests have threads of their own.
-    let doors = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(DOOR_THREADS)
-        .max_blocking_threads(64)
-        .thread_name("soulbound-door")
-        .enable_all()
-        .build()
-        .context("the gateway's threads do not start")?;
+    let doors = Doors::start()?;
     // Signals, the operator's commands and notices of changed files, on a thread that writes no trail: a disk that holds
     // up every door must not keep a stop from being heard.
     let control = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("the gateway's own thread does not start")?;
-    let ended = control.block_on(serve(state.clone(), settings, lock, doors.handle().clone()));
+    let ended = control.block_on(serve(state.clone(), settings, lock, doors.handles()));
     // Nothing of value is left: what a guest or a disk still holds is ended with the process.
-    doors.shutdown_background();
+    doors.leave();
     control.shutdown_background();
     ended
 }
@@ -90,17 +80,23 @@ fn take(state: &StateFolder) -> Result<StateLock> {
     }
 }
 
-async fn serve(state: StateFolder, settings: Settings, mut lock: StateLock, threads: Handle) -> Result<()> {
+async fn serve(
+    state: StateFolder,
+    settings: Settings,
+    mut lock: StateLock,
+    doors: DoorHandles,
+) -> Result<()> {
     let mut signals = Signals::listen()?;
-    let listener = threads.spawn(listener::bind(settings.listen)).await??;
-    let gateway = prepare(&state, settings, &listener, threads.clone()).await?;
+    let listener = doors.quick.spawn(listener::bind(settings.listen)).await??;
+    let gateway = prepare(&state, settings, &listener, doors.clone()).await?;
     let commands = socket::bind(&state)?;
     let address = listener.local_addr().context("the listener has no address")?;
     lock.say(Purpose::Gateway, Some(address.to_string()))?;
     let watching = watch::start(&gateway)?;
     let leaving = gateway.leaving.clone();
     let router = routes::router(Arc::clone(&gateway), address);
-    let door = threads.spawn(listener::serve(listener, router, leaving.clone(), gateway.answers().clone()));
+    let door =
+        doors.quick.spawn(listener::serve(listener, router, leaving.clone(), gateway.answers().clone()));
     // What comes after this the notices of the folder tell.
     if refuse_if_stopped(&state).is_err() {
         gateway.quit(&Who::this_process()).await;
@@ -131,7 +127,7 @@ async fn prepare(
     state: &StateFolder,
     settings: Settings,
     listener: &TcpListener,
-    threads: Handle,
+    doors: DoorHandles,
 ) -> Result<Arc<Gateway>> {
     let address = listener.local_addr().context("the listener has no address")?;
     state.prepare_to_stop()?;
@@ -153,7 +149,7 @@ async fn prepare(
     let recorded = async { trail.settled(seq?).await };
     recorded.await.context("the start cannot be recorded, so nothing starts")?;
     let post = Outside { delivery: Arc::clone(&delivery) };
-    let gateway = Gateway::new(state.clone(), address, policies, audit, trail, threads, delivery);
+    let gateway = Gateway::new(state.clone(), address, policies, audit, trail, doors, delivery);
     gateway.approvals().tells(&address.to_string(), Arc::new(post));
     gateway.tell_of_anomalies();
     gateway.alert_of_opening("the gateway's own trail", &opening);

@@ -37,6 +37,7 @@ use crate::agent::sources;
 use crate::audit::Audit;
 use crate::gateway::Gateway;
 use crate::gateway::agent::Agent;
+use crate::gateway::doors::DoorHandles;
 use crate::gateway::http::{listener, routes};
 use crate::gateway::policy::Policies;
 use crate::gateway::request::CallRequest;
@@ -173,7 +174,7 @@ impl Stage {
             policies,
             audit,
             trail,
-            Handle::current(),
+            DoorHandles::one(Handle::current()),
             Delivery::start(&settings()?.network)?,
         );
         let end = CancellationToken::new();

@@ -3,7 +3,9 @@
 //! A guest that spins would take a shared tokio runtime from everyone else on it: eight of them raise a neighbour's
 //! call from 0.04 ms to 2.1 ms. So guests run here. A call starts on the *quick* threads; one that has computed for a
 //! few ticks moves to the *heavy* threads, which run at a lower priority, so that the system itself lets a short
-//! call through at once. Within each kind, agents take turns, however many calls each of them has.
+//! call through at once. Within each kind, agents take turns, however many calls each of them has. Short calls without end
+//! are heavy too: what an agent uses of the quick threads is counted, and while others are there, one that uses more than
+//! its share goes on below.
 //!
 //! A turn ends at the next epoch if the guest computes, but a file operation ends when the kernel lets go: never, on a
 //! network file system whose server is gone. Turns alone would let one agent's hanging calls be all the threads there are.
@@ -15,12 +17,21 @@ use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use async_task::{Runnable, Task};
 
 /// How much lower the heavy threads' priority is (the `nice` value): enough for a short call to run at once, not so much
 /// that a heavy thread which holds the process's memory lock is kept from giving it back.
 const HEAVY_NICE: i32 = 5;
+
+/// What an agent may use of the quick threads at once, before it goes on on the heavy ones.
+const QUICK_AT_ONCE: Duration = Duration::from_millis(50);
+/// In the long run, so much of one thread's time: a quarter.
+const QUICK_SHARE: u32 = 4;
+
+/// Another agent whose call ended so recently is there.
+const RECENT: Duration = Duration::from_secs(1);
 
 /// What the threads know of a task: whose it is, and whether it has become heavy.
 #[derive(Debug, Clone)]
@@ -53,7 +64,25 @@ struct Turns {
     held: HashMap<Arc<str>, usize>,
     /// Threads that run none.
     free: usize,
+    /// What agents used lately, where that is counted.
+    used: Option<HashMap<Arc<str>, Used>>,
+    /// The agent whose task ended last, and the last other one, with when that was.
+    last: [Option<(Arc<str>, Instant)>; 2],
     closed: bool,
+}
+
+/// The time that an agent's tasks held threads, less what its share has given back since.
+#[derive(Debug, Clone, Copy)]
+struct Used {
+    time: Duration,
+    when: Instant,
+}
+
+impl Used {
+    /// What is left of it now.
+    fn left(self, now: Instant) -> Duration {
+        self.time.saturating_sub(now.saturating_duration_since(self.when) / QUICK_SHARE)
+    }
 }
 
 impl GuestThreads {
@@ -65,6 +94,7 @@ impl GuestThreads {
     pub(crate) fn start(io: &tokio::runtime::Handle) -> std::io::Result<Self> {
         let cores = thread::available_parallelism().map_or(2, usize::from);
         let threads = Self { quick: Arc::default(), heavy: Arc::default() };
+        threads.quick.lock().used = Some(HashMap::new());
         // One agent alone gets half of them. Quick threads may block for a moment in a file operation: twice the cores
         // keeps the others going.
         for (line, count, nice, name) in [
@@ -95,8 +125,14 @@ impl GuestThreads {
     {
         let (quick, heavy) = (Arc::clone(&self.quick), Arc::clone(&self.heavy));
         let schedule = move |runnable: Runnable<TaskInfo>| {
-            let line = if runnable.metadata().heavy.load(Ordering::Relaxed) { &heavy } else { &quick };
-            line.push(runnable);
+            let refused = if runnable.metadata().heavy.load(Ordering::Relaxed) {
+                Some(runnable)
+            } else {
+                quick.push(runnable)
+            };
+            if let Some(runnable) = refused {
+                heavy.push(runnable);
+            }
         };
         let (runnable, task) = async_task::Builder::new().metadata(info).spawn(|_| future, schedule);
         if here {
@@ -125,14 +161,18 @@ impl Drop for GuestThreads {
 }
 
 impl Line {
-    fn push(&self, runnable: Runnable<TaskInfo>) {
+    /// Puts a task in line; gives it back if its agent has used up its share here.
+    fn push(&self, runnable: Runnable<TaskInfo>) -> Option<Runnable<TaskInfo>> {
         let mut turns = self.lock();
         if turns.closed {
             drop(turns);
             drop(runnable);
-            return;
+            return None;
         }
         let agent = Arc::clone(&runnable.metadata().agent);
+        if turns.is_used_up(&agent) {
+            return Some(runnable);
+        }
         let may_run = turns.may_run(&agent);
         let tasks = turns.tasks.entry(Arc::clone(&agent)).or_default();
         let waiting = !tasks.is_empty();
@@ -145,6 +185,7 @@ impl Line {
         if may_run {
             self.ready.notify_one();
         }
+        None
     }
 
     /// One thread's life: take the next agent's next task, run it until it yields.
@@ -167,9 +208,10 @@ impl Line {
                 self.ready.notify_one();
             }
             let agent = Arc::clone(&runnable.metadata().agent);
+            let started = Instant::now();
             // A panic of a task was caught by the future itself; this is for what escapes it (a panicking drop).
             let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runnable.run()));
-            self.lock().done(&agent);
+            self.lock().done(&agent, started);
         }
     }
 
@@ -199,8 +241,37 @@ impl Turns {
         self.held.get(agent).copied().unwrap_or(0) < self.free
     }
 
-    /// A thread came back from a task of this agent.
-    fn done(&mut self, agent: &Arc<str>) {
+    /// Whether an agent has used more than its share, where that is counted.
+    fn is_used_up(&mut self, agent: &Arc<str>) -> bool {
+        let Some(used) = &mut self.used else { return false };
+        let now = Instant::now();
+        let is_alone = !self
+            .last
+            .iter()
+            .flatten()
+            .any(|(other, when)| other != agent && now.saturating_duration_since(*when) < RECENT);
+        if is_alone {
+            return false;
+        }
+        let left = used.get(agent).map(|used| used.left(now));
+        if left == Some(Duration::ZERO) {
+            used.remove(agent);
+        }
+        left.is_some_and(|left| left > QUICK_AT_ONCE)
+    }
+
+    /// A thread came back from a task of this agent, that it began then.
+    fn done(&mut self, agent: &Arc<str>, began: Instant) {
+        if let Some(used) = &mut self.used {
+            let now = Instant::now();
+            let used = used.entry(Arc::clone(agent)).or_insert(Used { time: Duration::ZERO, when: now });
+            *used = Used { time: used.left(now) + now.saturating_duration_since(began), when: now };
+            let [last, other] = &mut self.last;
+            if last.as_ref().is_some_and(|(last, _)| last != agent) {
+                *other = last.take();
+            }
+            *last = Some((Arc::clone(agent), now));
+        }
         self.free += 1;
         if let Some(held) = self.held.get_mut(agent) {
             *held = held.saturating_sub(1);
@@ -211,8 +282,8 @@ impl Turns {
     }
 }
 
-/// Lowers this thread's own priority. Refusals are ignored: fairness suffers, containment does not.
-fn lower_priority(nice: i32) {
+/// Lowers this thread's own priority by so many steps of `nice`. Refusals are ignored: fairness suffers, containment does not.
+pub fn lower_priority(nice: i32) {
     if nice > 0 {
         // On Linux a thread id stands for the thread alone here.
         let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), nice);
@@ -272,7 +343,7 @@ mod tests {
         let io = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let threads = GuestThreads::start(io.handle()).unwrap();
         let until = Arc::<(Mutex<bool>, Condvar)>::default();
-        let longest = std::time::Duration::from_secs(30);
+        let longest = Duration::from_secs(30);
         for (heavy, hanging) in [(false, &["a", "b", "c"][..]), (true, &["a", "b"])] {
             let info =
                 |agent: &str| TaskInfo { agent: agent.into(), heavy: Arc::new(AtomicBool::new(heavy)) };
@@ -297,6 +368,40 @@ mod tests {
             threads.spawn(info("a"), false, async move { answer.send(()).unwrap() }).detach();
         }
         assert!((0..64).all(|_| answered.recv_timeout(longest).is_ok()));
+    }
+
+    #[test]
+    fn short_calls_without_end_go_on_below_while_others_are_there() {
+        let io = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let threads = GuestThreads::start(io.handle()).unwrap();
+        let (answer, answered) = std::sync::mpsc::channel();
+        let mut kind = |agent: &str, time: Duration| {
+            let answer = answer.clone();
+            let call = async move {
+                let started = Instant::now();
+                while started.elapsed() < time {}
+                answer.send(thread::current().name().map(str::to_owned)).unwrap();
+            };
+            threads.spawn(info(agent), false, call).detach();
+            answered.recv().unwrap().unwrap()
+        };
+        assert_eq!(kind("b", Duration::ZERO), "soulbound-quick");
+        // Four times what may be used at once, so that the share that comes back meanwhile is not enough.
+        let kinds: Vec<String> = (0..20).map(|_| kind("a", QUICK_AT_ONCE / 5)).collect();
+        assert_eq!(kinds.last().unwrap(), "soulbound-heavy", "{kinds:?}");
+        assert_eq!(kind("b", Duration::ZERO), "soulbound-quick");
+        // Alone it uses what there is, whatever it used before.
+        assert_eq!(kind("b", RECENT), "soulbound-quick");
+        assert_eq!(kind("b", Duration::ZERO), "soulbound-quick");
+    }
+
+    #[test]
+    fn a_share_comes_back_with_time() {
+        let when = Instant::now();
+        let used = Used { time: Duration::from_secs(1), when };
+        assert_eq!(used.left(when), Duration::from_secs(1));
+        assert_eq!(used.left(when + Duration::from_secs(2)), Duration::from_millis(500));
+        assert_eq!(used.left(when + Duration::from_secs(9)), Duration::ZERO);
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub(crate) async fn judged(outputs: Arc<Outputs>, outcome: Outcome) -> (Outcome,
 }
 
 /// About how many bytes an answer has.
-fn size(outcome: &Outcome) -> usize {
+pub(crate) fn size(outcome: &Outcome) -> usize {
     let said: usize = outcome.log.iter().map(|line| line.text.len()).sum();
     said + match &outcome.ending {
         Ending::Returned(value) => size_of(value),

@@ -375,7 +375,7 @@ mod tests {
         let io = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let threads = GuestThreads::start(io.handle()).unwrap();
         let (answer, answered) = std::sync::mpsc::channel();
-        let mut kind = |agent: &str, time: Duration| {
+        let kind = |agent: &str, time: Duration| {
             let answer = answer.clone();
             let call = async move {
                 let started = Instant::now();

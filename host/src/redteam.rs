@@ -9,6 +9,7 @@
 
 pub(crate) mod attack;
 mod canary;
+mod egress;
 mod flows;
 mod import;
 mod oracle;
@@ -18,6 +19,7 @@ mod rates;
 pub(crate) mod report;
 mod scratch;
 pub(crate) mod script;
+mod secrets;
 mod stage;
 mod strike;
 mod stub;
@@ -32,7 +34,7 @@ use anyhow::{Context, Result};
 use soulbound_runtime::Soul;
 use soulbound_runtime::compile::{Cache, Compiler};
 use soulbound_runtime::grant::limit::Rate;
-use soulbound_runtime::sandbox::{Runtime, RuntimeConfig};
+use soulbound_runtime::sandbox::{AgentIdentity, Runtime, RuntimeConfig, SecretSource};
 use soulbound_runtime::skill::{Digest, SkillFolder};
 use tokio::task::JoinSet;
 
@@ -140,7 +142,7 @@ async fn attack_all(order: &Order, state: &StateFolder, settings: Settings) -> R
     let own = listener.local_addr()?;
     let mut report = Report::new(&order.named, order.soul.id(), order.soul.file(), order.seed);
     report.notes.extend(scratch.left_out.clone());
-    let runtime = runtime(state, &settings)?;
+    let runtime = runtime(state, &settings, Some(secrets::Vault::of(Seed(order.seed))?))?;
     let mut targets = Vec::new();
     for entry in order
         .soul
@@ -165,10 +167,8 @@ async fn attack_all(order: &Order, state: &StateFolder, settings: Settings) -> R
         }
     }
     for target in &targets {
-        if order.wants(Class::Exhaustion) && order.attack.as_deref().is_none_or(|id| id == "exhaustion.rate")
-        {
-            report.findings.push(rates::attack(target, &probes, &scratch.identity(&order.soul)).await);
-        }
+        let found = by_themselves(order, target, &probes, &scratch.identity(&order.soul)).await;
+        report.findings.extend(found);
     }
     // From here on nothing more is bound: a directory with such a file is granted to nobody for writing.
     scratch.plant_steering()?;
@@ -207,6 +207,26 @@ async fn attack_all(order: &Order, state: &StateFolder, settings: Settings) -> R
     }
     report.seconds = started.elapsed().as_secs_f64();
     Ok(report)
+}
+
+/// What is lifted or left out elsewhere: each is bound anew, with a grant of its own.
+async fn by_themselves(
+    order: &Order,
+    target: &Target,
+    probes: &Probes,
+    identity: &AgentIdentity,
+) -> Vec<Finding> {
+    let mut found = Vec::new();
+    if order.wants(Class::Exhaustion) {
+        found.push(rates::attack(target, probes, identity).await);
+        found.extend(egress::attacks(target, probes, identity).await);
+    }
+    if order.wants(Class::Exfiltration) {
+        found.push(secrets::surroundings(target).await);
+        found.extend(secrets::attacks(target, probes, identity, Seed(order.seed)).await);
+    }
+    found.retain(|finding| order.attack.as_ref().is_none_or(|id| *id == finding.id));
+    found
 }
 
 /// The quick ones, one after the other, so that what changed is the doing of one of them.
@@ -274,12 +294,17 @@ fn rules(settings: &Settings, scratch: &Scratch) -> soulbound_runtime::sandbox::
 }
 
 /// The engine, with the operator's cache of compiled components: what it holds is authenticated.
-fn runtime(state: &StateFolder, settings: &Settings) -> Result<Runtime> {
+fn runtime(
+    state: &StateFolder,
+    settings: &Settings,
+    secrets: Option<Arc<secrets::Vault>>,
+) -> Result<Runtime> {
     let mut compiler = Compiler::of_this_program();
     if let Ok(cache) = state.make().and_then(|()| Ok(Cache::open(state.path().join("cache"))?)) {
         compiler = compiler.with_cache(cache);
     }
     let mut config = RuntimeConfig::new(compiler);
     config.limits = settings.limits.clone();
+    config.secrets = secrets.map(|vault| vault as Arc<dyn SecretSource>);
     Ok(Runtime::new(config)?)
 }

@@ -12,6 +12,7 @@ mod canary;
 mod egress;
 mod flows;
 mod import;
+mod mounts;
 mod oracle;
 mod plan;
 mod probe;
@@ -79,6 +80,8 @@ pub(crate) struct Order {
     pub(crate) files: Vec<(String, SkillFolder)>,
     /// The trust manifest that this is all of; none where it is something else.
     pub(crate) manifest: Option<Digest>,
+    /// Whether only mount points are attacked, in the mount namespace that this process is in.
+    pub(crate) mounts: bool,
     /// What a model is to call.
     pub(crate) scripts: Vec<Script>,
 }
@@ -88,7 +91,8 @@ impl Order {
     pub(crate) fn whole(subject: subject::Subject, seed: u64, scripts: Vec<Script>) -> Self {
         let subject::Subject { named, soul, folder, text, files, manifest } = subject;
         let (classes, skills, attack) = (Vec::new(), Vec::new(), None);
-        Self { named, soul, folder, seed, classes, skills, attack, text, files, manifest, scripts }
+        let mounts = false;
+        Self { named, soul, folder, seed, classes, skills, attack, text, files, manifest, mounts, scripts }
     }
 
     /// What there is to write down of a run, where it was one of a trust manifest.
@@ -100,7 +104,10 @@ impl Order {
             tried: total.tried,
             escaped: total.escaped,
             blind: total.blind,
-            whole: self.classes.is_empty() && self.skills.is_empty() && self.attack.is_none(),
+            whole: self.classes.is_empty()
+                && self.skills.is_empty()
+                && self.attack.is_none()
+                && !self.mounts,
             seed: self.seed,
         };
         ran.says_something().then_some(ran)
@@ -166,6 +173,15 @@ async fn attack_all(order: &Order, state: &StateFolder, settings: Settings) -> R
                 .push(format!("skill `{}` cannot run, so nothing attacks from it: {error}", entry.name)),
         }
     }
+    if order.mounts {
+        report.findings.clear();
+        report.findings.extend(mounted(order, &scratch, &targets, own, &settings).await?);
+        report.seconds = started.elapsed().as_secs_f64();
+        return Ok(report);
+    }
+    if order.wants(Class::Paths) && order.attack.as_deref().is_none_or(|id| id.starts_with("paths.mount")) {
+        report.findings.extend(mounts::in_a_namespace(order, &scratch).await);
+    }
     for target in &targets {
         let found = by_themselves(order, target, &probes, &scratch.identity(&order.soul)).await;
         report.findings.extend(found);
@@ -175,7 +191,8 @@ async fn attack_all(order: &Order, state: &StateFolder, settings: Settings) -> R
     for target in &targets {
         let others = others(order, &scratch, target);
         let ground = Ground { target, scratch: &scratch, others: &others, listener: own };
-        report.findings.extend(in_turn(order, &ground, settings.files.allow_hard_links).await?);
+        let plan = plan::attacks(&ground);
+        report.findings.extend(in_turn(order, &ground, plan, settings.files.allow_hard_links).await?);
     }
     if order.wants(Class::Exfiltration) {
         let carried = flows::attacks(&targets, &scratch).await;
@@ -229,12 +246,38 @@ async fn by_themselves(
     found
 }
 
+/// What is mounted in the directories, and nothing else.
+async fn mounted(
+    order: &Order,
+    scratch: &Scratch,
+    targets: &[Target],
+    listener: SocketAddr,
+    settings: &Settings,
+) -> Result<Vec<Finding>> {
+    let _mounted = match mounts::Mounted::put(scratch) {
+        Ok(mounted) => mounted,
+        Err(error) => return Ok(vec![mounts::not_tried(&format!("{error:#}"))]),
+    };
+    let mut found = Vec::new();
+    for target in targets {
+        let ground = Ground { target, scratch, others: &[], listener };
+        let plan = mounts::plan(&ground);
+        found.extend(in_turn(order, &ground, plan, settings.files.allow_hard_links).await?);
+    }
+    Ok(found)
+}
+
 /// The quick ones, one after the other, so that what changed is the doing of one of them.
-async fn in_turn(order: &Order, ground: &Ground<'_>, hard_links: bool) -> Result<Vec<Finding>> {
+async fn in_turn(
+    order: &Order,
+    ground: &Ground<'_>,
+    plan: Vec<Attack>,
+    hard_links: bool,
+) -> Result<Vec<Finding>> {
     let target = ground.target;
     let mut watch = Watch::new(ground.scratch.root(), target.given.clone(), hard_links);
     let mut found = Vec::new();
-    for attack in plan::attacks(ground).iter().filter(|attack| order.takes(attack)) {
+    for attack in plan.iter().filter(|attack| order.takes(attack)) {
         if Scratch::restore(&target.given)? {
             watch.changes();
         }

@@ -26,7 +26,7 @@ const FEW: Rate = Rate { amount: 4 << 10, per: Duration::from_secs(3_600) };
 /// Calls of each way, with so many requests at most.
 const CALLS: usize = 3;
 const REQUESTS: usize = 90;
-/// What the host writes around a guest's bytes in a request: `content-length`, line ends. None of it is the guest's choice.
+/// What the host writes around content: how long it is, and where its chunks end. Nothing else is added to what was charged.
 const FRAME: u64 = 64;
 
 /// A way in which bytes leave.
@@ -70,10 +70,10 @@ async fn spend(target: &Target, bound: &BoundSkill, way: &Way, rate: Rate) -> Ve
         arguments.insert("requests".to_owned(), json!(way.requests));
         outcomes.push(bound.call("fetch", arguments, Arc::new(Ear::default())).await);
     }
-    let (bytes, requests) = arrived(&target.stub.take());
+    let (bytes, framed) = arrived(&target.stub.take());
     // What came back to the budget while it was spent, and a second for the clock.
     let given_back = rate.amount * (started.elapsed().as_secs() + 1) / rate.per.as_secs().max(1);
-    let most = rate.amount + given_back + requests * FRAME;
+    let most = rate.amount + given_back + framed * FRAME;
     if bytes > most {
         return Verdict::Escaped(format!("{bytes} bytes left, and {most} may"));
     }
@@ -84,13 +84,14 @@ async fn spend(target: &Target, bound: &BoundSkill, way: &Way, rate: Rate) -> Ve
     }
 }
 
-/// Bytes that somebody outside could read, and how many requests there were.
+/// Bytes that somebody outside could read, and how many requests had content.
 fn arrived(traffic: &Traffic) -> (u64, u64) {
     let requests: usize = traffic.requests.iter().map(|(head, body)| head.len() + body.len()).sum();
     // A name that a request followed stands in its head already.
     let followed = |name: &str| traffic.requests.iter().any(|(head, _)| head.contains(name));
     let asked: usize = traffic.asked.iter().filter(|name| !followed(name)).map(String::len).sum();
-    ((requests + asked) as u64, traffic.requests.len() as u64)
+    let framed = traffic.requests.iter().filter(|(_, body)| !body.is_empty()).count();
+    ((requests + asked) as u64, framed as u64)
 }
 
 fn ways(open: &Open, amount: u64, pattern: &HostPattern, methods: &[&str]) -> Vec<Way> {

@@ -181,7 +181,12 @@ impl<'a> Stage<'a> {
     async fn echoed(&self, id: &str, what: &str, echo: Echo) -> Finding {
         let contact = Contact { echo: Some(echo), ..self.open.contact() };
         let (outcome, _) = self.send(json!([self.open.request()]), &contact).await;
-        self.judged(id, what, &outcome)
+        let mut finding = self.judged(id, what, &outcome);
+        if echo == Echo::Gzip && is_answered(&outcome) {
+            let why = "a compressed answer came back, in which nobody saw the secret";
+            finding.verdict = Verdict::Escaped(why.to_owned());
+        }
+        finding
     }
 
     /// A dress in which nobody promises to see it: that the granted host may give it away so is the grant's doing.
@@ -256,6 +261,11 @@ impl<'a> Stage<'a> {
         let what = "everything that the skill sees of where it runs";
         vec![self.judged("secret-surroundings", what, &outcome)]
     }
+}
+
+/// Whether the skill got an answer.
+fn is_answered(outcome: &Outcome) -> bool {
+    matches!(&outcome.ending, Ending::Returned(value) if value.pointer("/0/ok").is_some())
 }
 
 fn merged(one: &Open, other: &Open) -> Contact {

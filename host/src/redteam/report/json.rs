@@ -28,6 +28,7 @@ fn attack(report: &Report, finding: &Finding) -> Value {
         Verdict::Allowed => ("allowed", Vec::new(), None),
         Verdict::Residual(why) => ("residual", Vec::new(), Some(why)),
         Verdict::Escaped(why) => ("escaped", Vec::new(), Some(why)),
+        Verdict::NotTried(why) => ("not-tried", Vec::new(), Some(why)),
         Verdict::Blind(why) => ("blind", Vec::new(), Some(why)),
     };
     json!({

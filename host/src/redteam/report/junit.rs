@@ -28,6 +28,11 @@ fn case(report: &Report, finding: &Finding) -> TestCase {
     let status = match &finding.verdict {
         Verdict::Escaped(why) => failed(NonSuccessKind::Failure, why),
         Verdict::Blind(why) => failed(NonSuccessKind::Error, why),
+        Verdict::NotTried(why) => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(why.as_str());
+            status
+        }
         _ => TestCaseStatus::success(),
     };
     let mut case = TestCase::new(&finding.id, status);

@@ -54,6 +54,7 @@ pub(crate) fn text(report: &Report, style: Style) -> String {
     }
     let _ = writeln!(page, "{}", row("total", &total, style));
     listed(&mut page, report, style);
+    not_tried(&mut page, report);
     residual(&mut page, report);
     if !report.notes.is_empty() {
         let _ = writeln!(page, "\nnotes");
@@ -112,6 +113,15 @@ fn listed(page: &mut String, report: &Report, style: Style) {
             let _ = writeln!(page, "  and {} more; `--json` has them", found.len() - left);
         }
         left = left.saturating_sub(found.len());
+    }
+}
+
+/// What could not be tried on this machine, each with the reason.
+fn not_tried(page: &mut String, report: &Report) {
+    for finding in &report.findings {
+        if let Verdict::NotTried(why) = &finding.verdict {
+            let _ = writeln!(page, "\nnot tried: {}: {}: {}", finding.id, finding.what, visible::line(why));
+        }
     }
 }
 

@@ -104,10 +104,7 @@ impl Order {
             tried: total.tried,
             escaped: total.escaped,
             blind: total.blind,
-            whole: self.classes.is_empty()
-                && self.skills.is_empty()
-                && self.attack.is_none()
-                && !self.mounts,
+            whole: self.classes.is_empty() && self.skills.is_empty() && self.attack.is_none() && !self.mounts,
             seed: self.seed,
         };
         ran.says_something().then_some(ran)

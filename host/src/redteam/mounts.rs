@@ -9,11 +9,11 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use soulbound_runtime::DenialId;
 use soulbound_runtime::grant::DirectoryMode;
-use rustix::process::{Pid, Signal, kill_process};
 
 use super::attack::{Aim, Attack, Class};
 use super::oracle::Verdict;
@@ -101,12 +101,23 @@ fn attacks(given: &Given) -> Vec<Attack> {
             ("handle", json!({"act": "read", "path": "secret.txt", "via": directory})),
             ("create", json!({"act": "create-new", "path": format!("{directory}/made.txt"), "data": "x"})),
             ("directory", json!({"act": "make-directory", "path": format!("{directory}/made")})),
-            ("move", json!({"act": "rename", "path": at(given, "rt-plain.txt"), "other": format!("{directory}/moved")})),
-            ("take", json!({"act": "rename", "path": format!("{directory}/secret.txt"), "other": at(given, "rt-taken")})),
+            (
+                "move",
+                json!({"act": "rename", "path": at(given, "rt-plain.txt"), "other": format!("{directory}/moved")}),
+            ),
+            (
+                "take",
+                json!({"act": "rename", "path": format!("{directory}/secret.txt"), "other": at(given, "rt-taken")}),
+            ),
             ("remove", json!({"act": "remove-directory", "path": directory})),
             ("rename", json!({"act": "rename", "path": directory, "other": at(given, "rt-renamed")})),
         ] {
-            all.push(one(given, &format!("mount-directory-{name}-{number}"), "a mounted directory leads out", step));
+            all.push(one(
+                given,
+                &format!("mount-directory-{name}-{number}"),
+                "a mounted directory leads out",
+                step,
+            ));
         }
     }
     all
@@ -195,6 +206,13 @@ impl Told {
             "not-tried" => Verdict::NotTried(why),
             other => bail!("`{other}` is no verdict"),
         };
-        Ok(Finding { id: self.id, class: Class::Paths, skill: self.skill, line: self.line, what: self.what, verdict })
+        Ok(Finding {
+            id: self.id,
+            class: Class::Paths,
+            skill: self.skill,
+            line: self.line,
+            what: self.what,
+            verdict,
+        })
     }
 }

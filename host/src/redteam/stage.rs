@@ -23,6 +23,7 @@ use soulbound_runtime::skill::sources::SourceError;
 use soulbound_runtime::soul::SkillEntry;
 use tokio_util::sync::CancellationToken;
 
+use super::Order;
 use super::attack::{Attack, Class, Contact, ProbeKind};
 use super::canary::{Search, Seed};
 use super::oracle::{self, Evidence, Standard, Verdict};
@@ -32,7 +33,6 @@ use super::report::Finding;
 use super::scratch::{Scratch, Watch};
 use super::script::{Expect, Script, Step, play};
 use super::stub::{self, Stub};
-use super::Order;
 use crate::agent::sources;
 use crate::gateway::Gateway;
 use crate::gateway::agent::Agent;
@@ -50,6 +50,15 @@ const WAITS: Duration = Duration::from_secs(5);
 const CACHE_BYTES: u64 = 128 << 20;
 /// An agent beside the one under attack.
 const NEIGHBOUR: &str = "redteam-neighbour";
+
+/// Who is there to answer what waits for a person.
+#[derive(Debug, Clone, Copy)]
+enum Answers {
+    /// Nobody, and that shows at once.
+    Nobody,
+    /// This side, within so long; and every call asks.
+    Somebody(Duration),
+}
 
 /// The running gateway.
 pub(crate) struct Stage {
@@ -76,7 +85,7 @@ pub(super) async fn attacks(
     probes: &Probes,
     scripts: &[Script],
 ) -> Result<Vec<Finding>> {
-    let stage = Stage::open(order, state, probes, UNANSWERED).await?;
+    let stage = Stage::open(order, state, probes, Answers::Nobody).await?;
     let mut found = Vec::new();
     if order.wants(Class::Model) {
         found.extend(play::all(&stage, scripts).await);
@@ -106,9 +115,16 @@ pub(super) async fn attacks(
 }
 
 impl Stage {
-    /// `patience` is how long what waits for a person waits.
-    async fn open(order: &Order, real: &StateFolder, probes: &Probes, patience: Duration) -> Result<Self> {
+    async fn open(order: &Order, real: &StateFolder, probes: &Probes, answers: Answers) -> Result<Self> {
         let scratch = Scratch::make(&order.soul, &order.text, &order.folder, Seed(order.seed))?;
+        let patience = match answers {
+            Answers::Nobody => UNANSWERED,
+            Answers::Somebody(patience) => {
+                let soul = scratch.agent().join("SOUL.md");
+                fs::write(&soul, replays::asking(&fs::read_to_string(&soul)?, order.soul.skills()))?;
+                patience
+            }
+        };
         let state = StateFolder::at(scratch.state());
         state.make()?;
         // The operator's settings to the byte, so that nothing is read anew.

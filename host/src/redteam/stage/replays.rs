@@ -1,20 +1,21 @@
 //! Approvals, replayed: an answer that a person gave is used again, for the same call, for another one, after a restart.
 //!
-//! A stage of its own, on which somebody is there to answer: one skill is narrowed to `approve: always`, and this side answers
-//! as an operator does. What counts is whether a call went on without an answer to itself.
+//! A stage of its own, on which somebody is there to answer: every skill has `approve: always`, and this side answers as an
+//! operator does. What counts is whether a call went on without an answer to itself.
 
-use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use serde_json::{Map, Value, json};
 use soulbound_runtime::sandbox::Outcome;
+use soulbound_runtime::soul::SkillEntry;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{DOOR, Stage, hostile};
+use super::{Answers, DOOR, Stage, hostile};
+use crate::answer;
 use crate::gateway::request::CallRequest;
 use crate::operator::Who;
 use crate::oversight::approvals::{Decider, Decision};
@@ -38,7 +39,7 @@ struct Asked {
 
 /// Everything that an old answer could be used for.
 pub(super) async fn attacks(order: &Order, real: &StateFolder, probes: &Probes) -> Result<Vec<Finding>> {
-    let stage = Stage::open(order, real, probes, PATIENT).await?;
+    let stage = Stage::open(order, real, probes, Answers::Somebody(PATIENT)).await?;
     let Some(mut replay) = Replay::on(stage).await? else {
         let attack = attack("replayed", "an approval is used again");
         let why = "no skill of the agent's has a tool that takes a text";
@@ -76,10 +77,6 @@ impl Replay {
         let found = stage.entries().iter().find_map(|entry| Some((entry.name.clone(), of(&entry.name)?)));
         let Some((skill, tool)) = found else { return Ok(None) };
         drop(live);
-        // Narrowing counts at once.
-        let soul = stage.scratch.agent().join("SOUL.md");
-        fs::write(&soul, asking(&fs::read_to_string(&soul)?, &skill))?;
-        stage.agent.forget();
         Ok(Some(Self { stage, skill, tool, found: Vec::new() }))
     }
 
@@ -87,7 +84,8 @@ impl Replay {
         let [first, second, third, fourth] = [1, 2, 3, 4];
         let once = self.control("replay-control", first, Decision::Once {}).await?;
         self.must_wait("replay-once", "the same call after an approval for once", first, Some(&once)).await?;
-        self.must_wait("replay-other", "an old approval's id for other arguments", second, Some(&once)).await?;
+        self.must_wait("replay-other", "an old approval's id for other arguments", second, Some(&once))
+            .await?;
         self.must_wait("replay-guessed", "an id that nobody gave", second, Some("rt-1")).await?;
         let always = self.control("replay-control-always", first, Decision::Always {}).await?;
         self.must_go_on("replay-control-standing", first).await?;
@@ -100,7 +98,9 @@ impl Replay {
         self.stage.restart(order.soul.id(), real).await?;
         let told = open.call.await;
         let verdict = match told {
-            Ok(outcome) if ran(&outcome) => Verdict::Escaped("what waited went on when the gateway ended".to_owned()),
+            Ok(outcome) if ran(&outcome) => {
+                Verdict::Escaped("what waited went on when the gateway ended".to_owned())
+            }
             _ => Verdict::Refused(vec!["(ended)"]),
         };
         let attack = attack("replay-ended", "what waited when the gateway ended");
@@ -123,7 +123,9 @@ impl Replay {
         let request = CallRequest {
             skill: self.skill.clone(),
             tool: self.tool.name.clone(),
-            arguments: hostile::filled(&self.tool, &json!(format!("rt-nowhere-{number}"))).into_iter().collect::<Map<_, _>>(),
+            arguments: hostile::filled(&self.tool, &json!(format!("rt-nowhere-{number}")))
+                .into_iter()
+                .collect::<Map<_, _>>(),
             door: DOOR,
             progress: None,
             form: None,
@@ -186,8 +188,10 @@ impl Replay {
         let attack = attack(id, what);
         let Some(name) = asked.waits else {
             let verdict = match asked.call.await {
-                Ok(outcome) if ran(&outcome) => Verdict::Escaped("it went on, and nobody had approved it".to_owned()),
-                Ok(outcome) => Verdict::Refused(outcome.denial().map(|denial| denial.id.as_str()).into_iter().collect()),
+                Ok(outcome) if ran(&outcome) => Verdict::Escaped(went_on(&outcome)),
+                Ok(outcome) => {
+                    Verdict::Refused(outcome.denial().map(|denial| denial.id.as_str()).into_iter().collect())
+                }
                 Err(error) => Verdict::Blind(error.to_string()),
             };
             self.found.push(finding(&attack, verdict));
@@ -200,7 +204,7 @@ impl Replay {
         let verdict = match (accepted, denied) {
             (true, _) => Verdict::Escaped("an approval was given twice".to_owned()),
             (false, Err(_)) => Verdict::Escaped("an answer to something else answered it".to_owned()),
-            _ if ran(&ended) => Verdict::Escaped("it went on, and nobody had approved it".to_owned()),
+            _ if ran(&ended) => Verdict::Escaped(went_on(&ended)),
             _ => Verdict::Refused(vec!["(waits)"]),
         };
         self.found.push(finding(&attack, verdict));
@@ -208,33 +212,33 @@ impl Replay {
     }
 }
 
-/// Whether the skill was reached: whatever it says then, nobody's answer was in its way.
+/// Whether the skill was called: then it took time, whatever it says.
 fn ran(outcome: &Outcome) -> bool {
-    let stopped = |id: &str| {
-        ["approval.", "agent.", "gateway.", "audit.", "breaker."].iter().any(|kind| id.starts_with(kind))
-    };
-    !outcome.denial().is_some_and(|denial| stopped(denial.id.as_str()))
+    outcome.duration > Duration::ZERO
 }
 
-/// A SOUL.md in which every call of a skill waits for a person.
-fn asking(soul: &str, skill: &str) -> String {
-    let head = format!("- {skill}:");
+fn went_on(outcome: &Outcome) -> String {
+    format!("it went on, and nobody had approved it: {}", answer::document(outcome))
+}
+
+/// A SOUL.md in which every call of these skills waits for a person.
+pub(super) fn asking(soul: &str, skills: &[SkillEntry]) -> String {
+    let begins = |line: &str| skills.iter().any(|skill| line.starts_with(&format!("- {}:", skill.name)));
+    let nested = |line: &str| line.starts_with([' ', '\t']);
     let mut out = String::new();
     let mut within = false;
     let mut lines = soul.split_inclusive('\n').peekable();
     while let Some(line) = lines.next() {
+        within = begins(line) || (within && nested(line));
         if within && line.trim_start().starts_with("- approve:") {
             // A key stands once, and `always` covers what it said.
             continue;
         }
         out.push_str(line);
-        let nested = |line: &str| line.starts_with([' ', '\t']);
-        within = line.starts_with(&head) || (within && nested(line));
-        if line.starts_with(&head) {
+        if begins(line) {
             let next = lines.peek().filter(|next| nested(next));
-            let indent: String = next.map_or("  ".to_owned(), |next| {
-                next.chars().take_while(|one| one.is_whitespace()).collect()
-            });
+            let indent: String = next
+                .map_or("  ".to_owned(), |next| next.chars().take_while(|one| one.is_whitespace()).collect());
             if !line.ends_with('\n') {
                 out.push('\n');
             }
@@ -251,13 +255,19 @@ mod tests {
     #[test]
     fn a_soul_that_asks_is_one_that_parses() {
         let head = "# A\n## Identity\n- Name: A\n## Skills\n";
-        for body in
-            ["- a: x\n", "- a: x", "- b: y\n- a: x\n    - limit: time 1s\n", "- a: x\n  - approve: writes\n  - write: ./w\n\n## Rules\n"]
-        {
-            let soul = asking(&format!("{head}{body}"), "a");
+        for body in [
+            "- a: x\n",
+            "- a: x",
+            "- b: y\n- a: x\n    - limit: time 1s\n",
+            "- a: x\n  - approve: writes\n  - write: ./w\n\n## Rules\n",
+        ] {
+            let text = format!("{head}{body}");
+            let before = soulbound_runtime::Soul::parse("SOUL.md", text.as_bytes()).unwrap();
+            let soul = asking(&text, before.skills());
             let read = soulbound_runtime::Soul::parse("SOUL.md", soul.as_bytes());
             let read = read.unwrap_or_else(|errors| panic!("{errors}\n{soul}"));
-            let approve: Vec<String> = read.skill("a").unwrap().grant.approve.iter().map(ToString::to_string).collect();
+            let approve: Vec<String> =
+                read.skill("a").unwrap().grant.approve.iter().map(ToString::to_string).collect();
             assert_eq!(approve, ["always"], "{soul}");
         }
     }

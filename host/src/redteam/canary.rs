@@ -107,12 +107,14 @@ impl Search {
 /// With `\u0061`, `&#97;` and `&#x61;` as the characters that they stand for, and line ends of JSON's gone.
 fn without_escapes(text: &str) -> String {
     static ESCAPES: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r"\\+u\{?([0-9a-fA-F]{2,6})\}?|&#([0-9]{1,7});|&#[xX]([0-9a-fA-F]{1,6});|\\+[rnt]").ok()
+        let escapes = r"\\+u(?:([0-9a-fA-F]{4})|\{([0-9a-fA-F]{1,6})\})|&#[xX]([0-9a-fA-F]{1,6});|&#([0-9]{1,7});|\\+[rnt]";
+        Regex::new(escapes).ok()
     });
     let Some(escapes) = ESCAPES.as_ref() else { return text.to_owned() };
     let meant = |found: &Captures<'_>| {
         let number = |group, radix| u32::from_str_radix(found.get(group)?.as_str(), radix).ok();
-        let number = number(1, 16).or_else(|| number(2, 10)).or_else(|| number(3, 16));
+        let number =
+            number(1, 16).or_else(|| number(2, 16)).or_else(|| number(3, 16)).or_else(|| number(4, 10));
         number.and_then(char::from_u32).map(String::from).unwrap_or_default()
     };
     escapes.replace_all(text, meant).into_owned()

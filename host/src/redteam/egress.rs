@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
+use soulbound_runtime::grant::HostGrant;
 use soulbound_runtime::grant::host::HostPattern;
 use soulbound_runtime::grant::limit::Rate;
 use soulbound_runtime::sandbox::{AgentIdentity, BoundSkill};
@@ -50,7 +51,9 @@ pub(super) async fn attacks(target: &Target, probes: &Probes, identity: &AgentId
     let mut entry = probe::under_attack(&target.entry);
     entry.grant.limits.egress = vec![rate];
     let mut found = Vec::new();
-    for way in ways(&open, rate.amount, grant.pattern(), grant.methods()) {
+    let mut all = ways(&open, rate.amount, grant.methods());
+    all.extend(target.entry.grant.hosts.iter().find_map(names));
+    for way in all {
         let attack = Attack::new(Class::Exhaustion, way.name, way.what, "fetch", Value::Null);
         let verdict = match target.runtime.bind(identity, &entry, probes.folder(ProbeKind::Http)) {
             Ok(bound) => spend(target, &bound, &way, rate).await,
@@ -94,7 +97,7 @@ fn arrived(traffic: &Traffic) -> (u64, u64) {
     ((requests + asked) as u64, framed as u64)
 }
 
-fn ways(open: &Open, amount: u64, pattern: &HostPattern, methods: &[&str]) -> Vec<Way> {
+fn ways(open: &Open, amount: u64, methods: &[&str]) -> Vec<Way> {
     let with = |key: &str, value: Value| {
         let mut request = open.request();
         if let Some(request) = request.as_object_mut() {
@@ -123,15 +126,24 @@ fn ways(open: &Open, amount: u64, pattern: &HostPattern, methods: &[&str]) -> Ve
         }
         ways.push(way("egress-content", "content", vec![request]));
     }
-    if let HostPattern::Below(suffix) = pattern {
-        let names: Vec<String> =
-            (0..REQUESTS).map(|number| format!("{number:02}{}.{suffix}", filler(40))).collect();
-        // None of them leads anywhere: that they are looked up is the channel.
-        let answers = names.iter().map(|name| (name.clone(), vec![Vec::new()])).collect();
-        let requests =
-            names.iter().map(|name| with("authority", json!(format!("{name}:{}", open.port)))).collect();
-        let contact = Contact { names, answers, ..Contact::default() };
-        ways.push(Way { name: "egress-names", what: "names that are looked up", requests, contact });
-    }
     ways
+}
+
+/// Names below a granted suffix. None of them leads anywhere: that they are looked up is the channel.
+fn names(grant: &HostGrant) -> Option<Way> {
+    let HostPattern::Below(suffix) = grant.pattern() else { return None };
+    let open = Open::of(grant)?;
+    let name = |number| format!("{number:02}{}.{suffix}", "e".repeat(40));
+    let names: Vec<String> = (0..REQUESTS).map(name).collect();
+    let request = |name: &String| {
+        let mut request = open.request();
+        if let Some(request) = request.as_object_mut() {
+            request.insert("authority".to_owned(), json!(format!("{name}:{}", open.port)));
+        }
+        request
+    };
+    let requests = names.iter().map(request).collect();
+    let answers = names.iter().map(|name| (name.clone(), vec![Vec::new()])).collect();
+    let contact = Contact { names, answers, ..Contact::default() };
+    Some(Way { name: "egress-names", what: "names that are looked up", requests, contact })
 }

@@ -40,15 +40,14 @@ struct Asked {
 /// Everything that an old answer could be used for.
 pub(super) async fn attacks(order: &Order, real: &StateFolder, probes: &Probes) -> Result<Vec<Finding>> {
     let stage = Stage::open(order, real, probes, Answers::Somebody(PATIENT)).await?;
-    let Some(mut replay) = Replay::on(stage).await? else {
-        let attack = attack("replayed", "an approval is used again");
-        let why = "no skill of the agent's has a tool that takes a text";
-        return Ok(vec![finding(&attack, Verdict::NotTried(why.to_owned()))]);
-    };
-    let found = replay.all(order, real).await;
-    replay.stage.end.cancel();
-    replay.stage.gateway.quit(&Who::this_process()).await;
-    found
+    match Replay::on(stage).await? {
+        Some(replay) => Ok(replay.all(order, real).await),
+        None => {
+            let attack = attack("replay", "an approval is used again");
+            let why = "no skill of the agent's has a tool that takes a text";
+            Ok(vec![finding(&attack, Verdict::NotTried(why.to_owned()))])
+        }
+    }
 }
 
 fn attack(id: &str, what: &str) -> Attack {
@@ -80,40 +79,47 @@ impl Replay {
         Ok(Some(Self { stage, skill, tool, found: Vec::new() }))
     }
 
-    async fn all(&mut self, order: &Order, real: &StateFolder) -> Result<Vec<Finding>> {
-        let [first, second, third, fourth] = [1, 2, 3, 4];
-        let once = self.control("replay-control", first, Decision::Once {}).await?;
+    /// What was found before something failed counts; that it failed is no clean end.
+    async fn all(mut self, order: &Order, real: &StateFolder) -> Vec<Finding> {
+        if let Err(error) = self.each(order, real).await {
+            let attack = attack("replay-control", "what a person approved");
+            self.found.push(finding(&attack, Verdict::Blind(format!("{error:#}"))));
+        }
+        self.stage.end.cancel();
+        self.stage.gateway.quit(&Who::this_process()).await;
+        self.found
+    }
+
+    async fn each(&mut self, order: &Order, real: &StateFolder) -> Result<()> {
+        let [first, other, kept, timed_call, waits] = [1, 2, 3, 4, 5];
+        let once = self.control("replay-control-once", first, Decision::Once {}).await?;
         self.must_wait("replay-once", "the same call after an approval for once", first, Some(&once)).await?;
-        self.must_wait("replay-other", "an old approval's id for other arguments", second, Some(&once))
+        self.must_wait("replay-other", "an old approval's id for other arguments", other, Some(&once))
             .await?;
-        self.must_wait("replay-guessed", "an id that nobody gave", second, Some("rt-1")).await?;
-        let always = self.control("replay-control-always", first, Decision::Always {}).await?;
-        self.must_go_on("replay-control-standing", first).await?;
+        self.must_wait("replay-guessed", "an id that nobody gave", other, Some("rt-1")).await?;
+        let always = self.control("replay-control-always", kept, Decision::Always {}).await?;
+        self.must_go_on("replay-control-standing", kept).await?;
         let what = "a standing approval for other arguments";
-        self.must_wait("replay-standing", what, second, Some(&always)).await?;
-        let timed = self.control("replay-control-timed", third, Decision::For { seconds: 3_600 }).await?;
-        self.must_go_on("replay-control-in-time", third).await?;
-        let open = self.ask(fourth).await;
+        self.must_wait("replay-standing", what, other, Some(&always)).await?;
+        let timed =
+            self.control("replay-control-timed", timed_call, Decision::For { seconds: 3_600 }).await?;
+        self.must_go_on("replay-control-in-time", timed_call).await?;
+        let open = self.ask(waits).await;
         let Some(waiting) = open.waits else { bail!("what was to wait over the restart does not wait") };
         self.stage.restart(order.soul.id(), real).await?;
-        let told = open.call.await;
-        let verdict = match told {
-            Ok(outcome) if ran(&outcome) => {
-                Verdict::Escaped("what waited went on when the gateway ended".to_owned())
-            }
+        let verdict = match open.call.await {
+            Ok(outcome) if ran(&outcome) => Verdict::Escaped(went_on(&outcome)),
             _ => Verdict::Refused(vec!["(ended)"]),
         };
-        let attack = attack("replay-ended", "what waited when the gateway ended");
-        self.found.push(finding(&attack, verdict));
+        self.found.push(finding(&attack("replay-ended", "what waited when the gateway ended"), verdict));
         let what = "an approval from before a restart";
-        self.must_wait("replay-restart-waiting", what, fourth, Some(&waiting)).await?;
-        self.must_wait("replay-restart-once", what, second, Some(&once)).await?;
+        self.must_wait("replay-restart-waiting", what, waits, Some(&waiting)).await?;
+        self.must_wait("replay-restart-once", what, first, Some(&once)).await?;
         let what = "an approval for a time, after a restart";
-        self.must_wait("replay-restart-timed", what, third, Some(&timed)).await?;
-        self.must_go_on("replay-control-restarted", first).await?;
+        self.must_wait("replay-restart-timed", what, timed_call, Some(&timed)).await?;
+        self.must_go_on("replay-control-restarted", kept).await?;
         let what = "a standing approval for other arguments, after a restart";
-        self.must_wait("replay-restart-standing", what, second, Some(&always)).await?;
-        Ok(std::mem::take(&mut self.found))
+        self.must_wait("replay-restart-standing", what, other, Some(&always)).await
     }
 
     /// Calls, and waits until it ends or asks.

@@ -30,6 +30,17 @@ pub(crate) enum Class {
 }
 
 impl Class {
+    /// In the order of a report.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Paths,
+        Self::Network,
+        Self::Exhaustion,
+        Self::Authority,
+        Self::Exfiltration,
+        Self::Audit,
+        Self::Model,
+    ];
+
     /// The word that people read.
     pub(crate) fn word(self) -> &'static str {
         match self {

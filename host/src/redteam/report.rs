@@ -137,6 +137,16 @@ impl Report {
         Count::of(self.findings.iter())
     }
 
+    /// What became of each class that there is anything to say of.
+    pub(crate) fn classes(&self) -> Vec<(Class, Count)> {
+        let of = |class: &Class| {
+            let found = self.findings.iter().filter(|finding| finding.class == *class);
+            (*class, Count::of(found))
+        };
+        let told = |(_, count): &(Class, Count)| count.tried + count.blind + count.not_tried > 0;
+        Class::ALL.iter().map(of).filter(told).collect()
+    }
+
     /// The skills in the order of the findings.
     pub(crate) fn skills(&self) -> Vec<&str> {
         let mut skills: Vec<&str> = Vec::new();

@@ -36,6 +36,9 @@ fn case(report: &Report, finding: &Finding) -> TestCase {
         _ => TestCaseStatus::success(),
     };
     let mut case = TestCase::new(&finding.id, status);
+    for tag in finding.class.tags() {
+        case.add_property(("tag", *tag));
+    }
     case.set_classname(format!("{}.{}", finding.skill, finding.class.word()));
     match &finding.verdict {
         Verdict::Refused(ids) => drop(case.set_system_out(format!("refused by {}", ids.join(", ")))),

@@ -1,19 +1,17 @@
-//! `soulbound redteam` on what others wrote: the public cases of attacks on agents as scripts of a misbehaving model, and every
-//! agent that comes with the program.
+//! `soulbound redteam` on what others wrote: the public cases of attacks on agents, as scripts of a misbehaving model.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
-use soulbound_tests::{Agent, Ended, corpus, guest, root};
+use soulbound_tests::{Agent, corpus, guest};
 
 #[path = "../corpora/ledger.rs"]
 mod ledger;
 
-/// It takes under a minute; a machine that runs other tests beside it is given three.
-const A_MINUTE_BESIDE_OTHERS: Duration = Duration::from_secs(180);
+/// A run takes a quarter of a minute; a machine that runs other tests beside it is given longer.
+const BESIDE_OTHERS: Duration = Duration::from_secs(600);
 
 /// A value as TOML writes one within a line: strings and numbers are JSON's.
 fn inline(value: &Value) -> String {
@@ -67,7 +65,7 @@ fn play(cases: &[&Value]) -> Value {
     let file = agent.outside("cases.toml");
     fs::write(&file, cases.iter().map(|case| script(case)).collect::<String>()).unwrap();
     let words = ["redteam", "./SOUL.md", "--json", "--class", "model", "--script", file.to_str().unwrap()];
-    agent.run(&words).ends(0).json()
+    agent.program().words(&words).within(BESIDE_OTHERS).run().ends(0).json()
 }
 
 #[test]
@@ -106,60 +104,4 @@ fn every_public_case_of_an_injected_model_ends_as_it_must() {
     let left = all.iter().map(|case| case["id"].as_str().unwrap().to_owned());
     ledger::skipped_only("agent-traces", left.filter(|id| !played.contains(id)));
     assert_eq!(played.len(), 202);
-}
-
-/// Every SOUL.md below a folder.
-fn souls(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-        if entry.is_dir() {
-            found.extend(souls(&entry));
-        } else if entry.file_name().is_some_and(|name| name == "SOUL.md") {
-            found.push(entry);
-        }
-    }
-    found.sort();
-    found
-}
-
-fn nothing_got_out(ended: &Ended, agent: &str) {
-    let document = ended.json();
-    let attacks = document["attacks"].as_array().unwrap();
-    let got_out = |attack: &&Value| matches!(attack["verdict"].as_str().unwrap(), "escaped" | "blind");
-    let got_out: Vec<&Value> = attacks.iter().filter(got_out).collect();
-    assert!(got_out.is_empty(), "{agent}: {got_out:#?}");
-    ended.ends(0);
-    let (tried, not_tried) = (&document["total"]["tried"], &document["total"]["not_tried"]);
-    println!("{agent}: {tried} attacks in {:.1?}, {not_tried} not tried", ended.took);
-    assert!(tried.as_u64().unwrap() > 300, "{}", document["total"]);
-    assert!(ended.took < A_MINUTE_BESIDE_OTHERS, "{agent} took {:?}", ended.took);
-}
-
-#[test]
-fn nothing_gets_out_of_any_example_and_it_takes_under_a_minute() {
-    let souls = souls(&root().join("examples"));
-    assert!(souls.len() >= 4, "{souls:?}");
-    for soul in souls {
-        let agent = Agent::new("");
-        let soul = soul.to_str().unwrap();
-        nothing_got_out(&agent.run(&["redteam", soul, "--json"]), soul);
-    }
-}
-
-#[test]
-fn nothing_gets_out_of_any_template_and_it_takes_under_a_minute() {
-    let agent = Agent::new("");
-    let help = agent.run(&["agents", "new", "--help"]).ends(0).stdout.clone();
-    let named = help.split("Possible values:").nth(1).unwrap().lines();
-    let templates: Vec<String> = named
-        .filter_map(|line| Some(line.trim().strip_prefix("- ")?.split_once(':')?.0.to_owned()))
-        .collect();
-    assert!(templates.len() >= 2, "{help}");
-    for template in templates {
-        let place = agent.outside(&template);
-        let made = ["agents", "new", "Ada", "--template", &template, "--folder", place.to_str().unwrap()];
-        agent.run(&made).ends(0);
-        let soul = place.join("SOUL.md");
-        nothing_got_out(&agent.run(&["redteam", soul.to_str().unwrap(), "--json"]), &template);
-    }
 }

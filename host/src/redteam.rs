@@ -9,8 +9,10 @@
 
 pub(crate) mod attack;
 mod canary;
+mod egress;
 mod flows;
 mod import;
+mod mounts;
 mod oracle;
 mod plan;
 mod probe;
@@ -18,6 +20,7 @@ mod rates;
 pub(crate) mod report;
 mod scratch;
 pub(crate) mod script;
+mod secrets;
 mod stage;
 mod strike;
 mod stub;
@@ -32,7 +35,7 @@ use anyhow::{Context, Result};
 use soulbound_runtime::Soul;
 use soulbound_runtime::compile::{Cache, Compiler};
 use soulbound_runtime::grant::limit::Rate;
-use soulbound_runtime::sandbox::{Runtime, RuntimeConfig};
+use soulbound_runtime::sandbox::{AgentIdentity, Runtime, RuntimeConfig, SecretSource};
 use soulbound_runtime::skill::{Digest, SkillFolder};
 use tokio::task::JoinSet;
 
@@ -77,6 +80,8 @@ pub(crate) struct Order {
     pub(crate) files: Vec<(String, SkillFolder)>,
     /// The trust manifest that this is all of; none where it is something else.
     pub(crate) manifest: Option<Digest>,
+    /// Whether only mount points are attacked, in the mount namespace that this process is in.
+    pub(crate) mounts: bool,
     /// What a model is to call.
     pub(crate) scripts: Vec<Script>,
 }
@@ -86,7 +91,8 @@ impl Order {
     pub(crate) fn whole(subject: subject::Subject, seed: u64, scripts: Vec<Script>) -> Self {
         let subject::Subject { named, soul, folder, text, files, manifest } = subject;
         let (classes, skills, attack) = (Vec::new(), Vec::new(), None);
-        Self { named, soul, folder, seed, classes, skills, attack, text, files, manifest, scripts }
+        let mounts = false;
+        Self { named, soul, folder, seed, classes, skills, attack, text, files, manifest, mounts, scripts }
     }
 
     /// What there is to write down of a run, where it was one of a trust manifest.
@@ -98,7 +104,7 @@ impl Order {
             tried: total.tried,
             escaped: total.escaped,
             blind: total.blind,
-            whole: self.classes.is_empty() && self.skills.is_empty() && self.attack.is_none(),
+            whole: self.classes.is_empty() && self.skills.is_empty() && self.attack.is_none() && !self.mounts,
             seed: self.seed,
         };
         ran.says_something().then_some(ran)
@@ -140,7 +146,7 @@ async fn attack_all(order: &Order, state: &StateFolder, settings: Settings) -> R
     let own = listener.local_addr()?;
     let mut report = Report::new(&order.named, order.soul.id(), order.soul.file(), order.seed);
     report.notes.extend(scratch.left_out.clone());
-    let runtime = runtime(state, &settings)?;
+    let runtime = runtime(state, &settings, Some(secrets::Vault::of(Seed(order.seed))?))?;
     let mut targets = Vec::new();
     for entry in order
         .soul
@@ -164,18 +170,26 @@ async fn attack_all(order: &Order, state: &StateFolder, settings: Settings) -> R
                 .push(format!("skill `{}` cannot run, so nothing attacks from it: {error}", entry.name)),
         }
     }
+    if order.mounts {
+        report.findings.clear();
+        report.findings.extend(mounted(order, &scratch, &targets, own, &settings).await?);
+        report.seconds = started.elapsed().as_secs_f64();
+        return Ok(report);
+    }
+    if order.wants(Class::Paths) && order.attack.as_deref().is_none_or(|id| id.starts_with("paths.mount")) {
+        report.findings.extend(mounts::in_a_namespace(order, &scratch).await);
+    }
     for target in &targets {
-        if order.wants(Class::Exhaustion) && order.attack.as_deref().is_none_or(|id| id == "exhaustion.rate")
-        {
-            report.findings.push(rates::attack(target, &probes, &scratch.identity(&order.soul)).await);
-        }
+        let found = by_themselves(order, target, &probes, &scratch.identity(&order.soul)).await;
+        report.findings.extend(found);
     }
     // From here on nothing more is bound: a directory with such a file is granted to nobody for writing.
     scratch.plant_steering()?;
     for target in &targets {
         let others = others(order, &scratch, target);
         let ground = Ground { target, scratch: &scratch, others: &others, listener: own };
-        report.findings.extend(in_turn(order, &ground, settings.files.allow_hard_links).await?);
+        let plan = plan::attacks(&ground);
+        report.findings.extend(in_turn(order, &ground, plan, settings.files.allow_hard_links).await?);
     }
     if order.wants(Class::Exfiltration) {
         let carried = flows::attacks(&targets, &scratch).await;
@@ -209,12 +223,58 @@ async fn attack_all(order: &Order, state: &StateFolder, settings: Settings) -> R
     Ok(report)
 }
 
+/// What is lifted or left out elsewhere: each is bound anew, with a grant of its own.
+async fn by_themselves(
+    order: &Order,
+    target: &Target,
+    probes: &Probes,
+    identity: &AgentIdentity,
+) -> Vec<Finding> {
+    let mut found = Vec::new();
+    if order.wants(Class::Exhaustion) {
+        found.push(rates::attack(target, probes, identity).await);
+        found.extend(egress::attacks(target, probes, identity).await);
+    }
+    if order.wants(Class::Exfiltration) {
+        found.push(secrets::surroundings(target).await);
+        found.extend(secrets::attacks(target, probes, identity, Seed(order.seed)).await);
+    }
+    found.retain(|finding| order.attack.as_ref().is_none_or(|id| *id == finding.id));
+    found
+}
+
+/// What is mounted in the directories, and nothing else.
+async fn mounted(
+    order: &Order,
+    scratch: &Scratch,
+    targets: &[Target],
+    listener: SocketAddr,
+    settings: &Settings,
+) -> Result<Vec<Finding>> {
+    let _mounted = match mounts::Mounted::put(scratch) {
+        Ok(mounted) => mounted,
+        Err(error) => return Ok(vec![mounts::not_tried(&format!("{error:#}"))]),
+    };
+    let mut found = Vec::new();
+    for target in targets {
+        let ground = Ground { target, scratch, others: &[], listener };
+        let plan = mounts::plan(&ground);
+        found.extend(in_turn(order, &ground, plan, settings.files.allow_hard_links).await?);
+    }
+    Ok(found)
+}
+
 /// The quick ones, one after the other, so that what changed is the doing of one of them.
-async fn in_turn(order: &Order, ground: &Ground<'_>, hard_links: bool) -> Result<Vec<Finding>> {
+async fn in_turn(
+    order: &Order,
+    ground: &Ground<'_>,
+    plan: Vec<Attack>,
+    hard_links: bool,
+) -> Result<Vec<Finding>> {
     let target = ground.target;
     let mut watch = Watch::new(ground.scratch.root(), target.given.clone(), hard_links);
     let mut found = Vec::new();
-    for attack in plan::attacks(ground).iter().filter(|attack| order.takes(attack)) {
+    for attack in plan.iter().filter(|attack| order.takes(attack)) {
         if Scratch::restore(&target.given)? {
             watch.changes();
         }
@@ -274,12 +334,17 @@ fn rules(settings: &Settings, scratch: &Scratch) -> soulbound_runtime::sandbox::
 }
 
 /// The engine, with the operator's cache of compiled components: what it holds is authenticated.
-fn runtime(state: &StateFolder, settings: &Settings) -> Result<Runtime> {
+fn runtime(
+    state: &StateFolder,
+    settings: &Settings,
+    secrets: Option<Arc<secrets::Vault>>,
+) -> Result<Runtime> {
     let mut compiler = Compiler::of_this_program();
     if let Ok(cache) = state.make().and_then(|()| Ok(Cache::open(state.path().join("cache"))?)) {
         compiler = compiler.with_cache(cache);
     }
     let mut config = RuntimeConfig::new(compiler);
     config.limits = settings.limits.clone();
+    config.secrets = secrets.map(|vault| vault as Arc<dyn SecretSource>);
     Ok(Runtime::new(config)?)
 }

@@ -1,41 +1,22 @@
-//! `soulbound redteam`, with the real program: nothing gets out of the example agents, what the grants allow is told as residual, and
-//! a run that sees nothing is no clean one.
+//! `soulbound redteam`, with the real program: every class is tried, what the grants allow is told as residual, and a run that
+//! sees nothing is no clean one.
 
 use std::fs;
 use std::time::Duration;
 
 use serde_json::Value;
-use soulbound_tests::{Agent, Ended, guest, root};
+use soulbound_tests::{Agent, Ended, guest};
 
-/// It takes under a minute; a machine that runs other tests beside it is given three.
-const A_MINUTE_BESIDE_OTHERS: Duration = Duration::from_secs(180);
+/// A run takes a quarter of a minute; a machine that runs other tests beside it is given longer.
+const BESIDE_OTHERS: Duration = Duration::from_secs(600);
 
 fn attacked(agent: &Agent, words: &[&str]) -> Ended {
-    agent.program().words(&["redteam", "./SOUL.md", "--json", "--seed", "5"]).words(words).run()
+    let words = agent.program().words(&["redteam", "./SOUL.md", "--json", "--seed", "5"]).words(words);
+    words.within(BESIDE_OTHERS).run()
 }
 
 fn of_class<'a>(document: &'a Value, class: &str) -> Vec<&'a Value> {
     document["attacks"].as_array().unwrap().iter().filter(|attack| attack["class"] == class).collect()
-}
-
-#[test]
-fn nothing_gets_out_of_any_example_and_it_takes_under_a_minute() {
-    for example in ["guardian", "seed", "skills/word-count"] {
-        let agent = Agent::new("");
-        let soul = root().join("examples").join(example).join("SOUL.md");
-        let ended = agent.program().words(&["redteam", soul.to_str().unwrap(), "--json"]).run();
-        let document = ended.json();
-        let got_out: Vec<&Value> = document["attacks"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .filter(|attack| matches!(attack["verdict"].as_str().unwrap(), "escaped" | "blind"))
-            .collect();
-        assert!(got_out.is_empty(), "{example}: {got_out:#?}");
-        ended.ends(0);
-        assert!(document["total"]["tried"].as_u64().unwrap() > 300, "{}", document["total"]);
-        assert!(ended.took < A_MINUTE_BESIDE_OTHERS, "{example} took {:?}", ended.took);
-    }
 }
 
 #[test]
@@ -72,6 +53,74 @@ fn every_class_is_tried_and_every_kind_of_directory_has_its_controls() {
     ] {
         assert!(allowed.contains(&control), "{control} is not among {allowed:?}");
     }
+}
+
+/// What is attacked by itself: each is refused by what it is about.
+#[test]
+fn secrets_egress_stack_pins_and_old_approvals_are_tried_under_every_grant_that_has_a_use_for_them() {
+    let agent = Agent::new(
+        "- file-writer: Writes\n  - write: ./out\n- sender: Sends\n  - hosts: GET POST https://api.example.com, \
+         `https://*.example.org`\n  - secrets: TOKEN for https://api.example.com as header X-Key: {}",
+    )
+    .directory("out");
+    let document = attacked(&agent, &[]).ends(0).json();
+    let attacks = document["attacks"].as_array().unwrap();
+    let of = |skill: &str, id: &str| {
+        let found = attacks.iter().find(|attack| attack["skill"] == skill && attack["id"] == id);
+        found.unwrap_or_else(|| panic!("{skill} has no {id}"))
+    };
+    for (skill, id, refused_by) in [
+        ("file-writer", "authority.pinned", "skill.not-trusted"),
+        ("file-writer", "exhaustion.stack-deep", "limit.stack"),
+        ("file-writer", "exhaustion.rate", "limit.rate"),
+        ("file-writer", "exhaustion.random", "limit.random"),
+        ("file-writer", "network.sockets", "import.not-granted"),
+        ("sender", "exhaustion.egress-requests", "limit.egress"),
+        ("sender", "exhaustion.egress-content", "limit.egress"),
+        ("sender", "exhaustion.egress-names", "limit.egress"),
+        ("sender", "exfiltration.secret-echo-gzip", "secret.encoded"),
+        ("(gateway)", "authority.replay-other", "(waits)"),
+        ("(gateway)", "authority.replay-restart-timed", "(waits)"),
+        ("(gateway)", "authority.token-other", "http 401"),
+    ] {
+        assert_eq!(of(skill, id)["denials"][0], refused_by, "{id}");
+    }
+    for (skill, id) in [
+        ("sender", "exfiltration.secret-control"),
+        ("(gateway)", "authority.replay-control-once"),
+        ("(gateway)", "authority.replay-control-restarted"),
+    ] {
+        assert_eq!(of(skill, id)["verdict"], "allowed", "{id}");
+    }
+    for id in ["secret-echo-plain", "secret-echo-wide", "secret-beside", "secret-redirect", "surroundings"] {
+        assert_eq!(of("sender", &format!("exfiltration.{id}"))["verdict"], "no-effect", "{id}");
+    }
+    // What the granted host disguises is its own doing, and said.
+    assert_eq!(of("sender", "exfiltration.secret-echo-reversed")["verdict"], "residual");
+}
+
+#[test]
+fn mount_points_are_tried_in_a_namespace_of_their_own_or_told_as_not_tried() {
+    let agent = Agent::new("- writer: Writes\n  - write: ./out").directory("out");
+    let document = attacked(&agent, &["--class", "paths"]).ends(0).json();
+    let attacks = document["attacks"].as_array().unwrap();
+    let mounts: Vec<&Value> =
+        attacks.iter().filter(|attack| attack["id"].as_str().unwrap().starts_with("paths.mount")).collect();
+    if let [only] = mounts.as_slice() {
+        println!("NOT RUN: {}", only["evidence"]);
+        assert_eq!(only["verdict"], "not-tried");
+        return;
+    }
+    assert!(mounts.len() > 50, "{}", mounts.len());
+    for mount in &mounts {
+        let expected = if mount["id"] == "paths.mount-control@/out" { "allowed" } else { "refused" };
+        assert_eq!(mount["verdict"], expected, "{mount}");
+    }
+    assert!(mounts.iter().any(|mount| mount["denials"][0] == "path.mount"));
+    // Without a namespace of its own it says so, and that is no clean end: nothing was tried.
+    let program = agent.program().words(&["redteam", "./SOUL.md", "--mounts", "--json"]);
+    let bare = program.variable("PATH", "/nowhere").run();
+    assert_eq!(bare.ends(2).json()["attacks"][0]["verdict"], "not-tried");
 }
 
 #[test]

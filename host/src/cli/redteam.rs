@@ -45,6 +45,10 @@ pub(super) struct Redteam {
     /// What is or was trusted of the agent, by its digest or how that begins, whatever its folder holds now
     #[arg(long, value_name = "DIGEST")]
     manifest: Option<String>,
+    /// Only mount points inside the scratch copies, in the mount namespace that this process is in: a run starts itself so, by
+    /// `unshare --map-root-user --mount soulbound redteam …`
+    #[arg(long, conflicts_with_all = ["class", "script", "manifest"])]
+    mounts: bool,
     /// One JSON document with every attack
     #[arg(long)]
     json: bool,
@@ -72,6 +76,7 @@ impl Redteam {
             classes: self.class,
             skills: self.skill,
             attack: self.attack,
+            mounts: self.mounts,
             ..Order::whole(subject, seed, script::read(&self.script)?)
         };
         let required = settings.require_redteam;

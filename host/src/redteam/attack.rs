@@ -7,6 +7,8 @@ use clap::ValueEnum;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::stub::echo::Echo;
+
 /// The classes of attacks, as a reviewer counts them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -28,6 +30,17 @@ pub(crate) enum Class {
 }
 
 impl Class {
+    /// In the order of a report.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Paths,
+        Self::Network,
+        Self::Exhaustion,
+        Self::Authority,
+        Self::Exfiltration,
+        Self::Audit,
+        Self::Model,
+    ];
+
     /// The word that people read.
     pub(crate) fn word(self) -> &'static str {
         match self {
@@ -112,6 +125,8 @@ pub(crate) struct Contact {
     pub(crate) most: Option<u64>,
     /// Where the server redirects to.
     pub(crate) redirect: Option<String>,
+    /// How the server writes what it was sent into its answer.
+    pub(crate) echo: Option<Echo>,
     /// Texts that must not be in the head of a request that arrives, lower case.
     pub(crate) stripped: Vec<String>,
 }

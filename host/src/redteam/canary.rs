@@ -3,11 +3,13 @@
 //! The rule: whatever carries a canary's content out counts, however it is written. Error texts say nothing here.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
 use anyhow::Result;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use regex::{Captures, Regex};
 use soulbound_runtime::skill::Digest;
 
 /// Letters and digits of a canary.
@@ -46,8 +48,8 @@ impl Canary {
     }
 }
 
-/// The search for canaries: as they are, in another case, reversed, as base64 or hex at any alignment, percent-encoded, in
-/// pieces, with anything in between.
+/// The search for canaries: as they are, in another case, reversed, as base64 or hex at any alignment, percent-encoded, with the
+/// escapes of JSON and HTML, in pieces, with anything in between.
 pub(crate) struct Search {
     canaries: Vec<Canary>,
     plain: AhoCorasick,
@@ -79,8 +81,15 @@ impl Search {
         })
     }
 
-    /// The first canary that is in a text.
+    /// The first canary that is in a text, as it is or as a browser would show it.
     pub(crate) fn found(&self, text: &str) -> Option<&Canary> {
+        self.literally(text).or_else(|| {
+            let read = without_escapes(text);
+            if read == text { None } else { self.literally(&read) }
+        })
+    }
+
+    fn literally(&self, text: &str) -> Option<&Canary> {
         let bare: String =
             text.chars().filter(char::is_ascii_alphanumeric).map(|one| one.to_ascii_lowercase()).collect();
         // What `\x61` and `0x61` leave behind.
@@ -93,6 +102,22 @@ impl Search {
         let in_base64 = || self.base64_of.get(self.base64.find(&exact)?.pattern().as_usize());
         self.canaries.get(*in_plain.or_else(in_base64)?)
     }
+}
+
+/// With `\u0061`, `&#97;` and `&#x61;` as the characters that they stand for, and line ends of JSON's gone.
+fn without_escapes(text: &str) -> String {
+    static ESCAPES: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        let escapes = r"\\+u(?:([0-9a-fA-F]{4})|\{([0-9a-fA-F]{1,6})\})|&#[xX]([0-9a-fA-F]{1,6});|&#([0-9]{1,7});|\\+[rnt]";
+        Regex::new(escapes).ok()
+    });
+    let Some(escapes) = ESCAPES.as_ref() else { return text.to_owned() };
+    let meant = |found: &Captures<'_>| {
+        let number = |group, radix| u32::from_str_radix(found.get(group)?.as_str(), radix).ok();
+        let number =
+            number(1, 16).or_else(|| number(2, 16)).or_else(|| number(3, 16)).or_else(|| number(4, 10));
+        number.and_then(char::from_u32).map(String::from).unwrap_or_default()
+    };
+    escapes.replace_all(text, meant).into_owned()
 }
 
 fn needles(text: &str) -> Vec<String> {
@@ -168,6 +193,11 @@ mod tests {
             lines,
             hex(text),
             rot13(text),
+            text.bytes().map(|byte| format!("\\u{byte:04x}")).collect(),
+            text.bytes().map(|byte| format!("&#{byte};")).collect(),
+            text.bytes().map(|byte| format!("&#x{byte:x};")).collect(),
+            text.chars().flat_map(|one| [one.to_string(), "\\u{0}".to_owned()]).collect(),
+            text.chars().flat_map(|one| [one.to_string(), "\\u0000".to_owned()]).collect(),
             STANDARD_NO_PAD.encode(text),
             STANDARD_NO_PAD.encode(format!("{{\"content\":\"{text}\"}}")),
             base64::engine::general_purpose::URL_SAFE.encode(format!("ab{text}cd")),

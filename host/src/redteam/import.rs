@@ -1,5 +1,5 @@
 //! Attacks before any call: components that ask for more than their skill was granted, or that are not the one that was
-//! pinned. Binding one is the escape.
+//! pinned. The escape is that one is bound, or that nobody but the linker was in its way.
 
 use soulbound_runtime::compile::CompileError;
 use soulbound_runtime::grant::Capability;
@@ -37,18 +37,23 @@ pub(super) fn attacks(
             probes.folder(ProbeKind::Http),
         ));
     }
-    if !entry.grant.sha256.is_empty() {
-        let mut pinned = attacked;
-        pinned.grant.sha256.clone_from(&entry.grant.sha256);
-        let what = "another component than the pinned one";
-        tried.push((attack(Class::Authority, "pinned", what), pinned, probes.folder(ProbeKind::Files)));
+    let mut pinned = attacked;
+    pinned.grant.sha256.clone_from(&entry.grant.sha256);
+    if pinned.grant.sha256.is_empty() {
+        // Nobody has a component of this digest.
+        pinned.grant.sha256.push(([0; 32], probe::rule(entry)));
     }
+    let what = "another component than the pinned one";
+    tried.push((attack(Class::Authority, "pinned", what), pinned, probes.folder(ProbeKind::Files)));
     let bind = |(attack, entry, folder): (Attack, SkillEntry, &SkillFolder)| {
         let verdict = match runtime.bind(identity, &entry, folder) {
             Ok(_) => Verdict::Escaped("the component was bound".to_owned()),
             Err(BindError::Denied(denial)) => Verdict::Refused(vec![denial.id.as_str()]),
-            // It is not linked, and so cannot be called: without a denial, which is another wall than the one that is meant.
-            Err(BindError::Component(CompileError::Load(_))) => Verdict::NoEffect,
+            // It cannot be called, and yet the wall that is meant did not stand: the judgement of its imports let it through.
+            Err(BindError::Component(CompileError::Load(_))) => Verdict::Escaped(
+                "its imports were let through: it stopped only where nothing of their name is linked"
+                    .to_owned(),
+            ),
             Err(error) => Verdict::Blind(error.to_string()),
         };
         Finding::new(&attack, &entry.name, entry.line, verdict)

@@ -34,6 +34,8 @@ pub(crate) enum Verdict {
     Residual(String),
     /// It got out, and this is the evidence.
     Escaped(String),
+    /// This machine lets nobody try it, and this is why.
+    NotTried(String),
     /// What the grant allows failed: the probe saw nothing, and its silence proves nothing.
     Blind(String),
 }

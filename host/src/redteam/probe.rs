@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use soulbound_runtime::RuleRef;
 use soulbound_runtime::sandbox::{AgentIdentity, BindError, BoundSkill, Runtime};
 use soulbound_runtime::skill::SkillFolder;
 use soulbound_runtime::soul::SkillEntry;
@@ -71,6 +72,16 @@ pub(crate) fn under_attack(entry: &SkillEntry) -> SkillEntry {
     grant.limits.time = Some(grant.limits.time.map_or(TIME, |own| own.min(TIME)));
     grant.limits.disk = Some(grant.limits.disk.map_or(DISK, |own| own.min(DISK)));
     entry
+}
+
+/// The line that stands for what a run adds to an entry: the skill's own.
+pub(crate) fn rule(entry: &SkillEntry) -> RuleRef {
+    entry.grant.line.clone().unwrap_or_else(|| RuleRef {
+        file: "SOUL.md".to_owned(),
+        line: entry.line,
+        column: 1,
+        text: format!("{}:", entry.name),
+    })
 }
 
 /// One skill's grant with the probes under it.

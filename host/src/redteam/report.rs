@@ -77,6 +77,8 @@ pub(crate) struct Count {
     pub(crate) residual: u64,
     /// With an effect that it does not.
     pub(crate) escaped: u64,
+    /// What could not be tried here.
+    pub(crate) not_tried: u64,
     /// Controls that failed.
     pub(crate) blind: u64,
     /// By which ids, the most frequent first.
@@ -89,7 +91,10 @@ impl Count {
     pub(crate) fn of<'a>(findings: impl Iterator<Item = &'a Finding>) -> Self {
         let mut count = Self::default();
         for finding in findings {
-            count.tried += u64::from(!matches!(finding.verdict, Verdict::Allowed | Verdict::Blind(_)));
+            count.tried += u64::from(!matches!(
+                finding.verdict,
+                Verdict::Allowed | Verdict::Blind(_) | Verdict::NotTried(_)
+            ));
             match &finding.verdict {
                 Verdict::Refused(ids) => {
                     count.refused += 1;
@@ -104,6 +109,7 @@ impl Count {
                 Verdict::Allowed => {}
                 Verdict::Residual(_) => count.residual += 1,
                 Verdict::Escaped(_) => count.escaped += 1,
+                Verdict::NotTried(_) => count.not_tried += 1,
                 Verdict::Blind(_) => count.blind += 1,
             }
         }
@@ -129,6 +135,16 @@ impl Report {
     /// Everything together.
     pub(crate) fn total(&self) -> Count {
         Count::of(self.findings.iter())
+    }
+
+    /// What became of each class that there is anything to say of.
+    pub(crate) fn classes(&self) -> Vec<(Class, Count)> {
+        let of = |class: &Class| {
+            let found = self.findings.iter().filter(|finding| finding.class == *class);
+            (*class, Count::of(found))
+        };
+        let told = |(_, count): &(Class, Count)| count.tried + count.blind + count.not_tried > 0;
+        Class::ALL.iter().map(of).filter(told).collect()
     }
 
     /// The skills in the order of the findings.

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use super::canary::{Canary, Seed};
 
-pub(crate) use plant::{EXECUTABLE, INSIDE, RACE, RACE_DIRECTORY};
+pub(crate) use plant::{EXECUTABLE, FILE_MOUNT, INSIDE, MOUNT, RACE, RACE_DIRECTORY, TREE_MOUNT};
 pub(crate) use watch::Watch;
 
 /// The temporary place; it is gone with this value.

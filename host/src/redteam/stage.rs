@@ -6,6 +6,8 @@ mod door;
 mod hostile;
 mod names;
 mod records;
+mod replays;
+mod start;
 
 use std::fs;
 use std::net::SocketAddr;
@@ -14,15 +16,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::{Map, Value};
 use soulbound_runtime::sandbox::{CallLimits, Outcome};
 use soulbound_runtime::skill::sources::SourceError;
 use soulbound_runtime::soul::SkillEntry;
-use tokio::net::TcpListener;
-use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
+use super::Order;
 use super::attack::{Attack, Class, Contact, ProbeKind};
 use super::canary::{Search, Seed};
 use super::oracle::{self, Evidence, Standard, Verdict};
@@ -32,22 +33,12 @@ use super::report::Finding;
 use super::scratch::{Scratch, Watch};
 use super::script::{Expect, Script, Step, play};
 use super::stub::{self, Stub};
-use super::{Order, rules};
 use crate::agent::sources;
-use crate::audit::Audit;
 use crate::gateway::Gateway;
 use crate::gateway::agent::Agent;
-use crate::gateway::doors::DoorHandles;
-use crate::gateway::http::{listener, routes};
-use crate::gateway::policy::Policies;
 use crate::gateway::request::CallRequest;
 use crate::operator::Who;
-use crate::oversight::breakers::kind::Kind;
-use crate::oversight::delivery::Delivery;
-use crate::settings::Settings;
 use crate::state::StateFolder;
-use crate::trust::act::{self, Act, Asks};
-use crate::trust::{Candidate, Registry};
 
 /// The door that stands in the trail.
 const DOOR: &str = "redteam";
@@ -60,6 +51,15 @@ const CACHE_BYTES: u64 = 128 << 20;
 /// An agent beside the one under attack.
 const NEIGHBOUR: &str = "redteam-neighbour";
 
+/// Who is there to answer what waits for a person.
+#[derive(Debug, Clone, Copy)]
+enum Answers {
+    /// Nobody, and that shows at once.
+    Nobody,
+    /// This side, within so long; and every call asks.
+    Somebody(Duration),
+}
+
 /// The running gateway.
 pub(crate) struct Stage {
     pub(super) scratch: Scratch,
@@ -70,6 +70,7 @@ pub(crate) struct Stage {
     pub(super) address: SocketAddr,
     hard_links: bool,
     entries: Vec<SkillEntry>,
+    patience: Duration,
     end: CancellationToken,
 }
 
@@ -84,7 +85,7 @@ pub(super) async fn attacks(
     probes: &Probes,
     scripts: &[Script],
 ) -> Result<Vec<Finding>> {
-    let stage = Stage::open(order, state, probes).await?;
+    let stage = Stage::open(order, state, probes, Answers::Nobody).await?;
     let mut found = Vec::new();
     if order.wants(Class::Model) {
         found.extend(play::all(&stage, scripts).await);
@@ -106,13 +107,24 @@ pub(super) async fn attacks(
         found.extend(records::proof(&stage).await?);
     }
     stage.end.cancel();
+    if order.wants(Class::Authority) {
+        found.extend(replays::attacks(order, state, probes).await?);
+    }
     found.retain(|finding| order.attack.as_ref().is_none_or(|id| *id == finding.id));
     Ok(found)
 }
 
 impl Stage {
-    async fn open(order: &Order, real: &StateFolder, probes: &Probes) -> Result<Self> {
+    async fn open(order: &Order, real: &StateFolder, probes: &Probes, answers: Answers) -> Result<Self> {
         let scratch = Scratch::make(&order.soul, &order.text, &order.folder, Seed(order.seed))?;
+        let patience = match answers {
+            Answers::Nobody => UNANSWERED,
+            Answers::Somebody(patience) => {
+                let soul = scratch.agent().join("SOUL.md");
+                fs::write(&soul, replays::asking(&fs::read_to_string(&soul)?, order.soul.skills()))?;
+                patience
+            }
+        };
         let state = StateFolder::at(scratch.state());
         state.make()?;
         // The operator's settings to the byte, so that nothing is read anew.
@@ -122,68 +134,32 @@ impl Stage {
         copy_cache(&real.path().join("cache"), &state.path().join("cache"))?;
         state.prepare_to_stop()?;
         put_skills(order, real, probes, &scratch.agent())?;
-        let stub = Stub::start().await?;
-        let listening = TcpListener::bind("127.0.0.1:0").await.context("no port for the gateway")?;
-        let address = listening.local_addr()?;
-        let settings = || -> Result<Settings> {
-            let mut settings = Settings::read(real)?;
-            settings.files = rules(&settings, &scratch);
-            settings.network = stub.under(settings.network, vec![address]);
-            settings.limits.time = Some(settings.limits.time.map_or(TIME, |own| own.min(TIME)));
-            // Nobody outside hears of attacks that were asked for, and no message leaves.
-            settings.alerts.clear();
-            settings.channels.clear();
-            settings.approvals.webhook = None;
-            // Nobody decides here: what waits says so at once. A breaker would hide the walls behind it.
-            settings.approvals.timeout = UNANSWERED;
-            settings.require_redteam = false;
-            settings.anomalies.off = Kind::ALL.to_vec();
-            Ok(settings)
-        };
-        let audit = Audit::open(state.path(), settings()?.audit)?;
-        let (trail, _) = audit.gateway()?;
-        let hard_links = settings()?.files.allow_hard_links;
-        let policies = Policies::start(&state, settings()?, address)?;
-        let add = |folder: &Path| -> Result<()> {
-            let runtime = policies.current().runtime.clone();
-            let candidate = Candidate::read(folder, &state, settings()?, |_| Ok(runtime))?;
-            if candidate.manifest().is_none() {
-                let errors: Vec<String> = candidate
-                    .review
-                    .view
-                    .errors
-                    .iter()
-                    .map(|error| format!("line {}: {}", error.line, error.message))
-                    .collect();
-                bail!("the agent does not run: {}", errors.join("; "));
-            }
-            let manifest = candidate.store(Registry::open(&state).store())?;
-            // What is attacked here is not yet proven, whatever the operator asks for elsewhere.
-            let asks = Asks { redteam: false };
-            act::act(&state, Act::Add { folder: candidate.folder, manifest }, Who::this_process(), asks)?;
-            Ok(())
-        };
-        add(&scratch.agent())?;
         let neighbour = scratch.root().join("neighbour");
         fs::create_dir_all(&neighbour)?;
         fs::write(neighbour.join("SOUL.md"), format!("# Neighbour\n## Identity\n- Name: {NEIGHBOUR}\n"))?;
-        add(&neighbour)?;
-        let gateway = Gateway::new(
-            state.clone(),
-            address,
-            policies,
-            audit,
-            trail,
-            DoorHandles::one(Handle::current()),
-            Delivery::start(&settings()?.network)?,
-        );
-        let end = CancellationToken::new();
-        let router = routes::router(Arc::clone(&gateway), address);
-        tokio::spawn(listener::serve(listening, router, end.clone(), gateway.answers().clone()));
-        let agent =
-            gateway.running_agent(order.soul.id()).await.map_err(|denial| anyhow::anyhow!("{denial}"))?;
+        let stub = Stub::start().await?;
+        let ground = start::Ground { scratch: &scratch, state: &state, stub: &stub, real, patience };
+        let started = ground.start(order.soul.id(), &[scratch.agent(), neighbour]).await?;
+        let start::Started { gateway, agent, address, hard_links, end } = started;
         let entries = order.soul.skills().to_vec();
-        Ok(Self { scratch, state, gateway, agent, stub, address, hard_links, entries, end })
+        Ok(Self { scratch, state, gateway, agent, stub, address, hard_links, entries, patience, end })
+    }
+
+    /// Ends the gateway and starts another over the same state folder.
+    async fn restart(&mut self, id: &str, real: &StateFolder) -> Result<()> {
+        self.gateway.quit(&Who::this_process()).await;
+        self.end.cancel();
+        let ground = start::Ground {
+            scratch: &self.scratch,
+            state: &self.state,
+            stub: &self.stub,
+            real,
+            patience: self.patience,
+        };
+        let started = ground.start(id, &[]).await?;
+        (self.gateway, self.agent) = (started.gateway, started.agent);
+        (self.address, self.end) = (started.address, started.end);
+        Ok(())
     }
 
     /// The skills that the agent lists.

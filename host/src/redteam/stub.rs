@@ -2,6 +2,7 @@
 //! process, and everything that was asked, dialled or sent is written down. Nothing leaves this machine.
 
 mod certificate;
+pub(crate) mod echo;
 mod server;
 
 use std::collections::HashMap;
@@ -43,6 +44,7 @@ struct Shared {
     traffic: Mutex<Traffic>,
     answers: Mutex<HashMap<String, Vec<Vec<IpAddr>>>>,
     redirect: Mutex<Option<String>>,
+    echo: Mutex<Option<echo::Echo>>,
 }
 
 /// One skill's stub network.
@@ -78,6 +80,7 @@ impl Stub {
         *lock(&self.shared.traffic) = Traffic::default();
         *lock(&self.shared.answers) = contact.answers.iter().cloned().collect();
         lock(&self.shared.redirect).clone_from(&contact.redirect);
+        *lock(&self.shared.echo) = contact.echo;
     }
 
     /// What was seen since.

@@ -89,7 +89,7 @@ impl Subject {
     fn of_file(argument: &str, state: &StateFolder) -> Result<Self> {
         let file = SoulFile::from_argument(argument)?;
         if file.path.file_name().is_some_and(|name| name == "SOUL.md") {
-            let start = |settings: Settings| super::runtime(state, &settings);
+            let start = |settings: Settings| super::runtime(state, &settings, None);
             let candidate = Candidate::read(&file.path, state, Settings::read(state)?, start)?;
             if candidate.manifest().is_some() {
                 return Self::of_candidate(&file.named, &candidate);

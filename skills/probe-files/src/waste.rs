@@ -26,7 +26,7 @@ pub(crate) fn use_up(what: Supply, amount: u64, path: &str) -> u64 {
         }
         Supply::HostCalls => host_calls(amount),
         Supply::Memory => memory(amount),
-        Supply::Stack => descend(0),
+        Supply::Stack => descend(amount),
         Supply::Handles => held(amount, || Some(subscribe_duration(u64::MAX))),
         Supply::Files => held(amount, || {
             root()?.open_at(PathFlags::SYMLINK_FOLLOW, path, OpenFlags::empty(), DescriptorFlags::READ).ok()
@@ -88,12 +88,21 @@ fn memory(amount: u64) -> u64 {
 /// Chosen at run time, so that the compiler makes no loop of it.
 static DOWN: [fn(u64) -> u64; 2] = [descend, descend_too];
 
-fn descend(depth: u64) -> u64 {
-    DOWN.get((depth & 1) as usize).map_or(depth, |next| next(depth + 1).rotate_left(3) ^ depth)
+/// So many frames, each below the one before: how many there were. From 0 it is without end.
+fn descend(left: u64) -> u64 {
+    next(left, 0).map_or(1, |deeper| deeper.wrapping_add(1))
 }
 
-fn descend_too(depth: u64) -> u64 {
-    DOWN.get((depth & 1) as usize).map_or(depth, |next| next(depth + 1).rotate_left(5) ^ depth)
+fn descend_too(left: u64) -> u64 {
+    next(left, 1).map_or(1, |deeper| deeper.wrapping_add(1))
+}
+
+#[inline(always)]
+fn next(left: u64, turn: u64) -> Option<u64> {
+    if left == 1 {
+        return None;
+    }
+    DOWN.get(((left ^ turn) & 1) as usize).map(|next| next(left.wrapping_sub(1)))
 }
 
 fn held<T>(amount: u64, mut open: impl FnMut() -> Option<T>) -> u64 {

@@ -15,6 +15,10 @@ use crate::redteam::scratch::INSIDE;
 const HANDLES: u64 = 1_024;
 /// Random bytes in one call to the host.
 const RANDOM: u64 = 1 << 20;
+/// Calls within calls that end again. No frame is smaller than a return address and a frame pointer, 16 bytes, so what the engine
+/// gives, 512 KiB, holds no more than the first; the second asks for twice of it at least.
+const FRAMES: u64 = (512 << 10) / 16;
+const DEEP: u64 = FRAMES * 2;
 /// Requests of one call, by the runtime's own limit.
 const REQUESTS: u64 = 100;
 
@@ -32,12 +36,19 @@ pub(super) fn attacks(ground: &Ground<'_>) -> Vec<Attack> {
             None => attack,
         }
     };
+    let named = |name: &str, why: &str, what: &str, amount: u64, most: u64| {
+        let arguments = json!({"what": what, "amount": amount});
+        let attack = Attack::new(Class::Exhaustion, name, why, "waste", arguments);
+        attack.aim(Aim::AtMost(Amount { of: Counted::Returned, most }))
+    };
     let mut all = vec![
         waste("spin", "computes without end", 0, None),
         waste("sleep", "sleeps for an hour", 3_600_000, None),
         waste("host-calls", "calls the host without end", 0, None),
         waste("memory", "takes twice the memory", memory * 2 + 64, Some(memory)),
         waste("stack", "recurses without end", 0, None),
+        // That a call ends says nothing of a limit: every stack does. This one would return.
+        named("stack-deep", "recurses deeper than its stack is, and returns", "stack", DEEP, FRAMES),
         waste("handles", "holds thousands of handles", HANDLES * 4, Some(HANDLES)),
         waste("random", "asks for more random numbers at once than it may", RANDOM * 8, Some(RANDOM)),
         waste("poll", "waits on millions of names of one thing", 1 << 23, None),

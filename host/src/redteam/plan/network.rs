@@ -287,15 +287,29 @@ fn heads(number: usize, open: &Open) -> Vec<Attack> {
     let headers = [
         ("host", EVIL),
         ("Host", EVIL),
+        // Another method, URL or host for whoever stands behind the granted one.
         ("x-http-method-override", "DELETE"),
         ("x-method-override", "DELETE"),
         ("x-http-method", "DELETE"),
+        ("x-method", "DELETE"),
+        ("x-original-url", "/rt-admin"),
+        ("x-rewrite-url", "/rt-admin"),
+        ("forwarded", "host=evil.redteam.invalid"),
+        ("x-forwarded-host", EVIL),
+        ("x-forwarded-for", "127.0.0.1"),
+        ("x-host", EVIL),
+        ("x-original-host", EVIL),
+        ("x-http-host-override", EVIL),
+        // Hop by hop.
         ("proxy-authorization", "Basic cnQ6cnQ="),
         ("proxy-connection", "keep-alive"),
         ("connection", "x-rt"),
+        ("keep-alive", "timeout=86399"),
         ("transfer-encoding", "chunked, rt-identity"),
         ("te", "rt-trailers"),
+        ("trailer", "x-rt"),
         ("upgrade", "rt-h2c"),
+        ("http2-settings", "cnQ"),
         ("x-rt", "a\r\nx-rt-injected: yes"),
         ("x-rt\r\nx-rt-injected", "yes"),
         ("x-rt:", "x-rt-injected"),
@@ -305,9 +319,9 @@ fn heads(number: usize, open: &Open) -> Vec<Attack> {
     for (index, (name, value)) in headers.into_iter().enumerate() {
         let request = with(open, "headers", json!([[name, value]]));
         let stripped = match name {
-            "connection" => "connection: x-rt".to_owned(),
             "x-rt" | "x-rt\r\nx-rt-injected" | "x-rt:" => "x-rt-injected".to_owned(),
-            _ => value.to_lowercase(),
+            ":authority" => EVIL.to_owned(),
+            _ => format!("{}: {}", name.to_lowercase(), value.to_lowercase()),
         };
         let contact = Contact { stripped: vec![stripped], ..open.contact() };
         let what = "a header that changes where a request goes, or what it means";

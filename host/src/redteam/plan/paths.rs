@@ -27,7 +27,7 @@ pub(super) fn attacks(ground: &Ground<'_>) -> Vec<Attack> {
 }
 
 /// An attack of one step in a directory.
-pub(super) fn one(given: &Given, name: &str, what: &str, step: Value) -> Attack {
+pub(crate) fn one(given: &Given, name: &str, what: &str, step: Value) -> Attack {
     Attack::file(Class::Paths, &format!("{name}@{}", given.guest), what, step)
 }
 

@@ -28,9 +28,17 @@ fn case(report: &Report, finding: &Finding) -> TestCase {
     let status = match &finding.verdict {
         Verdict::Escaped(why) => failed(NonSuccessKind::Failure, why),
         Verdict::Blind(why) => failed(NonSuccessKind::Error, why),
+        Verdict::NotTried(why) => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(why.as_str());
+            status
+        }
         _ => TestCaseStatus::success(),
     };
     let mut case = TestCase::new(&finding.id, status);
+    for tag in finding.class.tags() {
+        case.add_property(("tag", *tag));
+    }
     case.set_classname(format!("{}.{}", finding.skill, finding.class.word()));
     match &finding.verdict {
         Verdict::Refused(ids) => drop(case.set_system_out(format!("refused by {}", ids.join(", ")))),

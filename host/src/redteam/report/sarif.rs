@@ -2,6 +2,7 @@
 //! grants let out.
 
 use serde_json::{Value, json};
+use url::Url;
 
 use super::{Finding, Report};
 use crate::redteam::oracle::Verdict;
@@ -52,6 +53,16 @@ fn rule(finding: &Finding) -> String {
     finding.id.split('@').next().unwrap_or(&finding.id).to_owned()
 }
 
+/// A file as SARIF names one: a URI reference, so that a path with a space or `%` is one too.
+fn uri(file: &str) -> String {
+    match Url::from_file_path(std::path::Path::new("/").join(file)) {
+        Ok(url) if file.starts_with('/') => url.to_string(),
+        Ok(url) => url.path().trim_start_matches('/').to_owned(),
+        // No path is without one.
+        Err(()) => String::new(),
+    }
+}
+
 fn result(report: &Report, finding: &Finding, level: &str, why: &str) -> Value {
     let text = format!("skill `{}`: {}: {why}\n{}", finding.skill, finding.what, report.again(finding));
     json!({
@@ -59,7 +70,7 @@ fn result(report: &Report, finding: &Finding, level: &str, why: &str) -> Value {
         "level": level,
         "message": {"text": text},
         "locations": [{"physicalLocation": {
-            "artifactLocation": {"uri": report.file},
+            "artifactLocation": {"uri": uri(&report.file)},
             "region": {"startLine": finding.line.max(1)},
         }}],
         "partialFingerprints": {"attack/v1": format!("{}/{}", finding.skill, finding.id)},

@@ -9,15 +9,6 @@ use crate::redteam::attack::Class;
 use crate::redteam::oracle::Verdict;
 use crate::style::Style;
 
-const CLASSES: [Class; 7] = [
-    Class::Paths,
-    Class::Network,
-    Class::Exhaustion,
-    Class::Authority,
-    Class::Exfiltration,
-    Class::Audit,
-    Class::Model,
-];
 /// Ids that stand in a row.
 const IDS: usize = 4;
 /// Escapes and blind controls that are listed.
@@ -43,17 +34,19 @@ pub(crate) fn text(report: &Report, style: Style) -> String {
     let _ = writeln!(page, "{}", style.dim(&head));
     for skill in report.skills() {
         let _ = writeln!(page, "{}", style.bold(skill));
-        for class in CLASSES {
+        for class in Class::ALL {
             let of =
                 report.findings.iter().filter(|finding| finding.skill == skill && finding.class == class);
             let count = Count::of(of);
-            if count.tried + count.blind > 0 {
+            if count.tried + count.blind + count.not_tried > 0 {
                 let _ = writeln!(page, "{}", row(&format!("  {}", class.word()), &count, style));
             }
         }
     }
+    by_class(&mut page, report, style);
     let _ = writeln!(page, "{}", row("total", &total, style));
     listed(&mut page, report, style);
+    not_tried(&mut page, report);
     residual(&mut page, report);
     if !report.notes.is_empty() {
         let _ = writeln!(page, "\nnotes");
@@ -63,6 +56,15 @@ pub(crate) fn text(report: &Report, style: Style) -> String {
     }
     let _ = write!(page, "\n{}", verdict(&total, style));
     page
+}
+
+/// All skills together, a row a class: what is left when a reviewer has half a minute.
+fn by_class(page: &mut String, report: &Report, style: Style) {
+    let _ = writeln!(page, "{}", style.bold("by class"));
+    for (class, count) in report.classes() {
+        let _ = writeln!(page, "{}", row(&format!("  {}", class.word()), &count, style));
+        let _ = writeln!(page, "    {}", style.dim(&class.tags().join(" ")));
+    }
 }
 
 fn row(name: &str, count: &Count, style: Style) -> String {
@@ -112,6 +114,15 @@ fn listed(page: &mut String, report: &Report, style: Style) {
             let _ = writeln!(page, "  and {} more; `--json` has them", found.len() - left);
         }
         left = left.saturating_sub(found.len());
+    }
+}
+
+/// What could not be tried on this machine, each with the reason.
+fn not_tried(page: &mut String, report: &Report) {
+    for finding in &report.findings {
+        if let Verdict::NotTried(why) = &finding.verdict {
+            let _ = writeln!(page, "\nnot tried: {}: {}: {}", finding.id, finding.what, visible::line(why));
+        }
     }
 }
 

@@ -20,6 +20,10 @@ pub(crate) const RACE: &str = "rt-race";
 pub(crate) const RACE_DIRECTORY: &str = "rt-race-directory";
 /// A file with an execute bit.
 pub(crate) const EXECUTABLE: &str = "rt-run.sh";
+/// Where another file system is mounted, a directory from outside, and a file from outside.
+pub(crate) const MOUNT: &str = "rt-mount";
+pub(crate) const TREE_MOUNT: &str = "rt-mount-tree";
+pub(crate) const FILE_MOUNT: &str = "rt-mount-file.txt";
 /// Files that steer an agent; in writable directories they are put down once the probes are bound, since a directory with a
 /// SOUL.md is not granted for writing at all.
 pub(super) const STEERING: &[&str] =
@@ -39,6 +43,8 @@ impl Scratch {
         }
         for (number, copied) in self.copies.clone().into_iter().enumerate() {
             self.twin(seed, &copied)?;
+            let name = "on a file system that is mounted in a grant";
+            self.canaries.push(Canary::new(seed, &root, self.nowhere(number), name));
             self.traps(seed, &copied.at, number)
                 .with_context(|| format!("traps in the copy of `{}`", copied.path))?;
         }
@@ -50,6 +56,18 @@ impl Scratch {
         fs::write(path, format!("canary {}\n", canary.text))?;
         self.canaries.push(canary);
         Ok(())
+    }
+
+    /// Puts a canary on a file system that was mounted in the copy of this number.
+    pub(crate) fn plant_mounted(&self, at: &Path, number: usize) -> Result<()> {
+        let canary = self.canaries.iter().find(|canary| canary.path == self.nowhere(number));
+        let canary = canary.context("a copy without a canary for what is mounted in it")?;
+        Ok(fs::write(at.join("secret.txt"), format!("canary {}\n", canary.text))?)
+    }
+
+    /// Stands for a place on a file system that may be mounted: nobody may read it, wherever it lies.
+    fn nowhere(&self, number: usize) -> std::path::PathBuf {
+        self.root().join(format!("mount-point-{number}"))
     }
 
     /// A directory whose name only begins like the granted one.

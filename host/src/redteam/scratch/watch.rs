@@ -10,11 +10,13 @@ use soulbound_runtime::grant::DirectoryMode;
 use soulbound_runtime::skill::Digest;
 use soulbound_runtime::visible;
 
-use super::plant::{RACE, STEERING};
+use super::plant::{FILE_MOUNT, MOUNT, RACE, STEERING, TREE_MOUNT};
 use super::{Given, is_hidden};
 
 /// A larger file is known by size and time.
 const HASHED: u64 = 256 << 10;
+/// Names of mount points.
+const MOUNTS: [&str; 3] = [MOUNT, TREE_MOUNT, FILE_MOUNT];
 const EXECUTE: u32 = 0o111;
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 
@@ -85,6 +87,10 @@ impl Watch {
         if rest.as_os_str().is_empty() {
             // Its own times change with what is made in it.
             return after.is_some_and(|after| after.kind == Kind::Directory);
+        }
+        if rest.iter().next().is_some_and(|first| MOUNTS.iter().any(|mount| first == *mount)) {
+            // Another file system, whatever is granted around it.
+            return false;
         }
         let steers = rest.components().any(|name| {
             // As a file system that folds case would find it.

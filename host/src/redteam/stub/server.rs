@@ -56,13 +56,19 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, shared: &Shared
         if let Some((_, kept)) = lock(&shared.traffic).requests.last_mut() {
             *kept = body;
         }
-        let redirect = lock(&shared.redirect).clone();
-        let answer = match redirect {
-            Some(to) => format!("HTTP/1.1 302 Found\r\nlocation: {to}\r\ncontent-length: 0\r\n\r\n"),
-            None => "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok".to_owned(),
+        let (redirect, echo) = (lock(&shared.redirect).clone(), *lock(&shared.echo));
+        let parts = match (redirect, echo) {
+            (Some(to), _) => {
+                let answer = format!("HTTP/1.1 302 Found\r\nlocation: {to}\r\ncontent-length: 0\r\n\r\n");
+                vec![answer.into_bytes()]
+            }
+            (None, Some(echo)) => echo.answer(&head),
+            (None, None) => vec![b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok".to_vec()],
         };
-        if stream.write_all(answer.as_bytes()).await.is_err() || stream.flush().await.is_err() {
-            return;
+        for part in parts {
+            if stream.write_all(&part).await.is_err() || stream.flush().await.is_err() {
+                return;
+            }
         }
     }
 }

@@ -139,7 +139,8 @@ fn sarif_has_the_structure_that_its_schema_asks_for_and_a_broken_one_is_seen() {
         assert!(wrong.is_empty(), "{wrong:#?}\n{log:#}");
     }
     let good = sarif::log(&report);
-    let broken: [(&str, fn(&mut Value)); 6] = [
+    type Edit = fn(&mut Value);
+    let broken: [(&str, Edit); 6] = [
         ("version", |log| log["version"] = json!("2.0.0")),
         ("driver", |log| drop(log["runs"][0]["tool"].as_object_mut().unwrap().remove("driver"))),
         ("level", |log| log["runs"][0]["results"][0]["level"] = json!("fatal")),

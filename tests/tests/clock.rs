@@ -112,7 +112,7 @@ fn a_clock_that_is_set_ends_no_waiting_and_prolongs_none() {
     // What was approved for an hour is so after a year forward, and after two back.
     let call = gateway.calling("probe", "who", &[]);
     let name = until_waiting(&agent, 1).remove(0);
-    decide(&agent, &["approve", &name, "--for", "1h"]).ends(0);
+    decide(&agent, &["approve", &name, "--for", "60m"]).ends(0);
     assert_eq!(ended(call)["ok"], true);
     for ahead in [800, 0, -800] {
         clock.set(ahead * DAY);

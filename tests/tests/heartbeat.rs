@@ -47,7 +47,10 @@ fn a_tool_that_a_model_made_up_trips_no_monitor_and_forges_no_line() {
         let is_known = known.iter().any(|begin| line.starts_with(begin)) || line.starts_with("20");
         assert!(is_known, "a line of somebody else's: {line:?}\n{page}");
     }
-    assert_eq!(page.matches("Used skill: probe (nothing)").count(), 1);
-    assert_eq!(page.matches("## Status").count(), 1);
-    assert!(!page.contains("Errors: 99"), "{page}");
+    let lines = |said: &str| page.lines().filter(|line| line.contains(said) && !line.contains('"')).count();
+    assert_eq!(
+        (lines("Used skill: probe (nothing)"), lines("## Status"), lines("- Errors: ")),
+        (1, 1, 1),
+        "{page}"
+    );
 }

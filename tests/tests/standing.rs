@@ -55,7 +55,8 @@ fn what_is_approved_for_always_is_asked_about_again_when_any_part_of_it_is_anoth
     again("write", &["path=/ws/./new", "text=x"], "other arguments for the same effect");
     again("write", &["path=/ws/new", "text=y"], "other content");
     again("write", &["path=/ws/other", "text=x"], "another path");
-    // The same arguments, and another effect: the file is there by now.
+    // The same arguments, and another effect: there is more in the file by then.
+    agent.write("ws/log", "a");
     approved(&agent, &gateway, "append", &["path=/ws/log", "text=x"]);
     asked(&agent, &gateway, "append", &["path=/ws/log", "text=x"], "another effect");
     same("what was denied meanwhile is something else");

@@ -335,38 +335,23 @@ mod tests {
     #[test]
     fn what_waits_is_bounded_in_bytes_of_arguments_and_content_of_each_that_waits() {
         use soulbound_runtime::sandbox::Content;
-        let large = || vec![b'x'; 20 << 20];
-        let text = |number: u8| format!("{number}{}", "x".repeat(20 << 20));
-        let with_arguments = |number: u8| subject(json!({"a": text(number)}), What::Call);
-        let with_content = |number: u8| {
-            let content = Content(large().into());
-            Subject { tool: number.to_string(), ..subject(json!({}), What::Result(content)) }
-        };
-        let alike = |_: u8| subject(json!({"a": text(0)}), What::Call);
-        let asked: [&dyn Fn(u8) -> Subject; 3] = [&with_arguments, &with_content, &alike];
-        for asked in asked {
-            let mut stage = Stage::new();
+        const LARGE: usize = 30 << 20;
+        let arguments = subject(json!({"a": "x".repeat(LARGE)}), What::Call);
+        let content = subject(json!({}), What::Result(Content(vec![b'x'; LARGE].into())));
+        for (asked, alike) in [(arguments, false), (content.clone(), false), (content, true)] {
+            let (mut stage, asked) = (Stage::new(), Arc::new(asked));
             let room = Room { agent: 9, gateway: 9 };
             let mut join = |number: u8| {
-                let asked = Arc::new(asked(number));
+                let binding = Digest::of(&[if alike { 0 } else { number }]);
                 let deadline = Instant::now() + LONG;
-                let binding = asked.binding();
                 stage.queue.join(&asked, binding, &stage.book, String::new, deadline, room)
             };
-            let held: Vec<Place> = (0..3).map(|number| join(number).unwrap()).collect();
-            assert_eq!(join(3).err(), Some(Full::Bytes));
-            let gone = &held[1];
-            stage.queue.leave(gone.key, gone.number);
-            let asked = Arc::new(asked(3));
-            let again = stage.queue.join(
-                &asked,
-                asked.binding(),
-                &stage.book,
-                String::new,
-                Instant::now() + LONG,
-                room,
-            );
-            assert!(again.is_ok());
+            let held = [0, 1].map(|number| join(number).unwrap());
+            assert_eq!(join(2).err(), Some(Full::Bytes));
+            stage.queue.leave(held[1].key, held[1].number);
+            let deadline = Instant::now() + LONG;
+            let again = stage.queue.join(&asked, Digest::of(&[3]), &stage.book, String::new, deadline, room);
+            assert!(again.is_ok(), "there is room again");
         }
     }
 

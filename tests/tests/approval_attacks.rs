@@ -210,3 +210,26 @@ fn what_is_split_into_many_small_writes_is_counted_together() {
     trust(&agent, ECHO);
     assert_eq!(write(99).denial(), "breaker.open");
 }
+
+#[test]
+fn a_skill_that_asks_on_and_on_trips_its_breaker_and_bothers_nobody_any_more() {
+    let agent = agent("[approvals]\nrate = \"1000/minute\"\n[anomalies]\napprovals_denied = \"3/hour\"\n");
+    let gateway = Gateway::with(&agent);
+    let mut ids = Vec::new();
+    for _ in 0..4 {
+        let call = gateway.calling("probe", "who", &[]);
+        let name = until_waiting(&agent, 1).remove(0);
+        decide(&agent, &["deny", &name]).ends(0);
+        ids.push(ended(call)["denial"]["id"].clone());
+    }
+    assert_eq!(ids[0], "approval.denied");
+    assert_eq!(gateway.call("probe", "who", &[]).denial(), "breaker.open");
+    assert_eq!(gateway.call("probe", "mkdir", &["path=/ws/x"]).denial(), "breaker.open");
+    assert!(waiting(&agent).is_empty() && events(&agent, "approval.requested").len() == 4);
+    assert_eq!(events(&agent, "anomaly")[0]["note"]["kind"], "approval-spam");
+    agent.run(&["agents", "reset", ECHO]).ends(0);
+    let call = gateway.calling("probe", "who", &[]);
+    let name = until_waiting(&agent, 1).remove(0);
+    decide(&agent, &["approve", &name]).ends(0);
+    assert_eq!(ended(call)["ok"], true);
+}

@@ -48,6 +48,50 @@ fn an_approval_of_one_secret_is_none_of_another_that_looks_the_same_and_neither_
 }
 
 #[test]
+fn no_part_of_an_effect_shows_a_secret_to_whoever_decides_about_it() {
+    let peer = Peer::answering("200 OK", "", "x");
+    let agent = Agent::new(&format!(
+        "- probe: Try\n  - write: ./ws\n  - approve: writes\n- probe-web: Ask\n  - hosts: POST {}, https://api.example.com\n  \
+         - approve: POST\n  - secrets: ONE for https://api.example.com as header X-One: {{}}",
+        peer.origin()
+    ));
+    let agent = agent.guest("probe").guest("probe-web").file("ws/a", "a");
+    let agent = agent.gateway("[approvals]\ntimeout = \"60s\"\n");
+    let gateway = Gateway::with(&agent);
+    let (_, value) = SECRETS[0];
+    let words = ["secrets", "set", "ONE", "--agent", ECHO, "--for", "https://api.example.com"];
+    agent.program().words(&words).input(value).run().ends(0);
+    let url = format!("url={}/{value}?q={value}", peer.origin());
+    let body = format!("body={value}");
+    let headers = |name: &str, text: &str| format!("headers=[[\"{name}\",\"{text}\"]]");
+    let (named, valued) = (headers(value, "x"), headers("x-a", value));
+    let to = format!("destination=/ws/{value}");
+    let from = format!("source=/ws/{value}");
+    fs::write(agent.path("ws").join(value), "x").unwrap();
+    let plain = format!("url={}/", peer.origin());
+    let cases: [(&str, &str, &[&str]); 6] = [
+        ("probe-web", "request", &["method=POST", &url, "headers=[]"]),
+        ("probe-web", "request", &["method=POST", &plain, &named]),
+        ("probe-web", "request", &["method=POST", &plain, &valued]),
+        ("probe-web", "request", &["method=POST", &plain, "headers=[]", &body]),
+        ("probe", "rename", &["source=/ws/a", &to]),
+        ("probe", "rename", &[&from, "destination=/ws/b"]),
+    ];
+    for (skill, tool, words) in cases {
+        let call = gateway.calling(skill, tool, words);
+        let name = until_waiting(&agent, 1).remove(0);
+        let shown =
+            [decide(&agent, &["show", &name, "--full"]).stdout, waiting(&agent)[0].to_string()].concat();
+        assert!(shown.contains("****"), "{shown}");
+        decide(&agent, &["deny", &name]).ends(0);
+        assert_eq!(ended(call)["denial"]["id"], "approval.denied");
+        let trail = fs::read_to_string(agent.state().join("agents/echo/audit.jsonl")).unwrap();
+        assert!(!shown.contains(value) && !trail.contains(value), "{words:?} stands in the clear:\n{shown}");
+    }
+    assert_eq!(peer.requests().len(), 0);
+}
+
+#[test]
 fn a_person_at_a_terminal_sees_what_runs_and_a_key_decides_about_that_alone() {
     let agent = agent("");
     let gateway = Gateway::with(&agent);
@@ -168,4 +212,27 @@ fn what_is_split_into_many_small_writes_is_counted_together() {
     fs::write(agent.soul(), soul.replace("Try", "Try again")).unwrap();
     trust(&agent, ECHO);
     assert_eq!(write(99).denial(), "breaker.open");
+}
+
+#[test]
+fn a_skill_that_asks_on_and_on_trips_its_breaker_and_bothers_nobody_any_more() {
+    let agent = agent("[approvals]\nrate = \"1000/minute\"\n[anomalies]\napprovals_denied = \"3/hour\"\n");
+    let gateway = Gateway::with(&agent);
+    let mut ids = Vec::new();
+    for _ in 0..4 {
+        let call = gateway.calling("probe", "who", &[]);
+        let name = until_waiting(&agent, 1).remove(0);
+        decide(&agent, &["deny", &name]).ends(0);
+        ids.push(ended(call)["denial"]["id"].clone());
+    }
+    assert_eq!(ids[0], "approval.denied");
+    assert_eq!(gateway.call("probe", "who", &[]).denial(), "breaker.open");
+    assert_eq!(gateway.call("probe", "mkdir", &["path=/ws/x"]).denial(), "breaker.open");
+    assert!(waiting(&agent).is_empty() && events(&agent, "approval.requested").len() == 4);
+    assert_eq!(events(&agent, "anomaly")[0]["note"]["kind"], "approval-spam");
+    agent.run(&["agents", "reset", ECHO]).ends(0);
+    let call = gateway.calling("probe", "who", &[]);
+    let name = until_waiting(&agent, 1).remove(0);
+    decide(&agent, &["approve", &name]).ends(0);
+    assert_eq!(ended(call)["ok"], true);
 }

@@ -110,6 +110,25 @@ fn an_agent_that_probes_paths_trips_and_stays_so_over_every_end_until_it_is_rese
 }
 
 #[test]
+fn what_an_open_breaker_refuses_is_taken_from_no_rate() {
+    let agent = Agent::new("- probe: Try things\n  - read: ./docs\n  - limit: rate 6/hour").guest("probe");
+    let settings =
+        format!("[gateway]\nlisten = \"127.0.0.1:0\"\n[limits]\ngateway_rate = \"6/hour\"\n{STRICT}");
+    let agent = agent.directory("docs").gateway(&settings);
+    let gateway = Gateway::with(&agent);
+    probe(&gateway, 0..3);
+    assert_eq!(gateway.call("probe", "read", &["path=/etc/shadow"]).denial(), "breaker.open");
+    for _ in 0..5 {
+        assert_eq!(denial_of(&gateway)["id"], "breaker.open");
+    }
+    agent.run(&["agents", "reset", ECHO]).ends(0);
+    for _ in 0..2 {
+        gateway.call("probe", "nothing", &[]).ends(0);
+    }
+    assert_eq!(denial_of(&gateway)["id"], "limit.rate");
+}
+
+#[test]
 fn a_trip_ends_what_is_in_flight_of_the_whole_agent_if_the_settings_say_so() {
     let agent =
         agent("[anomalies]\nscope_violations = \"3/hour\"\n[anomalies.trip]\nscope-violation = \"agent\"\n");

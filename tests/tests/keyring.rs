@@ -213,3 +213,33 @@ fn the_key_lives_in_the_keyring_and_one_that_is_gone_locked_or_silent_is_not_rep
     run(&agent, Some(&bus), &listed).ends(2).complains("nobody on the session's message bus is a keyring");
     assert!(!key.exists());
 }
+
+#[test]
+fn a_key_that_somebody_put_in_the_place_of_the_one_that_sealed_seals_nothing_of_another_agent() {
+    let agent = trusted::added();
+    let soul = fs::read_to_string(agent.soul()).unwrap().replace("Name: Echo", "Name: Other");
+    let folder = agent.outside("other");
+    std::process::Command::new("cp").arg("-r").arg(agent.folder()).arg(&folder).status().unwrap();
+    fs::write(folder.join("SOUL.md"), soul).unwrap();
+    let folder = folder.display().to_string();
+    let card = agent.run(&["agents", "add", &folder, "--json"]).json();
+    agent.run(&["agents", "add", &folder, "--yes", "--digest", card["digest"].as_str().unwrap()]).ends(0);
+
+    let set = |id| {
+        run(&agent, None, &["secrets", "set", "TOKEN", "--agent", id, "--for", "https://api.example.com"])
+    };
+    let (key, other) =
+        (agent.state().join("keys/secrets.key"), agent.state().join("agents/other/secrets.json"));
+    set(ECHO).ends(0);
+    let own = fs::read(&key).unwrap();
+    fs::write(&key, [7_u8; 32]).unwrap();
+    set("other").ends(2).complains("another key");
+    assert!(!other.exists());
+    // Nor a fresh one, where it is gone.
+    fs::remove_file(&key).unwrap();
+    set("other").ends(2).complains("the key that sealed");
+    assert!(!other.exists() && !key.exists());
+    fs::write(&key, own).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    set("other").ends(0);
+}

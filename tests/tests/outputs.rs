@@ -269,3 +269,13 @@ fn check_says_how_each_rule_was_read() {
         "results, requests, file writes and channel messages are blocked if they hold card numbers, or the words \"Project Titan\", or what matches `/TICKET-[0-9]+/`"
     );
 }
+
+#[test]
+fn an_expression_that_others_choke_on_judges_a_megabyte_in_good_time() {
+    // Backtracking takes longer than the universe for the first; all of them are tried on every byte.
+    let rules = r"- Never output: `/(x+x+)+y/`, `/(x|x|x)*z/`, `/(.*)*w$/`";
+    let agent = Agent::with_soul(&soul(rules, "- probe: Try\n  - limit: output 2MiB")).guest("probe");
+    let gateway = Gateway::with(&agent);
+    let result = gateway.call("probe", "big-result", &["bytes=1000000"]).result();
+    assert_eq!(result.as_str().unwrap().len(), 1_000_000);
+}

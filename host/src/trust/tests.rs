@@ -71,8 +71,12 @@ impl House {
     }
 
     fn act(&self, what: Act) -> anyhow::Result<Done> {
+        self.act_asking(what, false)
+    }
+
+    fn act_asking(&self, what: Act, redteam: bool) -> anyhow::Result<Done> {
         let who = Who { uid: 1, user: None, pid: 1, tty: None };
-        act(&self.state(), what, who, Asks { redteam: false })
+        act(&self.state(), what, who, Asks { redteam })
     }
 
     fn added(self) -> Self {
@@ -221,4 +225,50 @@ fn an_act_is_one_line_of_json_both_ways() {
         assert_eq!(serde_json::from_str::<Act>(&line).unwrap(), act);
     }
     assert!(serde_json::from_str::<Act>("{\"act\":\"enable\",\"id\":\"a\",\"more\":1}").is_err());
+}
+
+#[test]
+fn whatever_asks_for_it_no_act_trusts_what_redteam_did_not_attack_where_that_is_required() {
+    let house = House::new();
+    let id = || "echo".to_owned();
+    let attacked = |manifest| {
+        let ran = super::attacked::Ran {
+            manifest,
+            agent: id(),
+            tried: 300,
+            escaped: 0,
+            blind: 0,
+            whole: true,
+            seed: 7,
+        };
+        house.act(Act::Attacked { ran }).unwrap();
+    };
+    let refused = |what: Act| {
+        let said = house.act_asking(what, true).unwrap_err().to_string();
+        assert!(said.contains("redteam never ran on exactly these bytes"), "{said}");
+    };
+    let first = house.stored();
+    let add = || Act::Add { folder: house.folder(), manifest: first };
+    refused(add());
+    assert!(house.registry().conditions().unwrap().is_empty());
+    attacked(first);
+    house.act_asking(add(), true).unwrap();
+
+    house.write("SOUL.md", &SOUL.replace("Try", "Try other"));
+    let second = house.stored();
+    let trust = || Act::Trust { id: id(), manifest: second };
+    refused(trust());
+    assert_eq!(house.trusted().digest, first);
+    attacked(second);
+    house.act_asking(trust(), true).unwrap();
+
+    let run = house.state().path().join("redteam").join(format!("{first}.json"));
+    let kept = fs::read(&run).unwrap();
+    fs::remove_file(&run).unwrap();
+    let back = || Act::Rollback { id: id(), to: Some(first) };
+    refused(back());
+    assert_eq!(house.trusted().digest, second);
+    fs::write(&run, kept).unwrap();
+    house.act_asking(back(), true).unwrap();
+    assert_eq!(house.trusted().digest, first);
 }

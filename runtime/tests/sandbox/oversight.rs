@@ -145,3 +145,21 @@ async fn what_waits_for_a_person_is_refused_where_nobody_looks_after_approvals()
     assert_eq!(refused(&["write: ./ws", "approve: rename, POST"], "write", new()).await, None);
     assert!(folder.path().join("ws/new").exists());
 }
+
+#[tokio::test]
+async fn a_directory_that_is_another_one_by_now_is_not_used() {
+    let (folder, probe) = probe();
+    let write = || {
+        call_watched(&probe, "write", json!({"path": "/ws/new", "text": "x"}), Arc::new(Watcher::default()))
+    };
+    assert!(write().await.succeeded());
+    fs::rename(folder.path().join("ws"), folder.path().join("moved")).unwrap();
+    fs::create_dir(folder.path().join("ws")).unwrap();
+    let outcome = write().await;
+    assert_eq!(denied(&outcome), "path.moved");
+    assert!(outcome.accesses.is_empty(), "nothing of it ran");
+    assert_eq!(fs::read_dir(folder.path().join("ws")).unwrap().count(), 0);
+    fs::remove_dir(folder.path().join("ws")).unwrap();
+    fs::rename(folder.path().join("moved"), folder.path().join("ws")).unwrap();
+    assert!(write().await.succeeded());
+}

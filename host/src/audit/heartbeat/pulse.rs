@@ -83,8 +83,8 @@ impl Pulse {
     fn ended(&mut self, sight: &Sight<'_>, arguments: Option<String>) -> Weight {
         let called = format!(
             "{} ({})",
-            words::name(sight.skill.unwrap_or("?")),
-            words::name(sight.tool.unwrap_or("?"))
+            words::called(sight.skill.unwrap_or("?")),
+            words::called(sight.tool.unwrap_or("?"))
         );
         let why = sight.denial.map(|id| format!(" {id}")).unwrap_or_default();
         let said = match sight.decision {

@@ -23,6 +23,11 @@ pub(super) fn name(text: &str) -> String {
     broken(&short(text), OURS, str::to_owned)
 }
 
+/// What was called: a name that an operator trusted, or in quotes what a model made up. No name begins with a quote.
+pub(super) fn called(text: &str) -> String {
+    if text.starts_with('"') { chosen(text) } else { name(text) }
+}
+
 fn short(text: &str) -> String {
     let shown = visible::line(text);
     let mut cut: String = shown.chars().take(SHOWN).collect();

@@ -19,7 +19,7 @@ use crate::clock::Moment;
 /// Decisions that are remembered for whoever comes second.
 const RECENT: usize = 512;
 
-/// Bytes of bodies and files that wait, in all.
+/// Bytes of arguments, bodies and files that wait, in all.
 const HELD_BYTES: usize = 64 << 20;
 
 /// What becomes of a waiter.
@@ -41,6 +41,8 @@ pub(super) struct Request {
     pub(super) times: u64,
     /// The link that decides about it, where one was told.
     pub(super) link: Option<Link>,
+    /// What each in line holds in memory.
+    bytes: usize,
     line: VecDeque<Waiter>,
 }
 
@@ -144,6 +146,12 @@ impl Queue {
         if of_all >= room.gateway {
             return Err(Full::Gateway(of_all));
         }
+        let bytes = subject.bytes();
+        // Whoever asks the same holds the same once more, in a call of its own.
+        let held: usize = self.requests.values().map(|request| request.bytes * request.waiting()).sum();
+        if held + bytes > HELD_BYTES {
+            return Err(Full::Bytes);
+        }
         self.next += 1;
         let number = self.next;
         let (tell, told) = oneshot::channel();
@@ -153,10 +161,6 @@ impl Queue {
             request.times += 1;
             request.line.push_back(waiter);
             return Ok(Place { key: *key, number, deadline: request.deadline, told, is_new: false });
-        }
-        let held: usize = self.requests.values().map(|request| request.subject.bytes()).sum();
-        if held + subject.bytes() > HELD_BYTES {
-            return Err(Full::Bytes);
         }
         let request = Request {
             id: id(),
@@ -168,6 +172,7 @@ impl Queue {
             deadline,
             times: 1,
             link: None,
+            bytes,
             line: VecDeque::from([waiter]),
         };
         self.requests.insert(number, request);
@@ -325,6 +330,29 @@ mod tests {
         assert!(matches!(stage.queue.take("echo-1", later), Found::Nothing));
         assert!(stage.queue.find("id-echo-1", later).is_none());
         assert!(matches!(stage.queue.take("id-echo-1", Instant::now()), Found::Waiting(_)));
+    }
+
+    #[test]
+    fn what_waits_is_bounded_in_bytes_of_arguments_and_content_of_each_that_waits() {
+        use soulbound_runtime::sandbox::Content;
+        const LARGE: usize = 30 << 20;
+        let arguments = subject(json!({"a": "x".repeat(LARGE)}), What::Call);
+        let content = subject(json!({}), What::Result(Content(vec![b'x'; LARGE].into())));
+        for (asked, alike) in [(arguments, false), (content.clone(), false), (content, true)] {
+            let (mut stage, asked) = (Stage::new(), Arc::new(asked));
+            let room = Room { agent: 9, gateway: 9 };
+            let mut join = |number: u8| {
+                let binding = Digest::of(&[if alike { 0 } else { number }]);
+                let deadline = Instant::now() + LONG;
+                stage.queue.join(&asked, binding, &stage.book, String::new, deadline, room)
+            };
+            let held = [0, 1].map(|number| join(number).unwrap());
+            assert_eq!(join(2).err(), Some(Full::Bytes));
+            stage.queue.leave(held[1].key, held[1].number);
+            let deadline = Instant::now() + LONG;
+            let again = stage.queue.join(&asked, Digest::of(&[3]), &stage.book, String::new, deadline, room);
+            assert!(again.is_ok(), "there is room again");
+        }
     }
 
     #[test]

@@ -107,9 +107,10 @@ impl Subject {
         }
     }
 
-    /// How many bytes of content it holds.
+    /// How many bytes of content and arguments it holds.
     pub(crate) fn bytes(&self) -> usize {
-        self.content().map_or(0, |content| content.0.len())
+        let content = self.content().map_or(0, |content| content.0.len());
+        content + audit::exact_members(&self.arguments).len()
     }
 
     /// In a few words, without anything that was chosen at run time.

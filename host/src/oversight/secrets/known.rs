@@ -79,7 +79,10 @@ impl AgentSecrets {
         match effect {
             Effect::Request { url, headers, .. } => {
                 text_in(&known, url);
-                headers.iter_mut().for_each(|(_, value)| text_in(&known, value));
+                for (name, value) in headers {
+                    text_in(&known, name);
+                    text_in(&known, value);
+                }
             }
             Effect::Change { path, to, .. } => {
                 text_in(&known, path);

@@ -9,6 +9,7 @@ use super::call::CallFiles;
 use super::fault::Fault;
 use super::node::{Node, Spot};
 use super::quota::ENTRY_BYTES;
+use super::remove::still_free;
 use crate::denial::DenialId;
 use crate::grant::DirectoryMode;
 use crate::sandbox::overseer::FileChange;
@@ -38,6 +39,7 @@ pub(super) async fn make_directory(call: &CallFiles, node: &Node, path: &str) ->
         return Err(ErrorCode::Exist.into());
     }
     call.ask(FileChange::MakeDirectory, grant.guest_path(&slot.real()), None).await?;
+    still_free(grant, &slot)?;
     call.quota().pay(ENTRY_BYTES)?;
     Ok(rustix::fs::mkdirat(&slot.parent.handle, &slot.name, Mode::from_raw_mode(0o755))?)
 }

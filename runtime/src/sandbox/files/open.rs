@@ -21,6 +21,7 @@ use super::fault::{Fault, Verb};
 use super::land::MODE;
 use super::node::{Behind, Node, OpenDirectory, OpenFile, Spot};
 use super::quota::ENTRY_BYTES;
+use super::remove::still_free;
 use super::resolve::{BoundGrant, Found, Identity, Last, Slot};
 use super::stage::{Room, Stage};
 use crate::denial::DenialId;
@@ -220,6 +221,10 @@ pub(super) async fn open(
                 let path = grant.guest_path(&found.real);
                 if want.writes() {
                     call.ask(FileChange::Write, path.clone(), None).await?;
+                    // It may have gone elsewhere meanwhile, and the answer was about this path.
+                    if grant.judge_held(&found.handle)?.1 != found.real {
+                        return Err(ErrorCode::Busy.into());
+                    }
                 }
                 let file = open_found(grant, &found, want)?;
                 if want.oflags.contains(OpenFlags::TRUNCATE) {
@@ -237,10 +242,15 @@ pub(super) async fn open(
                     return Ok(file_node(grant, behind(stage, want), path, want));
                 }
                 call.ask(FileChange::Create, path.clone(), None).await?;
+                match still_free(grant, &slot) {
+                    // Somebody made it meanwhile: judge what is there now.
+                    Err(Fault::Failed(ErrorCode::Exist)) if !want.exclusive() => continue,
+                    answer => answer?,
+                }
                 call.quota().pay(ENTRY_BYTES)?;
                 match create(&slot, want) {
                     Ok(file) => return Ok(file_node(grant, Behind::Disk(Arc::new(file)), path, want)),
-                    // Somebody made it meanwhile: judge what is there now.
+                    // The same, in this instant.
                     Err(Errno::EXIST) if !want.exclusive() => {}
                     Err(error) => return Err(error.into()),
                 }

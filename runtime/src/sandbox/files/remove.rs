@@ -65,14 +65,29 @@ pub(super) fn changeable_slot(
     }
 }
 
-/// Whether the name still leads to what was judged; a person may have taken a minute to approve.
+/// Whether the name still leads to what was judged, under the path that was shown; a person may have taken a minute to approve.
 pub(super) fn still_there(grant: &BoundGrant, slot: &Slot, judged: &Found) -> Result<(), Fault> {
     let now = grant.find(&slot.parent.handle, &slot.name, Last::Keep)?;
-    if Identity::of(&now.stat) != Identity::of(&judged.stat) || now.kind() != judged.kind() {
+    let same = Identity::of(&now.stat) == Identity::of(&judged.stat) && now.kind() == judged.kind();
+    if !same || now.real != judged.real {
         return Err(ErrorCode::Busy.into());
     }
     if now.kind() != FileType::Symlink {
         grant.judge_changeable(&now.stat)?;
+    }
+    Ok(())
+}
+
+/// Whether the name is still free, and still the path that was shown: its directory may have gone elsewhere meanwhile, out of
+/// the grant even.
+pub(super) fn still_free(grant: &BoundGrant, slot: &Slot) -> Result<(), Fault> {
+    let now = grant.find_slot(&slot.parent.handle, &slot.name)?;
+    if now.real() != slot.real() {
+        return Err(ErrorCode::Busy.into());
+    }
+    grant.judge_change(&slot.name, &now.real())?;
+    if now.there.is_some() {
+        return Err(ErrorCode::Exist.into());
     }
     Ok(())
 }

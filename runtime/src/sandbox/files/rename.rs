@@ -17,7 +17,7 @@ use super::call::CallFiles;
 use super::fault::{Fault, Refusal, Verb};
 use super::names;
 use super::node::{Node, Spot};
-use super::remove::{changeable_slot, still_there};
+use super::remove::{changeable_slot, still_free, still_there};
 use super::resolve::{BoundGrant, Found, Slot};
 use super::walk::{Ended, walk};
 use crate::denial::DenialId;
@@ -61,9 +61,13 @@ pub(super) async fn rename(
     let (old, new) = (grant.guest_path(&source.real()), grant.guest_path(&target.real()));
     call.ask(FileChange::Rename, old, Some(new)).await.map_err(source_side)?;
     still_there(&grant, &source, there).map_err(source_side)?;
-    if let Some(over) = &target.there {
-        still_there(&grant, &target, over).map_err(target_side)?;
+    // What came into a directory meanwhile would go along.
+    judge_movable(&grant, there).map_err(source_side)?;
+    match &target.there {
+        Some(over) => still_there(&grant, &target, over),
+        None => still_free(&grant, &target),
     }
+    .map_err(target_side)?;
     swap(&source, &target).map_err(|error| source_side(error.into()))
 }
 

@@ -73,7 +73,11 @@ async fn set(
     grant.judge_changeable(&stat)?;
     let times = times?;
     call.ask(FileChange::Write, grant.guest_path(&real), None).await?;
-    grant.judge_changeable(&rustix::fs::fstat(handle)?)?;
+    let (stat, now) = grant.judge_held(handle)?;
+    if now != real {
+        return Err(ErrorCode::Busy.into());
+    }
+    grant.judge_changeable(&stat)?;
     Ok(kernel::set_times(handle, &times)?)
 }
 

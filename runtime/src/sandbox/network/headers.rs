@@ -1,13 +1,17 @@
 //! Headers that a guest can neither set nor see: those that decide where a request goes, how it is framed,
 //! and whether a server takes it for another method or another URL than the one that was checked.
 
+use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
 use http::HeaderName;
 use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, ForbiddenHeaderFilter};
 
-/// Beside wasmtime's own list. Prefixes: `proxy-` and `x-forwarded-`.
+/// Beside wasmtime's own list and the [`PREFIXES`].
 const FORBIDDEN: &[&str] = &[
+    // A server that refuses it, or answers before it has read the body, and goes on with the same connection takes the body
+    // for the next request.
+    "expect",
     // Hop by hop (RFC 9110 section 7.6.1), or of a protocol that we don't speak.
     "te",
     "trailer",
@@ -19,23 +23,30 @@ const FORBIDDEN: &[&str] = &[
     "x-http-method",
     "x-method-override",
     "x-method",
-    // Nor a granted path another one.
-    "x-original-url",
-    "x-rewrite-url",
     // Nor a granted host another one: some servers route by these rather than by `Host`.
     "forwarded",
     "x-host",
-    "x-original-host",
     "x-http-host-override",
 ];
 
+/// The same, by how they begin. `x-original-url`, `-uri`, `-method`, `-host` and their like name another request.
+const PREFIXES: &[&str] = &["proxy-", "x-forwarded-", "x-original-", "x-rewrite-"];
+
 /// Whether a guest may not set this header.
 pub(super) fn is_forbidden(name: &HeaderName) -> bool {
+    let text = folded(name);
+    // Ours to write, so no other spelling of it either.
+    let is_other_length = text == "content-length" && text != name.as_str();
+    is_other_length
+        || DEFAULT_FORBIDDEN_HEADERS.iter().any(|forbidden| forbidden.as_str() == text)
+        || FORBIDDEN.contains(&text.as_ref())
+        || PREFIXES.iter().any(|prefix| text.starts_with(prefix))
+}
+
+/// A name as programs behind CGI, WSGI and their like know it: to them `x_method` is `x-method`.
+pub(super) fn folded(name: &HeaderName) -> Cow<'_, str> {
     let text = name.as_str();
-    DEFAULT_FORBIDDEN_HEADERS.contains(name)
-        || FORBIDDEN.contains(&text)
-        || text.starts_with("proxy-")
-        || text.starts_with("x-forwarded-")
+    if text.contains('_') { Cow::Owned(text.replace('_', "-")) } else { Cow::Borrowed(text) }
 }
 
 /// The same question as wasmtime wants it, for requests and responses.

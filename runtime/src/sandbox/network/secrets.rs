@@ -15,7 +15,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use wasmtime_wasi_http::Error;
 
-use super::refusal;
+use super::{headers, refusal};
 use crate::denial::Denial;
 use crate::grant::SecretGrant;
 use crate::grant::host::Target;
@@ -48,14 +48,13 @@ impl SkillSecrets {
         self.grants.iter().filter(move |grant| grant.is_for(target))
     }
 
-    /// A header of the guest's own that is a secret's there.
-    pub(super) fn check(
-        &self,
-        witness: &Witness,
-        target: &Target,
-        headers: &HeaderMap,
-    ) -> Result<(), Denial> {
-        match self.of(target).find(|grant| headers.contains_key(&grant.header)) {
+    /// A header of the guest's own that is a secret's there, in whatever spelling a server takes for it.
+    pub(super) fn check(&self, witness: &Witness, target: &Target, sent: &HeaderMap) -> Result<(), Denial> {
+        let is_set = |grant: &&SecretGrant| {
+            let own = grant.header.replace('_', "-");
+            sent.keys().any(|name| headers::folded(name) == own)
+        };
+        match self.of(target).find(is_set) {
             Some(grant) => Err(refusal::secret_header(witness, target, grant)),
             None => Ok(()),
         }

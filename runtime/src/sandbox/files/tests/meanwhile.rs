@@ -81,3 +81,42 @@ fn what_is_swapped_before_a_delete_stays() {
     assert_eq!(call.unlink(root, "data/a"), Err(ErrorCode::Busy));
     assert_eq!(house.read("grant/a"), "other");
 }
+
+#[test]
+fn a_directory_that_leaves_the_grant_takes_nothing_along_that_was_allowed_in_it() {
+    type Act = fn(&mut Call) -> Result<(), ErrorCode>;
+    let acts: [(&str, Act); 6] = [
+        ("mkdir", |call| call.mkdir(call.root, "data/sub/new")),
+        ("create", |call| call.open("data/sub/new", CREATE, WRITE).map(drop)),
+        ("write", |call| call.open("data/sub/there", TRUNCATE, WRITE).map(drop)),
+        ("times", |call| call.set_times_at(call.root, "data/sub/there", true)),
+        ("rename", |call| call.rename("data/a", "data/sub/new")),
+        ("delete", |call| call.unlink(call.root, "data/sub/there")),
+    ];
+    for to in ["sub", "grant/other"] {
+        for (name, act) in acts {
+            let house = House::new();
+            house.put("grant/a", "a").put("grant/sub/there", "there");
+            let before = house.path("grant/sub/there").metadata().unwrap().modified().unwrap();
+            let (from, target) = (house.path("grant/sub"), house.path(to));
+            let mut call = call(&house, move || drop(fs::rename(&from, &target)));
+            assert!(act(&mut call).is_err(), "{name} went through, in {to}");
+            assert!(!house.there(&format!("{to}/new")) && house.there("grant/a"), "{name} in {to}");
+            assert_eq!(house.read(&format!("{to}/there")), "there", "{name}");
+            let there = house.path(&format!("{to}/there"));
+            assert_eq!(there.metadata().unwrap().modified().unwrap(), before, "{name}");
+        }
+    }
+}
+
+#[test]
+fn what_comes_into_a_directory_before_it_is_renamed_counts() {
+    for (put, id) in [("SOUL.md", "path.protected"), ("run", "path.executable")] {
+        let house = House::new();
+        house.put("grant/sub/a", "a");
+        let path = house.path("grant/sub").join(put);
+        let mut call = call(&house, move || executable(&path));
+        call.expect(id, ErrorCode::NotPermitted, |call| call.rename("data/sub", "data/moved"));
+        assert!(house.there("grant/sub/a"));
+    }
+}

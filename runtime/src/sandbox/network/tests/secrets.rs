@@ -149,6 +149,22 @@ async fn a_guest_cannot_set_the_header_itself_there() {
 }
 
 #[tokio::test]
+async fn nor_in_a_spelling_that_a_server_takes_for_it() {
+    let world = world(ok("", "hello")).await;
+    let secrets = ["TOKEN for https://api.example.com as header X-Api-Key: {}"];
+    let skill = world.with_secrets(GRANTS, &secrets, Some(Store::of(VALUE)));
+    for name in ["x-api-key", "x_api_key", "X-Api_Key"] {
+        let call = TestCall::of(&skill);
+        let mut request = request("GET", URL).unwrap();
+        let name: http::HeaderName = name.parse().unwrap();
+        request.headers_mut().insert(name, "own".parse().unwrap());
+        assert!(call.send(request).await.is_err());
+        assert_eq!(call.denial().id, DenialId::SecretHeader);
+    }
+    assert_eq!(world.log.seen().len(), 0);
+}
+
+#[tokio::test]
 async fn the_whole_answer_is_asked_for_as_it_is() {
     let world = world(ok("", "hello")).await;
     let skill = world.with_secrets(GRANTS, SECRETS, Some(Store::of(VALUE)));

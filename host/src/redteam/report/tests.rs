@@ -79,6 +79,9 @@ fn junit_counts_what_json_counts() {
     assert_eq!(document["ok"], false);
 }
 
+/// Makes a log another than it has to be.
+type Spoil = fn(&mut Value);
+
 /// What SARIF 2.1.0's schema asks of the parts that are written here: required members, their types, their closed sets.
 fn sarif_schema() -> Value {
     let text = json!({"type": "object", "required": ["text"], "properties": {"text": {"type": "string", "minLength": 1}}});
@@ -139,8 +142,7 @@ fn sarif_has_the_structure_that_its_schema_asks_for_and_a_broken_one_is_seen() {
         assert!(wrong.is_empty(), "{wrong:#?}\n{log:#}");
     }
     let good = sarif::log(&report);
-    type Edit = fn(&mut Value);
-    let broken: [(&str, Edit); 6] = [
+    let broken: [(&str, Spoil); 6] = [
         ("version", |log| log["version"] = json!("2.0.0")),
         ("driver", |log| drop(log["runs"][0]["tool"].as_object_mut().unwrap().remove("driver"))),
         ("level", |log| log["runs"][0]["results"][0]["level"] = json!("fatal")),

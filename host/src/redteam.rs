@@ -280,6 +280,7 @@ fn runtime(state: &StateFolder, settings: &Settings) -> Result<Runtime> {
         compiler = compiler.with_cache(cache);
     }
     let mut config = RuntimeConfig::new(compiler);
+    config.isolation = settings.isolation;
     config.limits = settings.limits.clone();
     Ok(Runtime::new(config)?)
 }

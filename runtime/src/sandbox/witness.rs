@@ -212,7 +212,8 @@ impl Witness {
         })
     }
 
-    fn may_go_on(&self) -> Result<(), Denial> {
+    /// Whether anything of the call may still begin.
+    pub(crate) fn may_go_on(&self) -> Result<(), Denial> {
         if let Some(withheld) = self.withheld.get() {
             return Err(withheld.clone());
         }

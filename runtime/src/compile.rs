@@ -17,8 +17,8 @@ use std::path::PathBuf;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use crate::skill::schema_file::{self, EnforcedSchema, SchemaError};
 use crate::confine::Walls;
+use crate::skill::schema_file::{self, EnforcedSchema, SchemaError};
 use crate::skill::{Inspection, SkillFolder};
 
 pub use cache::Cache;

@@ -7,8 +7,8 @@
 use std::os::fd::AsFd;
 
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, LandlockStatus, PathBeneath, Ruleset,
-    RulesetAttr, RulesetCreatedAttr, RulesetError, Scope,
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, LandlockStatus, PathBeneath,
+    Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError, Scope,
 };
 
 use crate::grant::DirectoryMode;
@@ -24,9 +24,7 @@ fn rights(mode: DirectoryMode) -> BitFlags<AccessFs> {
     match mode {
         DirectoryMode::Read => read,
         DirectoryMode::Create => change,
-        DirectoryMode::Write => {
-            read | change | AccessFs::RemoveFile | AccessFs::RemoveDir | AccessFs::Refer
-        }
+        DirectoryMode::Write => read | change | AccessFs::RemoveFile | AccessFs::RemoveDir | AccessFs::Refer,
     }
 }
 

@@ -151,7 +151,12 @@ impl Runtime {
         };
         let process = machinery.broker.as_ref().map(|broker| {
             let setup = Setup::new(&program, &agent.named, linking, &compiled.inspection.tools, grant);
-            SkillProcess::new(Arc::clone(broker), setup, compiled.component.clone(), Arc::clone(&program.files))
+            SkillProcess::new(
+                Arc::clone(broker),
+                setup,
+                compiled.component.clone(),
+                Arc::clone(&program.files),
+            )
         });
         let bound = Bound {
             agent: agent.id.as_str().into(),

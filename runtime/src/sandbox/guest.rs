@@ -128,7 +128,7 @@ async fn guest(
     }
     // Before anything else: what the guest held is gone when the outcome is made.
     drop(store);
-    let refused = || witness.withheld().cloned().or_else(|| witness.ledger().denials.last().cloned());
+    let refused = || witness.withheld().cloned().or_else(|| witness.last_denial());
     let output = program.output;
     let ending = match returned {
         Ok(result) => {

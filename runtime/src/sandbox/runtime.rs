@@ -9,15 +9,15 @@ use crate::compile::{CompileError, Compiler};
 use crate::grant::{ApprovalGrant, Limits};
 use crate::sandbox::admission::Admission;
 pub use crate::sandbox::admission::Load;
+use crate::sandbox::engine;
 use crate::sandbox::files::OpenRules;
 use crate::sandbox::limits::default_limits;
+use crate::sandbox::linker::Linkers;
 use crate::sandbox::network::{Network, NetworkConfig};
 use crate::sandbox::secret::SecretSource;
 use crate::sandbox::threads::GuestThreads;
 use crate::sandbox::ticker::Ticker;
 use crate::sandbox::worker::{Broker, Isolation, Standing, WorkerError};
-use crate::sandbox::engine;
-use crate::sandbox::linker::Linkers;
 use crate::skill::{Inspection, SkillFolder};
 
 /// What the operator decides for every skill of every agent.

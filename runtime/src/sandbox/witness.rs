@@ -251,6 +251,11 @@ impl Witness {
         self.overseer.progress(progress);
     }
 
+    /// What was refused last.
+    pub(crate) fn last_denial(&self) -> Option<Denial> {
+        self.lock().denials.last().cloned()
+    }
+
     /// What was recorded so far.
     pub(crate) fn ledger(&self) -> Ledger {
         self.lock().clone()

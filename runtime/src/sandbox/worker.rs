@@ -7,7 +7,7 @@
 //!
 //! | here | there |
 //! |---|---|
-//! | [`broker`] starts processes; [`process`] keeps one skill's; [`connection`] speaks to it; [`call`] is one call of it | [`serve`] sets up and listens; [`far`] asks and tells |
+//! | [`broker`] starts processes; [`process`] keeps one skill's; [`connection`] speaks to it; [`call`] is one call of it, [`requests`] are its requests | [`serve`] sets up and listens; [`far`] asks and tells; [`far_network`] hands requests on |
 //!
 //! The rule: what a worker says is believed as far as a guest's own doings go, and bounded; what the grant and the overseer
 //! decide of anything but files is decided here, whatever it says.
@@ -16,14 +16,18 @@ mod broker;
 mod call;
 mod connection;
 mod far;
+mod far_network;
 mod frame;
+mod http;
 mod message;
 mod process;
+mod requests;
 pub(crate) mod serve;
 
 use serde::Serialize;
 
 pub(crate) use broker::Broker;
+pub use broker::walls;
 pub(crate) use call::{Leash, call};
 pub(crate) use message::{Line, Setup};
 pub(crate) use process::SkillProcess;

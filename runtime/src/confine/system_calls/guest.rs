@@ -59,6 +59,10 @@ pub(super) fn allowed() -> Result<Rules, Error> {
         only(&mut rules, libc::SYS_fcntl, &[(1, Dword, Eq, flag(command))])?;
     }
     // A thread's own priority, and no other process's.
-    only(&mut rules, libc::SYS_setpriority, &[(0, Dword, Eq, u64::from(libc::PRIO_PROCESS)), (1, Dword, Eq, 0)])?;
+    only(
+        &mut rules,
+        libc::SYS_setpriority,
+        &[(0, Dword, Eq, u64::from(libc::PRIO_PROCESS)), (1, Dword, Eq, 0)],
+    )?;
     Ok(rules)
 }

@@ -3,7 +3,7 @@
 //! The rule: the process that gets them looks no path up. Where they are, and whether they are still there, was judged by the one
 //! that opened them, and is before each call.
 
-use std::os::fd::{BorrowedFd, AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 

@@ -39,7 +39,7 @@ pub(super) fn is_forbidden(name: &HeaderName) -> bool {
 }
 
 /// The same question as wasmtime wants it, for requests and responses.
-pub(super) fn filter() -> ForbiddenHeaderFilter {
+pub(crate) fn filter() -> ForbiddenHeaderFilter {
     static FILTER: LazyLock<ForbiddenHeaderFilter> = LazyLock::new(|| Arc::new(is_forbidden));
     Arc::clone(&FILTER)
 }

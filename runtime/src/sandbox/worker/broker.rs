@@ -134,8 +134,12 @@ fn command() -> Command {
     command
 }
 
-/// Which walls stand around a worker here, as one of them found.
-fn walls() -> Result<Walls, WorkerError> {
+/// Which walls stand around a worker on this machine, found by starting one.
+///
+/// # Errors
+///
+/// It cannot be started, or the kernel lacks a wall that it needs.
+pub fn walls() -> Result<Walls, WorkerError> {
     let output = command()
         .arg(WALLS)
         .stdin(Stdio::null())

@@ -19,6 +19,7 @@ use crate::sandbox::overseer::{AccessKind, Carrier, Content, Effect, Outflow, Pe
 use crate::sandbox::witness::Witness;
 use crate::sandbox::worker::connection::Connection;
 use crate::sandbox::worker::message::{Answer, Refused, ToWorker, What};
+use crate::sandbox::worker::requests::Requests;
 use crate::sandbox::worker::{SkillProcess, WorkerError};
 
 /// Questions of one call that may be open at once: more than a guest can have, whose objects are bounded.
@@ -94,6 +95,7 @@ struct Answering {
     channels: Arc<tokio::sync::Mutex<CallChannels>>,
     /// The most content of a file that the overseer has to see.
     inspects: Option<u64>,
+    requests: Requests,
     asked: JoinSet<()>,
 }
 
@@ -109,7 +111,11 @@ pub(crate) async fn call(
 ) -> Ending {
     let skill = Arc::clone(&reports.witness.skill);
     let inspects = reports.witness.inspects(Carrier::File);
-    let (connection, call, mut words) = match process.enter(inspects.unwrap_or(0)).await {
+    // Starting one is not on the call's clock, as waiting for a slot is not: it has a bound of its own.
+    let starting = clock.pause();
+    let entered = process.enter(inspects.unwrap_or(0)).await;
+    drop(starting);
+    let (connection, call, mut words) = match entered {
         Ok(entered) => entered,
         Err(error) => return ending::process(&skill, &error),
     };
@@ -125,6 +131,7 @@ pub(crate) async fn call(
         clock,
         channels: Arc::new(tokio::sync::Mutex::new(outside.channels)),
         inspects,
+        requests: Requests::new(outside.network),
         asked: JoinSet::new(),
     };
     loop {
@@ -149,7 +156,8 @@ pub(crate) async fn call(
                 },
             },
             Some(answered) = answering.asked.join_next() => {
-                if answered.is_err() {
+                // Cancelled are those that the guest gave up.
+                if answered.is_err_and(|error| error.is_panic()) {
                     return ending::panicked(&skill);
                 }
             }
@@ -173,14 +181,36 @@ impl Answering {
                     return Heard::Nonsense;
                 }
                 let content = content.then(|| Content(Bytes::from(body)));
-                return self.answer(ask, may(Arc::clone(witness), Effect::Change { change, path, to, content }));
+                return self
+                    .answer(ask, may(Arc::clone(witness), Effect::Change { change, path, to, content }));
             }
             What::Send { ask, channel } => {
                 let Ok(text) = String::from_utf8(body) else { return Heard::Nonsense };
                 let sent = send(Arc::clone(&self.channels), Arc::clone(witness), channel, text);
                 return self.answer(ask, sent);
             }
-            What::File { target, access, denial: None } => witness.allowed(AccessKind::File, &target, &access),
+            What::Request { ask, head } => {
+                let (tasks, connection) = (&mut self.asked, &self.ongoing.connection);
+                if tasks.len() >= OPEN_QUESTIONS
+                    || !self.requests.begin(tasks, connection, witness, ask, head)
+                {
+                    return Heard::Nonsense;
+                }
+            }
+            What::Next { ask } => {
+                if !self.requests.next(ask) {
+                    return Heard::Nonsense;
+                }
+            }
+            What::Piece { ask, piece } => {
+                if !self.requests.piece(ask, piece, body) {
+                    return Heard::Nonsense;
+                }
+            }
+            What::GiveUp { ask } => self.requests.give_up(ask),
+            What::File { target, access, denial: None } => {
+                witness.allowed(AccessKind::File, &target, &access)
+            }
             What::File { target, access, denial: Some(denial) } => {
                 let Some(denial) = denial.into_denial() else { return Heard::Nonsense };
                 witness.denied(AccessKind::File, &target, &access, denial);
@@ -205,11 +235,7 @@ impl Answering {
     }
 
     /// Answers when it is known, and hears on meanwhile.
-    fn answer(
-        &mut self,
-        ask: u64,
-        answer: impl Future<Output = (Answer, Bytes)> + Send + 'static,
-    ) -> Heard {
+    fn answer(&mut self, ask: u64, answer: impl Future<Output = (Answer, Bytes)> + Send + 'static) -> Heard {
         if self.asked.len() >= OPEN_QUESTIONS {
             return Heard::Nonsense;
         }

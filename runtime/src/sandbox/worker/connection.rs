@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use crate::compile::protocol::TEXT_BYTES;
 use crate::sandbox::worker::broker::Process;
 use crate::sandbox::worker::frame;
-use crate::sandbox::worker::message::{Told, ToWorker, What};
+use crate::sandbox::worker::message::{ToWorker, Told, What};
 
 /// A worker without a call for so long is ended; the next call starts another.
 const IDLE: Duration = Duration::from_secs(60);

@@ -9,8 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
-use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::denial::{Denial, DenialId};
 use crate::sandbox::channels::{SendFault, Sender, Unsent};
@@ -20,14 +19,19 @@ use crate::sandbox::overseer::{
 };
 use crate::sandbox::witness::Witness;
 use crate::sandbox::worker::frame;
+use crate::sandbox::worker::http::Piece;
 use crate::sandbox::worker::message::{Answer, Refused, Told, What};
 
 /// The other process, as everything in this one speaks to it.
 pub(super) struct Outward {
     socket: Mutex<File>,
     asks: Mutex<HashMap<u64, oneshot::Sender<(Answer, Bytes)>>>,
+    bodies: Mutex<HashMap<u64, Carried>>,
     next: AtomicU64,
 }
+
+/// Of a request: who is told that a piece of its body is wanted, and where pieces of its answer's body go.
+type Carried = (mpsc::Sender<()>, mpsc::Sender<(Piece, Bytes)>);
 
 /// The same, of one call.
 #[derive(Clone)]
@@ -40,7 +44,12 @@ pub(super) struct Far {
 
 impl Outward {
     pub(super) fn new(socket: File) -> Arc<Self> {
-        Arc::new(Self { socket: Mutex::new(socket), asks: Mutex::default(), next: AtomicU64::new(0) })
+        Arc::new(Self {
+            socket: Mutex::new(socket),
+            asks: Mutex::default(),
+            bodies: Mutex::default(),
+            next: AtomicU64::new(0),
+        })
     }
 
     /// Tells something of a call. Without anybody to tell it to there is nothing left to do.
@@ -57,6 +66,34 @@ impl Outward {
         if let Some(asker) = self.asks().remove(&ask) {
             let _ = asker.send((answer, Bytes::from(body)));
         }
+    }
+
+    /// A piece of a request's body is wanted.
+    pub(super) fn wanted(&self, ask: u64) {
+        if let Some((next, _)) = self.bodies().get(&ask) {
+            let _ = next.try_send(());
+        }
+    }
+
+    /// A piece of an answer's body came.
+    pub(super) fn piece(&self, ask: u64, piece: Piece, data: Vec<u8>) {
+        if let Some((_, pieces)) = self.bodies().get(&ask) {
+            let _ = pieces.try_send((piece, Bytes::from(data)));
+        }
+    }
+
+    /// A request is over.
+    pub(super) fn forget(&self, ask: u64) {
+        self.bodies().remove(&ask);
+    }
+
+    /// A number for a question.
+    pub(super) fn number(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) fn bodies(&self) -> MutexGuard<'_, HashMap<u64, Carried>> {
+        self.bodies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn asks(&self) -> MutexGuard<'_, HashMap<u64, oneshot::Sender<(Answer, Bytes)>>> {
@@ -83,11 +120,16 @@ impl Far {
     }
 
     async fn ask(&self, what: impl FnOnce(u64) -> What, body: &[u8]) -> Option<(Answer, Bytes)> {
-        let ask = self.outward.next.fetch_add(1, Ordering::Relaxed);
+        let ask = self.outward.number();
+        self.ask_as(ask, what(ask), body).await
+    }
+
+    /// The same with a number that was taken before.
+    pub(super) async fn ask_as(&self, ask: u64, what: What, body: &[u8]) -> Option<(Answer, Bytes)> {
         let (sender, answer) = oneshot::channel();
         self.outward.asks().insert(ask, sender);
         let mut asked = Asked { outward: &self.outward, ask, answer };
-        self.tell(what(ask), body);
+        self.tell(what, body);
         (&mut asked.answer).await.ok()
     }
 }
@@ -178,26 +220,5 @@ impl Sender for FarChannels {
                 _ => Err(refused(unanswered())),
             }
         })
-    }
-}
-
-/// A call's network.
-pub(super) struct FarNetwork;
-
-impl WasiHttpHooks for FarNetwork {
-    fn send_request(
-        &mut self,
-        _: http::Request<WasiBody>,
-        _: Option<RequestOptions>,
-        _: Box<dyn Future<Output = Result<(), Error>> + Send>,
-    ) -> Box<
-        dyn Future<
-                Output = Result<
-                    (http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>),
-                    Error,
-                >,
-            > + Send,
-    > {
-        Box::new(std::future::ready(Err(Error::HttpRequestDenied)))
     }
 }

@@ -12,6 +12,7 @@ use crate::sandbox::interfaces::SelfKnowledge;
 use crate::sandbox::linker::Linking;
 use crate::sandbox::outcome::{CallError, Ending, ErrorKind};
 use crate::sandbox::overseer::FileChange;
+use crate::sandbox::worker::http::{Fault, Fields, Length, Piece, RequestHead};
 use crate::skill::Tool;
 
 /// What a worker is made of, told once. The handles go before it, the compiled code with it.
@@ -35,7 +36,13 @@ pub(crate) struct Setup {
 
 impl Setup {
     /// What a worker needs to run this program.
-    pub(crate) fn new(program: &Program, named: &str, linking: Linking, tools: &[Tool], grant: &Grant) -> Self {
+    pub(crate) fn new(
+        program: &Program,
+        named: &str,
+        linking: Linking,
+        tools: &[Tool],
+        grant: &Grant,
+    ) -> Self {
         Self {
             skill: program.skill.as_ref().to_owned(),
             named: named.to_owned(),
@@ -72,6 +79,10 @@ pub(super) enum ToWorker {
     Cancel { call: u64 },
     /// What was asked is answered; a mask's content is the body.
     Answer { ask: u64, answer: Answer },
+    /// A piece of a request's body is wanted.
+    Next { ask: u64 },
+    /// A piece of an answer's body; data is the body.
+    Piece { ask: u64, piece: Piece },
 }
 
 /// The answer to what a worker asked.
@@ -82,8 +93,23 @@ pub(super) enum Answer {
     Denied(Refused),
     /// A message went out, and what is told of it.
     Sent(String),
+    /// A request's answer, whose body is asked for.
+    Response {
+        status: u16,
+        fields: Fields,
+        length: Length,
+    },
+    /// A request failed.
+    Fault {
+        fault: Fault,
+        denial: Option<Refused>,
+    },
     /// It did not.
-    Unsent { kind: SendFault, message: String, denial: Option<Refused> },
+    Unsent {
+        kind: SendFault,
+        message: String,
+        denial: Option<Refused>,
+    },
 }
 
 /// What a worker tells of a call.
@@ -97,18 +123,62 @@ pub(super) struct Told {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum What {
     /// May it change this? Content to be judged is the body.
-    Change { ask: u64, change: FileChange, path: String, to: Option<String>, content: bool },
+    Change {
+        ask: u64,
+        change: FileChange,
+        path: String,
+        to: Option<String>,
+        content: bool,
+    },
     /// Send the body there.
-    Send { ask: u64, channel: String },
+    Send {
+        ask: u64,
+        channel: String,
+    },
+    /// Send this request, if it may be sent.
+    Request {
+        ask: u64,
+        head: RequestHead,
+    },
+    /// A piece of an answer's body is wanted.
+    Next {
+        ask: u64,
+    },
+    /// A piece of a request's body; data is the body.
+    Piece {
+        ask: u64,
+        piece: Piece,
+    },
+    /// Nothing more of a request is wanted.
+    GiveUp {
+        ask: u64,
+    },
     /// A file was reached for.
-    File { target: String, access: String, denial: Option<Refused> },
+    File {
+        target: String,
+        access: String,
+        denial: Option<Refused>,
+    },
     /// So many bytes are on their way to files.
-    Written { bytes: u64 },
-    Progress { done: u64, total: Option<u64>, message: Option<String> },
+    Written {
+        bytes: u64,
+    },
+    Progress {
+        done: u64,
+        total: Option<u64>,
+        message: Option<String>,
+    },
     /// It computed for so many milliseconds.
-    Computed { milliseconds: u64 },
+    Computed {
+        milliseconds: u64,
+    },
     /// It is over. The body is the value, of the result or of the tool's error.
-    Ended { ending: End, lines: Vec<(String, String)>, dropped: u64, peak: u64 },
+    Ended {
+        ending: End,
+        lines: Vec<(String, String)>,
+        dropped: u64,
+        peak: u64,
+    },
 }
 
 /// How a guest ended.

@@ -77,9 +77,7 @@ impl SkillProcess {
             frame::read_bounded::<Start>(&mut reading, START_BYTES, 0).await
         };
         match tokio::time::timeout(READY, started).await {
-            Ok(Ok((Start::Ready(_), _))) => {
-                Ok(Connection::open(process, reading, writing, &self.broker.io))
-            }
+            Ok(Ok((Start::Ready(_), _))) => Ok(Connection::open(process, reading, writing, &self.broker.io)),
             Ok(Ok((Start::Failed(why), _))) => Err(WorkerError::Start(crate::visible::line(&why))),
             Ok(Err(_)) => {
                 let status = process.ended().await;

@@ -34,7 +34,8 @@ use crate::sandbox::threads::{GuestThreads, TaskInfo};
 use crate::sandbox::ticker::Ticker;
 use crate::sandbox::value;
 use crate::sandbox::witness::Witness;
-use crate::sandbox::worker::far::{Far, FarChannels, FarNetwork, Outward};
+use crate::sandbox::worker::far::{Far, FarChannels, Outward};
+use crate::sandbox::worker::far_network::FarNetwork;
 use crate::sandbox::worker::frame;
 use crate::sandbox::worker::message::{End, Setup, Start, ToWorker, What};
 
@@ -163,7 +164,10 @@ fn prepare(setup: Setup, handles: Vec<OwnedFd>, code: &[u8]) -> Result<Prepared,
 
 impl Prepared {
     /// Puts the walls up, and only then starts the threads, which have them too.
-    fn confined(self, outward: Arc<Outward>) -> Result<(Arc<Worker>, Walls, tokio::runtime::Runtime), String> {
+    fn confined(
+        self,
+        outward: Arc<Outward>,
+    ) -> Result<(Arc<Worker>, Walls, tokio::runtime::Runtime), String> {
         let walls = confine::to_directories(self.directories).map_err(|error| error.to_string())?;
         // Timers and no sockets: the thread that would watch those is not needed.
         let io = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build();
@@ -196,11 +200,19 @@ impl Worker {
                 // The task says itself that it is over.
                 ToWorker::Cancel { call } => drop(self.calls().remove(&call)),
                 ToWorker::Answer { ask, answer } => self.outward.answered(ask, answer, body),
+                ToWorker::Next { ask } => self.outward.wanted(ask),
+                ToWorker::Piece { ask, piece } => self.outward.piece(ask, piece, body),
             }
         }
     }
 
-    fn begin(self: &Arc<Self>, call: u64, tool: String, arguments: Map<String, Value>, inspects: Option<u64>) {
+    fn begin(
+        self: &Arc<Self>,
+        call: u64,
+        tool: String,
+        arguments: Map<String, Value>,
+        inspects: Option<u64>,
+    ) {
         let info = TaskInfo { agent: Arc::from(""), heavy: Arc::new(AtomicBool::new(false)) };
         let far = Far { outward: Arc::clone(&self.outward), call, inspects };
         let over = Over { worker: Arc::clone(self), call, ended: false };
@@ -235,14 +247,18 @@ impl Over {
             // The other side has the clock, and ends this.
             CallClock::start(Duration::MAX),
         );
-        let reports =
-            Reports { witness: Arc::new(witness), log: CallLog::default(), gauge: Arc::<MemoryGauge>::default() };
-        let values = program.entries.get(tool).map(|entry| value::arguments_to_values(arguments, entry.ty.params()));
+        let reports = Reports {
+            witness: Arc::new(witness),
+            log: CallLog::default(),
+            gauge: Arc::<MemoryGauge>::default(),
+        };
+        let values =
+            program.entries.get(tool).map(|entry| value::arguments_to_values(arguments, entry.ty.params()));
         let ending = match values {
             Some(Ok(values)) => {
                 let sender = FarChannels { far: far.clone(), witness: Arc::clone(&reports.witness) };
                 let outside = Outside {
-                    network: FarNetwork,
+                    network: FarNetwork { far: far.clone(), witness: Arc::clone(&reports.witness) },
                     channels: CallChannels::elsewhere(worker.channels.clone(), Arc::new(sender)),
                 };
                 let pace = Pace { heavy, computed: telling(far) };

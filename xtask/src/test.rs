@@ -29,7 +29,15 @@ pub(crate) fn run() -> Result<()> {
     )?;
     build::program()?;
     say("cargo test");
-    setup::run(cargo().args(["test", "--workspace", "--locked"]))
+    setup::run(cargo().args(["test", "--workspace", "--locked"]))?;
+    say("what a call may do and how it ends, again with calls in processes of their own");
+    let again = ["paths", "limits", "kill", "reading"].map(|test| ["--test", test]).concat();
+    setup::run(
+        cargo()
+            .args(["test", "--locked", "--package", "soulbound-tests"])
+            .args(again)
+            .env("SOULBOUND_TESTS_ISOLATION", "process"),
+    )
 }
 
 /// The benches.

@@ -45,3 +45,37 @@ async fn read_block(input: &mut (impl AsyncRead + Unpin), most: u64) -> io::Resu
     input.take(length).read_to_end(&mut block).await?;
     if block.len() as u64 == length { Ok(block) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    async fn read(bytes: &[u8]) -> io::Result<(String, Vec<u8>)> {
+        read_bounded(&mut &*bytes, 100, 10).await
+    }
+
+    #[tokio::test]
+    async fn a_frame_arrives_as_it_was_and_no_further_than_is_due() {
+        let whole = frame(&"head", b"body").unwrap();
+        assert_eq!(read(&whole).await.unwrap(), ("head".to_owned(), b"body".to_vec()));
+        for end in 0..whole.len() {
+            assert!(read(&whole[..end]).await.is_err(), "{end} bytes of {}", whole.len());
+        }
+        assert!(read(&frame(&"x".repeat(99), b"").unwrap()).await.is_err(), "a head over its limit");
+        assert!(read(&frame(&"head", &[0; 11]).unwrap()).await.is_err(), "a body over its limit");
+        let announced = [&u64::MAX.to_le_bytes()[..], b"\"head\""].concat();
+        assert!(read(&announced).await.is_err(), "a length is no reason to make room");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_worker_sends_is_a_frame_or_an_error(bytes: Vec<u8>) {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            if let Ok((head, body)) = runtime.block_on(read(&bytes)) {
+                prop_assert!(head.len() <= 100 && body.len() <= 10);
+            }
+        }
+    }
+}

@@ -218,3 +218,59 @@ faults! {
     HttpResponseHeaderSectionSize(u32) HttpResponseBodySize(u64) HttpResponseTrailerSectionSize(u32)
     HttpResponseTransferCoding(String) HttpResponseContentCoding(String) InternalError(String)
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::Full;
+
+    use super::*;
+
+    fn whole(data: &'static [u8]) -> WasiBody {
+        Full::new(Bytes::from_static(data)).map_err(|never| match never {}).boxed_unsync()
+    }
+
+    /// A body and its other half, over channels in place of the socket.
+    fn carried(body: WasiBody) -> (WasiBody, impl Future<Output = ()>) {
+        let (length, (next, asked), (piece, pieces)) =
+            (Length::of(&body), mpsc::channel(1), mpsc::channel(1));
+        let far = FarBody::new(pieces, length, move || drop(next.try_send(())), ());
+        let send = move |what, data| {
+            let piece = piece.clone();
+            async move { drop(piece.send((what, data)).await) }
+        };
+        (far, give(body, asked, send))
+    }
+
+    #[tokio::test]
+    async fn a_body_arrives_whole_and_with_its_length() {
+        let (far, giving) = carried(whole(b"hello"));
+        assert_eq!(far.size_hint().exact(), Some(5), "it is framed on the wire as the guest framed it");
+        let (collected, ()) = tokio::join!(far.collect(), giving);
+        assert_eq!(collected.unwrap().to_bytes(), "hello");
+        let (far, _) = carried(whole(b""));
+        assert!(far.is_end_stream());
+    }
+
+    #[tokio::test]
+    async fn a_body_whose_other_half_is_gone_does_not_pass_for_a_complete_one() {
+        let (far, giving) = carried(whole(b"hello"));
+        drop(giving);
+        assert!(matches!(far.collect().await, Err(Error::ConnectionTerminated)));
+    }
+
+    #[test]
+    fn a_failure_is_the_same_on_the_other_side() {
+        for error in [
+            Error::HttpRequestDenied,
+            Error::DestinationIpProhibited,
+            Error::HttpResponseBodySize(Some(7)),
+            Error::DnsError { rcode: Some("x".into()), info_code: Some(3) },
+            Error::TlsAlertReceived { alert_id: Some(1), alert_message: None },
+        ] {
+            let told = format!("{error:?}");
+            let text = serde_json::to_vec(&Fault::from(error)).unwrap();
+            let again: Error = serde_json::from_slice::<Fault>(&text).unwrap().into();
+            assert_eq!(format!("{again:?}"), told);
+        }
+    }
+}

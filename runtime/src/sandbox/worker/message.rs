@@ -294,3 +294,42 @@ impl Wrong {
         Some(CallError { id, value, ..CallError::new(self.kind, self.message) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn there_and_back(ending: &Ending) -> Option<Ending> {
+        let (end, value) = End::of(ending);
+        let text = serde_json::to_vec(&end).unwrap();
+        serde_json::from_slice::<End>(&text).unwrap().into_ending(&value)
+    }
+
+    #[test]
+    fn an_ending_is_the_same_on_the_other_side() {
+        let rule = RuleRef { file: "SOUL.md".into(), line: 3, column: 5, text: "read: ./a".into() };
+        let denial = Denial::new(DenialId::PathOutside, "no").rule(rule).hint("do").imported("wasi:x");
+        let error = CallError {
+            id: Some(DenialId::GuestTrap),
+            value: Some(json!({"message": "\u{1b}"})),
+            ..CallError::new(ErrorKind::Tool, "it said")
+        };
+        for ending in [
+            Ending::Returned(json!([1, null, "two"])),
+            Ending::Returned(json!(null)),
+            Ending::Failed { denial: Some(denial), error: None },
+            Ending::Failed { denial: None, error: Some(error) },
+        ] {
+            assert_eq!(there_and_back(&ending), Some(ending));
+        }
+    }
+
+    #[test]
+    fn an_ending_that_cannot_be_is_none() {
+        let unknown = Refused { id: "path.nonsense".into(), ..Refused::of(&Denial::new(DenialId::Busy, "")) };
+        assert_eq!(End::Failed { denial: Some(unknown), error: None }.into_ending(b""), None);
+        assert_eq!(End::Returned.into_ending(b"no json"), None);
+    }
+}

@@ -21,7 +21,7 @@ use crate::sandbox::worker::message::{Setup, Start};
 use crate::sandbox::worker::serve::MOST_HANDLES;
 
 /// How long a worker may take until it is ready: to load what was compiled, on a machine that does much else.
-const READY: Duration = Duration::from_secs(60);
+const READY: Duration = Duration::from_secs(30);
 /// The longest thing that a worker says before it is ready, in bytes.
 const START_BYTES: u64 = 64 << 10;
 
@@ -46,8 +46,10 @@ impl SkillProcess {
         Self { broker, setup, component, files, current: Mutex::new(None) }
     }
 
-    /// A place in the worker, which is started if there is none.
-    pub(super) async fn enter(&self, largest: u64) -> Result<(Arc<Connection>, u64, Words), WorkerError> {
+    /// A place in the worker, which is started if there is none. `content` is the most of a file that it may have to show.
+    pub(super) async fn enter(&self, content: u64) -> Result<(Arc<Connection>, u64, Words), WorkerError> {
+        // What is counted of a result is less than its JSON: a number can be longer, a quote is two bytes.
+        let largest = content.max(self.setup.output.saturating_mul(6));
         let mut current = self.current.lock().await;
         if let Some(connection) = current.as_ref()
             && let Some((call, words)) = connection.register(largest)

@@ -206,7 +206,7 @@ fn a_call_in_a_process_against_one_in_a_thread() {
             }
         });
         let tool = if body.is_some() { "probe__read" } else { "tiny__run" };
-        let gateways = agents.each_ref().map(|agent| Gateway::with(agent));
+        let gateways = agents.each_ref().map(Gateway::with);
         let mut clients = gateways.each_ref().map(|gateway| gateway.mcp(ECHO, &gateway.token(ECHO)));
         let mut times = [Vec::new(), Vec::new()];
         let mut first = [Duration::ZERO; 2];

@@ -146,7 +146,7 @@ pub(crate) async fn call(
                     Heard::More => {}
                     Heard::End(ending) => {
                         connection.finished(call);
-                        return ending;
+                        return *ending;
                     }
                     Heard::Nonsense => {
                         connection.end();
@@ -168,7 +168,7 @@ pub(crate) async fn call(
 /// What a word comes to.
 enum Heard {
     More,
-    End(Ending),
+    End(Box<Ending>),
     Nonsense,
 }
 
@@ -228,7 +228,9 @@ impl Answering {
                 }
                 log.lost(dropped);
                 gauge.tell(peak);
-                return ending.into_ending(&body).map_or(Heard::Nonsense, Heard::End);
+                return ending
+                    .into_ending(&body)
+                    .map_or(Heard::Nonsense, |ending| Heard::End(Box::new(ending)));
             }
         }
         Heard::More

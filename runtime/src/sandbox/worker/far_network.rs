@@ -126,7 +126,7 @@ fn body_of(
     length: Length,
 ) -> WasiBody {
     let (far, ask) = (exchange.far.clone(), exchange.ask);
-    FarBody::new(pieces, length, move || far.tell(What::Next { ask }, &[]), exchange)
+    FarBody::boxed(pieces, length, move || far.tell(What::Next { ask }, &[]), exchange)
 }
 
 impl Outward {

@@ -80,7 +80,7 @@ pub(super) struct FarBody {
 }
 
 impl FarBody {
-    pub(super) fn new(
+    pub(super) fn boxed(
         pieces: mpsc::Receiver<(Piece, Bytes)>,
         length: Length,
         ask: impl Fn() + Send + 'static,
@@ -233,7 +233,14 @@ mod tests {
     fn carried(body: WasiBody) -> (WasiBody, impl Future<Output = ()>) {
         let (length, (next, asked), (piece, pieces)) =
             (Length::of(&body), mpsc::channel(1), mpsc::channel(1));
-        let far = FarBody::new(pieces, length, move || drop(next.try_send(())), ());
+        let far = FarBody::boxed(
+            pieces,
+            length,
+            move || {
+                let _ = next.try_send(());
+            },
+            (),
+        );
         let send = move |what, data| {
             let piece = piece.clone();
             async move { drop(piece.send((what, data)).await) }

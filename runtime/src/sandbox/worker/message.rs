@@ -185,7 +185,7 @@ pub(super) enum What {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum End {
     Returned,
-    Failed { denial: Option<Refused>, error: Option<Wrong> },
+    Failed { denial: Option<Box<Refused>>, error: Option<Box<Wrong>> },
 }
 
 /// An error of a call.
@@ -259,8 +259,8 @@ impl End {
                     value: error.value.is_some(),
                 });
                 let value = error.as_ref().and_then(|error| error.value.as_ref()).map(text);
-                let denial = denial.as_ref().map(Refused::of);
-                (Self::Failed { denial, error: wrong }, value.unwrap_or_default())
+                let denial = denial.as_ref().map(Refused::of).map(Box::new);
+                (Self::Failed { denial, error: wrong.map(Box::new) }, value.unwrap_or_default())
             }
         }
     }
@@ -329,7 +329,7 @@ mod tests {
     #[test]
     fn an_ending_that_cannot_be_is_none() {
         let unknown = Refused { id: "path.nonsense".into(), ..Refused::of(&Denial::new(DenialId::Busy, "")) };
-        assert_eq!(End::Failed { denial: Some(unknown), error: None }.into_ending(b""), None);
+        assert_eq!(End::Failed { denial: Some(Box::new(unknown)), error: None }.into_ending(b""), None);
         assert_eq!(End::Returned.into_ending(b"no json"), None);
     }
 }

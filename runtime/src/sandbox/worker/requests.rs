@@ -116,7 +116,7 @@ fn own_body(
         let connection = Arc::clone(&connection);
         tokio::spawn(async move { connection.send(&ToWorker::Next { ask }, &[]).await });
     };
-    FarBody::new(pieces, length, next, ())
+    FarBody::boxed(pieces, length, next, ())
 }
 
 /// The request as the guest's own engine made it there, with nothing judged yet.

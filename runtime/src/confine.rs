@@ -68,7 +68,7 @@ pub(crate) fn to_pipes() -> Result<Walls, ConfineError> {
 }
 
 /// Leaves this thread, and all that it starts from now on, its memory, these directories as far as their mode goes, and the
-/// descriptors that it has.
+/// descriptors that it has but those that it `inherited`: whoever started the program may have left some open.
 ///
 /// # Errors
 ///
@@ -76,6 +76,7 @@ pub(crate) fn to_pipes() -> Result<Walls, ConfineError> {
 /// than the operator asked for.
 pub(crate) fn to_directories<H: AsFd>(
     directories: impl IntoIterator<Item = (H, DirectoryMode)>,
+    inherited: &[u32],
 ) -> Result<Walls, ConfineError> {
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
     let landlock = files::only(directories)?;
@@ -85,7 +86,7 @@ pub(crate) fn to_directories<H: AsFd>(
             "Landlock {LEAST_LANDLOCK} (Linux 6.2, switched on) is needed, and this kernel {has}"
         )));
     }
-    if !system_calls::of_a_guest()? {
+    if !system_calls::of_a_guest(inherited)? {
         return Err(ConfineError::Lacking("seccomp is needed, and this kernel has none".to_owned()));
     }
     Ok(Walls { landlock, seccomp: true })

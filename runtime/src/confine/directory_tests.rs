@@ -2,7 +2,7 @@
 //! was handed three directories and confined as a worker is.
 
 use std::fs;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 
@@ -48,6 +48,7 @@ const FILES: &[&str] = &[
     "outside",
     "dots",
     "proc-environ",
+    "inherited",
     "write-read",
     "empty-read",
     "remove-read",
@@ -147,11 +148,11 @@ fn opened(dir: &OwnedFd, path: impl rustix::path::Arg, flags: OFlags) -> rustix:
 
 const NEW: OFlags = OFlags::CREATE.union(OFlags::EXCL).union(OFlags::WRONLY);
 
-#[expect(clippy::too_many_lines, reason = "a table of attempts")]
 fn try_it(attempt: &str) -> bool {
     let place = Place::make();
     let Place { root, read, write, create } = &place;
     let before = opened(write, "file", OFlags::RDWR).unwrap();
+    let inherited = opened(read, "../outside/file", OFlags::RDWR).unwrap();
     let outside = opened(read, "../outside", OFlags::PATH | OFlags::DIRECTORY).unwrap();
     let parent = i64::from(std::os::unix::process::parent_id());
     let now = Timestamps {
@@ -163,7 +164,7 @@ fn try_it(attempt: &str) -> bool {
     let attempt = match attempt.strip_prefix("bare-") {
         Some(attempt) => attempt,
         None => {
-            to_directories(handles).unwrap();
+            to_directories(handles, &[u32::try_from(inherited.as_raw_fd()).unwrap()]).unwrap();
             attempt
         }
     };
@@ -193,6 +194,10 @@ fn try_it(attempt: &str) -> bool {
             fs::read(root.join("outside/file")).is_ok() || opened(&outside, "file", OFlags::RDONLY).is_ok()
         }
         "dots" => opened(read, "../outside/file", OFlags::RDONLY).is_ok(),
+        "inherited" => {
+            let again = rustix::io::fcntl_dupfd_cloexec(&inherited, 0);
+            again.is_ok() || rustix::io::pread(&inherited, &mut [0; 4], 0).is_ok()
+        }
         "proc-environ" => fs::read("/proc/self/environ").is_ok(),
         "write-read" => opened(read, "file", OFlags::WRONLY).is_ok() || opened(read, "new", NEW).is_ok(),
         "empty-read" => {

@@ -99,24 +99,29 @@ const FATAL: &[c_long] = &[
 
 /// Puts the filters up for a process that only computes. `false` where the kernel has no seccomp.
 pub(super) fn few() -> Result<bool, Error> {
-    up(allowed()?)
+    up(allowed()?, None)
 }
 
-/// The same for one that runs guests.
-pub(super) fn of_a_guest() -> Result<bool, Error> {
-    up(guest::allowed()?)
+/// The same for one that runs guests, and uses none of these descriptors.
+pub(super) fn of_a_guest(inherited: &[u32]) -> Result<bool, Error> {
+    let inherited = if inherited.is_empty() { None } else { Some(guest::of(inherited)?) };
+    up(guest::allowed()?, inherited)
 }
 
-fn up(allowed: Rules) -> Result<bool, Error> {
+/// What is allowed, and of that what is refused nevertheless.
+fn up(allowed: Rules, refused: Option<Rules>) -> Result<bool, Error> {
     let arch = TargetArch::try_from(std::env::consts::ARCH)?;
     let errno = |number: i32| SeccompAction::Errno(number.unsigned_abs());
     let plain = |calls: &[c_long]| -> Rules { calls.iter().map(|call| (*call, Vec::new())).collect() };
-    let filters = [
+    let mut filters = vec![
         filter(plain(&[libc::SYS_clone3]), SeccompAction::Allow, errno(libc::ENOSYS), arch)?,
         filter(plain(FATAL), SeccompAction::Allow, SeccompAction::KillProcess, arch)?,
-        // Last: from here on no filter can be added.
-        filter(allowed, errno(libc::EPERM), SeccompAction::Allow, arch)?,
     ];
+    if let Some(refused) = refused {
+        filters.push(filter(refused, SeccompAction::Allow, errno(libc::EPERM), arch)?);
+    }
+    // Last: from here on no filter can be added.
+    filters.push(filter(allowed, errno(libc::EPERM), SeccompAction::Allow, arch)?);
     for filter in &filters {
         match apply_filter(filter) {
             Err(Error::Prctl(error) | Error::Seccomp(error)) if is_missing(&error) => return Ok(false),

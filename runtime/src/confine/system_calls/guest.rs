@@ -66,3 +66,19 @@ pub(super) fn allowed() -> Result<Rules, Error> {
     )?;
     Ok(rules)
 }
+
+/// Every use of these descriptors in what is allowed: no such call takes one elsewhere than in its first argument, but those
+/// that map one or have a second directory.
+pub(super) fn of(descriptors: &[u32]) -> Result<Rules, Error> {
+    let mut rules = Rules::new();
+    let first = FILES.iter().chain(&[libc::SYS_ioctl, libc::SYS_fcntl, libc::SYS_utimensat]);
+    let second = [libc::SYS_linkat, libc::SYS_renameat, libc::SYS_renameat2].map(|call| (call, 2));
+    let uses = first.map(|call| (*call, 0)).chain(second).chain([(libc::SYS_mmap, 4)]);
+    for (call, argument) in uses.filter(|(call, _)| *call != libc::SYS_memfd_create) {
+        for descriptor in descriptors {
+            let is_it = (argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, u64::from(*descriptor));
+            only(&mut rules, call, &[is_it])?;
+        }
+    }
+    Ok(rules)
+}

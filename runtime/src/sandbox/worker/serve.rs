@@ -67,6 +67,8 @@ pub(crate) fn serve(argument: Option<&str>) -> bool {
     if argument == Some(WALLS) {
         return show_walls();
     }
+    // Before anything is opened here.
+    let Ok(inherited) = inherited() else { return false };
     let Ok(socket) = io::stdin().as_fd().try_clone_to_owned() else { return false };
     let handles = match receive_handles(&socket) {
         Ok(handles) => handles,
@@ -84,7 +86,7 @@ pub(crate) fn serve(argument: Option<&str>) -> bool {
     let (worker, walls, _io) = match prepared {
         Ok(prepared) => {
             let Ok(outward) = socket.try_clone() else { return false };
-            match prepared.confined(Outward::new(outward)) {
+            match prepared.confined(Outward::new(outward), &inherited) {
                 Ok(confined) => confined,
                 Err(error) => return start(&Start::Failed(error), &mut socket),
             }
@@ -102,9 +104,22 @@ fn limit_self() -> rustix::io::Result<()> {
 
 /// Puts up the walls around nothing, and tells of them: known by trying.
 fn show_walls() -> bool {
-    let walls = confine::to_directories(std::iter::empty::<(OwnedFd, DirectoryMode)>());
+    let walls = confine::to_directories(std::iter::empty::<(OwnedFd, DirectoryMode)>(), &[]);
     let told = serde_json::to_vec(&walls.map_err(|error| error.to_string()));
     told.is_ok_and(|told| io::stdout().write_all(&told).is_ok())
+}
+
+/// The descriptors beyond the three that every program has: left open by mistake by whoever started this one, or by whoever
+/// started that.
+fn inherited() -> io::Result<Vec<u32>> {
+    const OWN: &str = "/proc/self/fd";
+    let mut open = Vec::new();
+    for entry in std::fs::read_dir(OWN)? {
+        open.extend(entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()));
+    }
+    // The directory's own is closed by now.
+    open.retain(|number| *number > 2 && std::fs::symlink_metadata(format!("{OWN}/{number}")).is_ok());
+    Ok(open)
 }
 
 fn receive_handles(socket: &OwnedFd) -> io::Result<Vec<OwnedFd>> {
@@ -167,8 +182,10 @@ impl Prepared {
     fn confined(
         self,
         outward: Arc<Outward>,
+        inherited: &[u32],
     ) -> Result<(Arc<Worker>, Walls, tokio::runtime::Runtime), String> {
-        let walls = confine::to_directories(self.directories).map_err(|error| error.to_string())?;
+        let walls =
+            confine::to_directories(self.directories, inherited).map_err(|error| error.to_string())?;
         // Timers and no sockets: the thread that would watch those is not needed.
         let io = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build();
         let io = io.map_err(|error| error.to_string())?;

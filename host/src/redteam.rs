@@ -344,6 +344,7 @@ fn runtime(
         compiler = compiler.with_cache(cache);
     }
     let mut config = RuntimeConfig::new(compiler);
+    config.isolation = settings.isolation;
     config.limits = settings.limits.clone();
     config.secrets = secrets.map(|vault| vault as Arc<dyn SecretSource>);
     Ok(Runtime::new(config)?)

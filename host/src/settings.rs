@@ -17,6 +17,7 @@ use soulbound_runtime::grant::limit::Rate;
 use soulbound_runtime::grant::{ApprovalGrant, Limits};
 use soulbound_runtime::sandbox::files::OpenRules;
 use soulbound_runtime::sandbox::network::{NetworkConfig, ProxyUrl};
+use soulbound_runtime::sandbox::worker::Isolation;
 use soulbound_runtime::skill::Digest;
 
 use crate::audit::{Durability, Options};
@@ -42,6 +43,8 @@ pub(crate) struct Settings {
     pub(crate) network: NetworkConfig,
     /// Which directories may be granted.
     pub(crate) files: OpenRules,
+    /// Where calls run.
+    pub(crate) isolation: Isolation,
     /// Defaults, which SOUL.md only tightens.
     pub(crate) limits: Limits,
     /// How often one agent may call.
@@ -122,6 +125,7 @@ impl Settings {
         Ok(Self {
             network,
             files,
+            isolation: isolation(file.sandbox.unwrap_or_default())?,
             agent_rate: rate_of("agent_rate", &written.agent_rate)?,
             gateway_rate: rate_of("gateway_rate", &written.gateway_rate)?,
             anomalies: Knobs::read(file.anomalies.unwrap_or_default())?,
@@ -196,6 +200,15 @@ fn listener(text: &str) -> Result<SocketAddr> {
         );
     }
     Ok(address)
+}
+
+/// Where calls run.
+fn isolation(file: file::Sandbox) -> Result<Isolation> {
+    match file.isolation.as_deref() {
+        None | Some("thread") => Ok(Isolation::Thread),
+        Some("process") => Ok(Isolation::Process),
+        Some(other) => bail!("`[sandbox] isolation` is `{other}`; expected `thread` or `process`"),
+    }
 }
 
 /// How the trails are kept.

@@ -8,7 +8,7 @@
 
 pub mod cache;
 pub(crate) mod child;
-mod protocol;
+pub(crate) mod protocol;
 pub mod worker;
 
 use std::collections::HashMap;
@@ -151,10 +151,11 @@ impl Compiler {
 
 /// Machine code into a component: the one place where bytes become code.
 #[expect(unsafe_code, reason = "the one way to load compiled code; see SAFETY")]
-fn load(engine: &Engine, code: &[u8]) -> Result<Component, CompileError> {
+pub(crate) fn load(engine: &Engine, code: &[u8]) -> Result<Component, CompileError> {
     // SAFETY: `deserialize` runs whatever machine code it is given, so the bytes must come from wasmtime's own compiler.
-    // They do: the two callers pass what our child process (this same program, over a pipe that nobody else holds) has
-    // just compiled, and what `Cache::load` has authenticated with a key that only this user can read. No path leads
+    // They do: the callers pass what our child process (this same program, over a pipe that nobody else holds) has
+    // just compiled, what `Cache::load` has authenticated with a key that only this user can read, and, in a worker, what the
+    // program that started it had loaded in one of these ways and sent over a socket that nobody else holds. No path leads
     // here from a skill's folder. The engine's compatibility hash is checked by wasmtime itself.
     let component = unsafe { Component::deserialize(engine, code) };
     component.map_err(|error| CompileError::Load(error.to_string()))

@@ -10,6 +10,7 @@ pub(crate) mod clock;
 pub(crate) mod ending;
 pub(crate) mod engine;
 pub mod files;
+pub(crate) mod guest;
 pub mod interfaces;
 pub(crate) mod limiter;
 pub mod limits;
@@ -27,6 +28,7 @@ pub(crate) mod threads;
 pub(crate) mod ticker;
 pub mod value;
 pub(crate) mod witness;
+pub mod worker;
 
 pub use bound::{BindError, BoundSkill, GrantProblem, tool_name};
 pub use budget::{BudgetState, Budgets};

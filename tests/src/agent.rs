@@ -125,6 +125,7 @@ impl Agent {
     /// The program, about to run with this agent's state folder and home.
     #[must_use]
     pub fn program(&self) -> Program {
+        self.isolate();
         Program::new(&self.home(), &self.state()).in_folder(&self.folder())
     }
 
@@ -145,6 +146,21 @@ impl Agent {
     pub fn call_json(&self, skill: &str, tool: &str, arguments: &serde_json::Value) -> Ended {
         let program = self.program().words(&["call", "--json", "./SOUL.md", skill, tool, "-"]);
         program.input(arguments.to_string()).run()
+    }
+}
+
+/// Set to `process`, every test's calls run in worker processes, unless its `gateway.toml` says where: the same
+/// promises are then tried behind the other wall (`cargo xtask test`).
+const ISOLATION: &str = "SOULBOUND_TESTS_ISOLATION";
+
+impl Agent {
+    fn isolate(&self) {
+        let Ok(isolation) = std::env::var(ISOLATION) else { return };
+        let path = self.state().join("gateway.toml");
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        if self.state().is_dir() && !path.is_dir() && !text.contains("[sandbox]") {
+            fs::write(path, format!("{text}\n[sandbox]\nisolation = \"{isolation}\"\n")).unwrap();
+        }
     }
 }
 

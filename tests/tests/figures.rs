@@ -291,3 +291,59 @@ fn a_start_with_a_hundred_bound_skills_against_an_empty_one() {
         percentile(&sorted(bound), 50)
     );
 }
+
+/// Turn by turn, so that whatever else the machine does is in both.
+#[test]
+#[ignore = "a measurement"]
+fn a_call_in_a_process_against_one_in_a_thread() {
+    for (what, body, arguments) in
+        [("nothing", None, json!({})), ("a file of 4 KiB", Some("/docs/a"), json!({"path": "/docs/a"}))]
+    {
+        let agents = ["thread", "process"].map(|isolation| {
+            let more = format!("[sandbox]\nisolation = \"{isolation}\"\n");
+            match body {
+                None => tiny(&more),
+                Some(_) => Agent::new("- probe: Read\n  - read: ./docs\n  - limit: rate 1000000/second")
+                    .guest("probe")
+                    .file("docs/a", "x".repeat(4_096))
+                    .gateway(&format!(
+                        "[gateway]\nlisten = \"127.0.0.1:0\"\n[limits]\nrate = \"1000000/second\"\n{more}"
+                    )),
+            }
+        });
+        let tool = if body.is_some() { "probe__read" } else { "tiny__run" };
+        let gateways = agents.each_ref().map(Gateway::with);
+        let mut clients = gateways.each_ref().map(|gateway| gateway.mcp(ECHO, &gateway.token(ECHO)));
+        let mut times = [Vec::new(), Vec::new()];
+        let mut first = [Duration::ZERO; 2];
+        for round in 0..6_000 {
+            for (index, client) in clients.iter_mut().enumerate() {
+                let started = Instant::now();
+                let answer = client.ask("tools/call", json!({"name": tool, "arguments": arguments}));
+                let took = started.elapsed();
+                assert_eq!(answer.status, 200);
+                assert!(answer.json()["result"]["isError"] != true, "{}", answer.json());
+                match round {
+                    0 => first[index] = took,
+                    1_000.. => times[index].push(took),
+                    _ => {}
+                }
+            }
+        }
+        let [thread, process] = times.map(sorted);
+        let ratio = |percent| {
+            percentile(&process, percent).as_secs_f64() / percentile(&thread, percent).as_secs_f64()
+        };
+        println!(
+            "{what}: thread p50 {:?} p99 {:?}, process p50 {:?} p99 {:?}; ratios {:.2} and {:.2}; first call {:?} and {:?}",
+            percentile(&thread, 50),
+            percentile(&thread, 99),
+            percentile(&process, 50),
+            percentile(&process, 99),
+            ratio(50),
+            ratio(99),
+            first[0],
+            first[1]
+        );
+    }
+}

@@ -30,7 +30,15 @@ pub(crate) fn run() -> Result<()> {
     build::program()?;
     say("cargo test");
     // All of it, also after a failure: what fails together is mended together.
-    setup::run(cargo().args(["test", "--workspace", "--locked", "--no-fail-fast"]))
+    setup::run(cargo().args(["test", "--workspace", "--locked", "--no-fail-fast"]))?;
+    say("what a call may do and how it ends, again with calls in processes of their own");
+    let again = ["paths", "limits", "kill", "reading"].map(|test| ["--test", test]).concat();
+    setup::run(
+        cargo()
+            .args(["test", "--locked", "--package", "soulbound-tests"])
+            .args(again)
+            .env("SOULBOUND_TESTS_ISOLATION", "process"),
+    )
 }
 
 /// The benches.

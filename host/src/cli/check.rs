@@ -63,6 +63,7 @@ pub(super) fn runtime(state: &StateFolder, settings: Settings) -> Result<Runtime
         Err(error) => super::note(&format!("note: components are compiled anew each time: {error:#}")),
     }
     let mut config = RuntimeConfig::new(compiler);
+    config.isolation = settings.isolation;
     config.limits = settings.limits;
     config.files = settings.files;
     config.network = settings.network;

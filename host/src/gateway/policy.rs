@@ -54,6 +54,7 @@ impl Policies {
         let compiler = Compiler::of_this_program().with_cache(Cache::open(state.path().join("cache"))?);
         let walls = walls(&compiler);
         let mut config = RuntimeConfig::new(compiler);
+        config.isolation = settings.isolation;
         config.limits = settings.limits.clone();
         config.files = settings.files.clone();
         config.network = settings.network.clone();
@@ -109,6 +110,11 @@ impl Policies {
             if settings.approvals.address != current.settings.approvals.address {
                 anyhow::bail!(
                     "`[approvals] address` changes with a restart only\n  hint: soulbound gateway restart"
+                );
+            }
+            if settings.isolation != current.settings.isolation {
+                anyhow::bail!(
+                    "`[sandbox] isolation` changes with a restart only\n  hint: soulbound gateway restart"
                 );
             }
             settings.network.own_listeners = vec![self.address];

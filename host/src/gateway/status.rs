@@ -1,6 +1,8 @@
 //! How a gateway stands: only what is true at this moment, asked anew each time.
 
 use serde_json::{Value, json};
+use soulbound_runtime::confine::Walls;
+use soulbound_runtime::sandbox::worker::Standing;
 
 use crate::gateway::Gateway;
 use crate::oversight::breakers::open::{self, Open};
@@ -29,9 +31,18 @@ impl Gateway {
             "audit": {"writable": self.trail.writable(), "seq": self.trail.tip().seq},
             "breakers": open_breakers(&self.open_breakers()),
             "separation": separation(),
-            "isolation": {"calls": "thread", "compiling": self.policies.walls()},
+            "isolation": isolation(policy.runtime.isolation(), self.policies.walls()),
         })
     }
+}
+
+/// Where calls run, and what stands around them and around the process that compiles.
+fn isolation(calls: Standing, compiling: Option<Walls>) -> Value {
+    let mut isolation = json!(calls);
+    if let Some(isolation) = isolation.as_object_mut() {
+        isolation.insert("compiling".to_owned(), json!(compiling));
+    }
+    isolation
 }
 
 /// Open breakers, agent by agent.

@@ -11,6 +11,7 @@ pub(super) struct File {
     pub(super) limits: Option<Limits>,
     pub(super) network: Option<Network>,
     pub(super) files: Option<Files>,
+    pub(super) sandbox: Option<Sandbox>,
     pub(super) audit: Option<Audit>,
     pub(super) trust: Option<Trust>,
     pub(super) secrets: Option<Secrets>,
@@ -73,6 +74,14 @@ pub(super) struct Network {
 pub(super) struct Files {
     /// `refuse` (the default) or `allow` files with more than one hard link.
     pub(super) hard_links: Option<String>,
+}
+
+/// `[sandbox]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Sandbox {
+    /// `thread` (the default) or `process`: where calls run.
+    pub(super) isolation: Option<String>,
 }
 
 /// `[trust]`: what an agent has to have beside the operator's word.

@@ -9,6 +9,7 @@ use crate::compile::CompileError;
 use crate::compile::protocol::{self, Answer, Question};
 use crate::confine::{self, Walls};
 use crate::sandbox::engine;
+use crate::sandbox::worker::serve;
 use crate::skill::decode;
 use crate::visible;
 
@@ -32,16 +33,22 @@ const ADDRESS_SPACE: u64 = 2 << 30;
 /// The child's main thread has this much stack for recursive parts of the compiler.
 const STACK: usize = 16 << 20;
 
-/// Turns this process into a compiling child if it was started as one, and never returns then.
+/// Turns this process into a compiling child, or into one that runs calls ([`crate::sandbox::worker`]), if it was started as one,
+/// and never returns then.
 ///
 /// A program that uses [`Compiler::of_this_program`](crate::compile::Compiler::of_this_program) calls this first
 /// thing in `main`, before it reads arguments or starts threads.
 pub fn run_if_worker() {
     let mut arguments = std::env::args_os().skip(1);
-    if arguments.next().is_none_or(|argument| argument != WORKER_ARGUMENT) {
+    let first = arguments.next();
+    let asked = arguments.next();
+    if first.as_ref().is_some_and(|argument| *argument == serve::WORKER_ARGUMENT) {
+        let served = serve::serve(asked.as_ref().and_then(|asked| asked.to_str()));
+        std::process::exit(i32::from(!served));
+    }
+    if first.is_none_or(|argument| argument != WORKER_ARGUMENT) {
         return;
     }
-    let asked = arguments.next();
     let served = match asked.as_ref().and_then(|asked| asked.to_str()) {
         Some(WALLS) => show_walls(),
         Some(seconds) => seconds.parse().is_ok_and(serve),

@@ -1,9 +1,12 @@
-//! The few system calls of a process that reads a pipe, computes on several threads, and writes a pipe.
+//! The few system calls of a process that reads a pipe, computes on several threads, and writes a pipe; and those of one that
+//! runs guests besides, which opens files below handles that it has ([`guest`]).
 //!
 //! Three filters, of whose answers the kernel takes the strictest. What no such process asks for by accident ends it
 //! ([`FATAL`]): an attacker has one try, and it shows. What is not listed fails with `EPERM`, so that a library that
 //! probes for a feature goes on without it. `clone3` is "not implemented": its flags lie in memory, where no filter
 //! sees them, and the C library then uses `clone`, whose flags can be judged.
+
+mod guest;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -94,17 +97,31 @@ const FATAL: &[c_long] = &[
     libc::SYS_userfaultfd,
 ];
 
-/// Puts the filters up. `false` where the kernel has no seccomp.
+/// Puts the filters up for a process that only computes. `false` where the kernel has no seccomp.
 pub(super) fn few() -> Result<bool, Error> {
+    up(allowed()?, None)
+}
+
+/// The same for one that runs guests, and uses none of these descriptors.
+pub(super) fn of_a_guest(inherited: &[u32]) -> Result<bool, Error> {
+    let inherited = if inherited.is_empty() { None } else { Some(guest::of(inherited)?) };
+    up(guest::allowed()?, inherited)
+}
+
+/// What is allowed, and of that what is refused nevertheless.
+fn up(allowed: Rules, refused: Option<Rules>) -> Result<bool, Error> {
     let arch = TargetArch::try_from(std::env::consts::ARCH)?;
     let errno = |number: i32| SeccompAction::Errno(number.unsigned_abs());
     let plain = |calls: &[c_long]| -> Rules { calls.iter().map(|call| (*call, Vec::new())).collect() };
-    let filters = [
+    let mut filters = vec![
         filter(plain(&[libc::SYS_clone3]), SeccompAction::Allow, errno(libc::ENOSYS), arch)?,
         filter(plain(FATAL), SeccompAction::Allow, SeccompAction::KillProcess, arch)?,
-        // Last: from here on no filter can be added.
-        filter(allowed()?, errno(libc::EPERM), SeccompAction::Allow, arch)?,
     ];
+    if let Some(refused) = refused {
+        filters.push(filter(refused, SeccompAction::Allow, errno(libc::EPERM), arch)?);
+    }
+    // Last: from here on no filter can be added.
+    filters.push(filter(allowed, errno(libc::EPERM), SeccompAction::Allow, arch)?);
     for filter in &filters {
         match apply_filter(filter) {
             Err(Error::Prctl(error) | Error::Seccomp(error)) if is_missing(&error) => return Ok(false),
@@ -131,36 +148,50 @@ fn filter(
 /// What is allowed, the conditional ones too.
 fn allowed() -> Result<Rules, Error> {
     use SeccompCmpArgLen::{Dword, Qword};
-    use SeccompCmpOp::{Eq, Le, MaskedEq};
-    let mut rules: Rules = ALLOWED.iter().map(|call| (*call, Vec::new())).collect();
-    let mut only = |call: c_long, conditions: &[(u8, SeccompCmpArgLen, SeccompCmpOp, u64)]| {
-        let conditions = conditions
-            .iter()
-            .map(|(argument, length, operator, value)| {
-                SeccompCondition::new(*argument, length.clone(), operator.clone(), *value)
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        rules.entry(call).or_default().push(SeccompRule::new(conditions)?);
-        Ok::<(), Error>(())
-    };
+    use SeccompCmpOp::{Le, MaskedEq};
+    let mut rules = computing()?;
     // The pipes; a descriptor that was inherited by mistake stays out of reach.
     for call in [libc::SYS_read, libc::SYS_readv, libc::SYS_write, libc::SYS_writev] {
-        only(call, &[(0, Dword, Le, 2)])?;
+        only(&mut rules, call, &[(0, Dword, Le, 2)])?;
     }
     // Memory of its own and no memory that can be run: what it compiles is run elsewhere.
     let runnable = flag(libc::PROT_EXEC);
     let anonymous = flag(libc::MAP_ANONYMOUS);
-    only(libc::SYS_mmap, &[(2, Qword, MaskedEq(runnable), 0), (3, Qword, MaskedEq(anonymous), anonymous)])?;
-    only(libc::SYS_mprotect, &[(2, Qword, MaskedEq(runnable), 0)])?;
+    let conditions = [(2, Qword, MaskedEq(runnable), 0), (3, Qword, MaskedEq(anonymous), anonymous)];
+    only(&mut rules, libc::SYS_mmap, &conditions)?;
+    Ok(rules)
+}
+
+/// What every confined process may: compute, on several threads.
+fn computing() -> Result<Rules, Error> {
+    use SeccompCmpArgLen::{Dword, Qword};
+    use SeccompCmpOp::{Eq, MaskedEq};
+    let mut rules: Rules = ALLOWED.iter().map(|call| (*call, Vec::new())).collect();
+    only(&mut rules, libc::SYS_mprotect, &[(2, Qword, MaskedEq(flag(libc::PROT_EXEC)), 0)])?;
     // A thread, and never a process.
     let thread = flag(libc::CLONE_THREAD);
-    only(libc::SYS_clone, &[(0, Qword, MaskedEq(thread), thread)])?;
+    only(&mut rules, libc::SYS_clone, &[(0, Qword, MaskedEq(thread), thread)])?;
     // A signal to itself: how the C library aborts.
-    only(libc::SYS_tgkill, &[(0, Dword, Eq, u64::from(std::process::id()))])?;
+    only(&mut rules, libc::SYS_tgkill, &[(0, Dword, Eq, u64::from(std::process::id()))])?;
     // Names of threads and of memory.
-    only(libc::SYS_prctl, &[(0, Dword, Eq, flag(libc::PR_SET_NAME))])?;
-    only(libc::SYS_prctl, &[(0, Dword, Eq, flag(libc::PR_SET_VMA))])?;
+    only(&mut rules, libc::SYS_prctl, &[(0, Dword, Eq, flag(libc::PR_SET_NAME))])?;
+    only(&mut rules, libc::SYS_prctl, &[(0, Dword, Eq, flag(libc::PR_SET_VMA))])?;
     Ok(rules)
+}
+
+/// An argument, how much of it counts, how it is compared, and with what.
+type Condition = (u8, SeccompCmpArgLen, SeccompCmpOp, u64);
+
+/// Allows a system call where all of these hold; where one rule of several does.
+fn only(rules: &mut Rules, call: c_long, conditions: &[Condition]) -> Result<(), Error> {
+    let conditions = conditions
+        .iter()
+        .map(|(argument, length, operator, value)| {
+            SeccompCondition::new(*argument, length.clone(), operator.clone(), *value)
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    rules.entry(call).or_default().push(SeccompRule::new(conditions)?);
+    Ok(())
 }
 
 /// One of the C library's flags, none of which is negative.

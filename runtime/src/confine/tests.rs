@@ -5,23 +5,28 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, ExitStatus};
 
 /// What the child is to try.
-const ATTEMPT: &str = "SOULBOUND_CONFINE_ATTEMPT";
+pub(super) const ATTEMPT: &str = "SOULBOUND_CONFINE_ATTEMPT";
 /// What the child's exit code says.
-const DID_IT: i32 = 10;
-const REFUSED: i32 = 11;
+pub(super) const DID_IT: i32 = 10;
+pub(super) const REFUSED: i32 = 11;
 /// The kernel's signal for a forbidden system call.
-const SIGSYS: i32 = 31;
+pub(super) const SIGSYS: i32 = 31;
 
 fn tried(attempt: &str) -> ExitStatus {
+    tried_by("confine::tests::the_child_that_tries_one_thing", attempt)
+}
+
+/// The same by another test of this program.
+pub(super) fn tried_by(child: &str, attempt: &str) -> ExitStatus {
     let program = std::env::current_exe().unwrap();
-    let arguments = ["--exact", "confine::tests::the_child_that_tries_one_thing", "--ignored", "--nocapture"];
+    let arguments = ["--exact", child, "--ignored", "--nocapture"];
     let output = Command::new(program).args(arguments).env(ATTEMPT, attempt).output().unwrap();
     output.status
 }
 
 /// Walls that this kernel lacks prove nothing; said aloud, so that nobody takes that for a pass. Asked of the kernel, and not
 /// of what is tested here.
-fn kernel_has_all() -> bool {
+pub(super) fn kernel_has_all() -> bool {
     const VERSION: i64 = 1;
     let landlock = raw(libc::SYS_landlock_create_ruleset, [0, 0, VERSION, 0]).is_ok();
     let has = landlock && std::path::Path::new("/proc/sys/kernel/seccomp").is_dir();
@@ -107,7 +112,7 @@ fn raw(number: libc::c_long, arguments: [i64; 4]) -> Result<(), i32> {
 }
 
 /// Whether a call got further than the filter. The C library's own fallback hangs on `clone3` being "not implemented".
-fn passed(number: libc::c_long, arguments: [i64; 4]) -> bool {
+pub(super) fn passed(number: libc::c_long, arguments: [i64; 4]) -> bool {
     let refusal = if number == libc::SYS_clone3 { libc::ENOSYS } else { libc::EPERM };
     raw(number, arguments) != Err(refusal)
 }

@@ -213,6 +213,9 @@ denials! {
     GuestExit = "guest.exit",
         "The skill tried to end the program with an exit code. It ended only its own call.",
         "The skill's author should return an error instead.";
+    GuestProcess = "guest.process",
+        "The process that the skill's calls run in ended, or could not be started: the engine crashed, the machine's memory ran out, or the guest got out of the engine and was ended by the kernel's walls at what no guest needs. Only the calls in it are gone.",
+        "Calling again starts another. The message says what ended it: after `SIGSYS`, look at the skill before it is called again.";
     Busy = "busy",
         "Too many calls are waiting already.",
         "Try again in a moment.";

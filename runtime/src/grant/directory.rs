@@ -21,7 +21,7 @@ use crate::visible;
 use path::{Words, check_guest, check_path, check_writable, is_plain, last_component, normal};
 
 /// What a skill may do below a granted directory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DirectoryMode {
     /// Read, recursively.

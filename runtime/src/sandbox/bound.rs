@@ -6,8 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use wasmtime::component::types::ComponentFunc;
-use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
+use wasmtime::component::Component;
 
 use crate::compile::CompileError;
 use crate::denial::{Denial, DenialId, RuleRef};
@@ -15,14 +14,15 @@ use crate::grant::{ApprovalGrant, Capability, ChannelGrant, Grant, SecretGrant};
 use crate::sandbox::approval;
 use crate::sandbox::budget::{BudgetState, Budgets};
 use crate::sandbox::files::BoundFiles;
+use crate::sandbox::guest::{Entry, Program};
 use crate::sandbox::interfaces::SelfKnowledge;
 use crate::sandbox::limits::CallLimits;
-use crate::sandbox::linker;
+use crate::sandbox::linker::Linking;
 use crate::sandbox::manners::Manners;
 use crate::sandbox::network::{SkillNetwork, SkillSecrets};
 use crate::sandbox::overseer::{Carrier, Effect};
 use crate::sandbox::runtime::{AgentIdentity, Inner, Runtime};
-use crate::sandbox::state::CallState;
+use crate::sandbox::worker::{Setup, SkillProcess};
 use crate::skill::imports::{self, JudgedImport, Standing};
 use crate::skill::schema_file::EnforcedSchema;
 use crate::skill::{Annotations, Digest, Inspection, SkillFolder, Tool};
@@ -48,22 +48,16 @@ pub(crate) struct Bound {
     pub(crate) digest: Digest,
     pub(crate) inspection: Inspection,
     pub(crate) imports: Vec<JudgedImport>,
-    pub(crate) pre: InstancePre<CallState>,
-    pub(crate) entries: HashMap<String, ToolEntry>,
-    pub(crate) files: Arc<BoundFiles>,
+    /// What runs.
+    pub(crate) program: Arc<Program>,
+    /// Where it runs, if not in this process.
+    pub(crate) process: Option<SkillProcess>,
+    /// What tools' authors say of the arguments.
+    pub(crate) schemas: HashMap<String, EnforcedSchema>,
     pub(crate) network: Arc<SkillNetwork>,
-    pub(crate) knowledge: Arc<SelfKnowledge>,
     pub(crate) calls: Budgets,
     pub(crate) egress: Budgets,
     pub(crate) manners: Manners,
-}
-
-/// A tool's function in the component.
-pub(crate) struct ToolEntry {
-    pub(crate) index: ComponentExportIndex,
-    pub(crate) ty: ComponentFunc,
-    /// What its author says of the arguments.
-    pub(crate) schema: Option<EnforcedSchema>,
 }
 
 /// Why a skill cannot be bound.
@@ -140,8 +134,30 @@ impl Runtime {
                     .collect(),
             )
         })?;
-        let pre = self.link(&compiled.component, &judged)?;
         let limits = CallLimits::of(&grant.limits, &self.0.limits);
+        let machinery = &self.0.machinery;
+        let linking = Linking::of(&judged);
+        let program = Program {
+            engine: machinery.engine.clone(),
+            pre: linking.link(&machinery.linkers, &machinery.engine, &compiled.component)?,
+            entries: entries(&compiled.component, &compiled.inspection.tools)?,
+            skill: name.into(),
+            environment: grant.environment.iter().map(|one| (one.name.clone(), one.value.clone())).collect(),
+            files: Arc::new(files.skill_line(grant.line.clone())),
+            knowledge: Arc::new(knowledge(agent, name, grant, skill.digest)),
+            memory: limits.memory,
+            output: limits.output,
+            disk: limits.disk,
+        };
+        let process = machinery.broker.as_ref().map(|broker| {
+            let setup = Setup::new(&program, &agent.named, linking, &compiled.inspection.tools, grant);
+            SkillProcess::new(
+                Arc::clone(broker),
+                setup,
+                compiled.component.clone(),
+                Arc::clone(&program.files),
+            )
+        });
         let bound = Bound {
             agent: agent.id.as_str().into(),
             named: agent.named.as_str().into(),
@@ -149,48 +165,23 @@ impl Runtime {
             approve: [grant.approve.as_slice(), &self.0.require_approval].concat(),
             grant: grant.clone(),
             digest: skill.digest,
-            entries: entries(&compiled.component, &compiled.inspection, schemas)?,
-            files: Arc::new(files.skill_line(grant.line.clone())),
             network: SkillNetwork::with_secrets(
                 grant.hosts.clone(),
-                SkillSecrets::new(&agent.id, &grant.secrets, self.0.machinery.secrets.clone()),
+                SkillSecrets::new(&agent.id, &grant.secrets, machinery.secrets.clone()),
                 Arc::clone(&self.0.network),
             ),
-            knowledge: Arc::new(knowledge(agent, name, grant, skill.digest)),
+            program: Arc::new(program),
+            process,
+            schemas,
             calls: Budgets::full(&limits.rate),
             egress: Budgets::full(&limits.egress),
             manners: Manners::default(),
             inspection: compiled.inspection,
             imports: judged,
-            pre,
             limits,
             runtime: Arc::clone(&self.0),
         };
         Ok(BoundSkill(Arc::new(bound)))
-    }
-
-    fn link(
-        &self,
-        component: &Component,
-        judged: &[JudgedImport],
-    ) -> Result<InstancePre<CallState>, BindError> {
-        let has = |capability, standing| {
-            judged.iter().any(|import| import.capability == Some(capability) && import.standing == standing)
-        };
-        // A refused `http` is the real one over an empty grant: each request is refused as the interface's own error.
-        let network = has(Capability::Http, Standing::Granted) || has(Capability::Http, Standing::Refused);
-        let machinery = &self.0.machinery;
-        let linker = if network { &machinery.with_network } else { &machinery.without_network };
-        let load =
-            |error: wasmtime::Error| CompileError::Load(visible::line(&error.root_cause().to_string()));
-        if !has(Capability::Sockets, Standing::Refused) {
-            return Ok(linker.instantiate_pre(component).map_err(load)?);
-        }
-        let mut linker = linker.clone();
-        for import in judged.iter().filter(|import| import.capability == Some(Capability::Sockets)) {
-            linker::refuse(&mut linker, &machinery.engine, component, &import.interface).map_err(load)?;
-        }
-        Ok(linker.instantiate_pre(component).map_err(load)?)
     }
 }
 
@@ -284,7 +275,7 @@ impl BoundSkill {
     /// The granted directories, for `why`.
     #[must_use]
     pub fn files(&self) -> &Arc<BoundFiles> {
-        &self.0.files
+        &self.0.program.files
     }
 }
 
@@ -350,16 +341,16 @@ pub fn tool_name(skill: &str, tool: &Tool) -> String {
     format!("{skill}__{}", tool.name.replace('.', "_"))
 }
 
-fn entries(
+/// The tools' functions in the component.
+pub(crate) fn entries<'a>(
     component: &Component,
-    inspection: &Inspection,
-    mut schemas: HashMap<String, EnforcedSchema>,
-) -> Result<HashMap<String, ToolEntry>, BindError> {
+    tools: impl IntoIterator<Item = &'a Tool>,
+) -> Result<HashMap<String, Entry>, BindError> {
     use wasmtime::component::types::ComponentItem;
     let missing =
         |name: &str| BindError::Tools(format!("the component does not export `{}`", visible::line(name)));
     let mut entries = HashMap::new();
-    for tool in &inspection.tools {
+    for tool in tools {
         let parent = match &tool.interface {
             None => None,
             Some(interface) => {
@@ -369,8 +360,7 @@ fn entries(
         let (item, index) =
             component.get_export(parent.as_ref(), &tool.function).ok_or_else(|| missing(&tool.name))?;
         let ComponentItem::ComponentFunc(ty) = item else { return Err(missing(&tool.name)) };
-        let schema = schemas.remove(&tool.name);
-        entries.insert(tool.name.clone(), ToolEntry { index, ty, schema });
+        entries.insert(tool.name.clone(), Entry { index, ty });
     }
     Ok(entries)
 }

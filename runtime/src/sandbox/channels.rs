@@ -4,13 +4,17 @@
 //! approval, whether the operator bound the channel), and only then it is handed over. The rule: every attempt is
 //! recorded, and what arrives is what the overseer saw.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::denial::{Denial, DenialId, RuleRef};
 use crate::grant::{Capability, ChannelGrant, Grant};
 use crate::sandbox::network::EgressBudget;
-use crate::sandbox::overseer::{AccessKind, Content, Effect, Permit};
+use crate::sandbox::overseer::{AccessKind, BoxFuture, Content, Effect, Permit};
 use crate::sandbox::state::CallState;
+use crate::sandbox::witness::Witness;
 use crate::visible;
 
 mod bindings {
@@ -37,6 +41,20 @@ pub(crate) struct CallChannels {
     refused: Option<RuleRef>,
     egress: Option<EgressBudget>,
     sends: u32,
+    /// Where the call's process is not the one that sends.
+    elsewhere: Option<Elsewhere>,
+}
+
+/// Another process, which judges and sends, and what it says that there is.
+struct Elsewhere {
+    shown: Vec<(String, bool)>,
+    sender: Arc<dyn Sender>,
+}
+
+/// Has another process send a message.
+pub(crate) trait Sender: Send + Sync {
+    /// What the guest is told, as [`CallChannels::send`] says it.
+    fn send(&self, channel: String, text: String) -> BoxFuture<'_, Result<String, Unsent>>;
 }
 
 impl CallChannels {
@@ -45,7 +63,21 @@ impl CallChannels {
         let refuses = |entry: &&(Capability, RuleRef)| entry.0 == Capability::Channels;
         let refused = grant.refuse.iter().find(refuses).map(|(_, rule)| rule.clone());
         let granted = if refused.is_some() { Vec::new() } else { grant.channels.clone() };
-        Self { granted, refused, egress, sends: 0 }
+        Self { granted, refused, egress, sends: 0, elsewhere: None }
+    }
+
+    /// Those of another process.
+    pub(crate) fn elsewhere(shown: Vec<(String, bool)>, sender: Arc<dyn Sender>) -> Self {
+        let elsewhere = Some(Elsewhere { shown, sender });
+        Self { granted: Vec::new(), refused: None, egress: None, sends: 0, elsewhere }
+    }
+
+    /// Their names, and whether each message waits for a person.
+    pub(crate) fn shown(&self) -> Vec<(String, bool)> {
+        match &self.elsewhere {
+            Some(elsewhere) => elsewhere.shown.clone(),
+            None => self.granted.iter().map(|one| (one.to_string(), one.review.is_some())).collect(),
+        }
     }
 
     fn named(&self, name: &str) -> Option<&ChannelGrant> {
@@ -61,58 +93,100 @@ pub(crate) fn link(linker: &mut wasmtime::component::Linker<CallState>) -> wasmt
 
 impl wit::Host for CallState {
     fn list(&mut self) -> Vec<wit::ChannelInfo> {
-        let info = |channel: &ChannelGrant| wit::ChannelInfo {
-            name: channel.to_string(),
-            reviewed: channel.review.is_some(),
-        };
-        self.channels.granted.iter().map(info).collect()
+        let shown = self.channels.shown();
+        shown.into_iter().map(|(name, reviewed)| wit::ChannelInfo { name, reviewed }).collect()
     }
 
     async fn send(&mut self, channel: String, text: String) -> Result<wit::Receipt, wit::Error> {
-        self.channels.sends = self.channels.sends.saturating_add(1);
-        if let Err((kind, denial)) = self.judge(&channel, &text) {
-            return Err(self.refuse(&channel, kind, denial));
-        }
-        // From here on by its name in SOUL.md, however the guest spelled it.
-        let Some(name) = self.channels.named(&channel).map(ToString::to_string) else {
-            let denial = not_listed(self, &channel);
-            return Err(self.refuse(&channel, wit::ErrorKind::NotListed, denial));
-        };
-        let text = Content(Bytes::from(text));
-        let effect = Effect::Message { channel: name.clone(), text: text.clone() };
-        let text = match self.witness.before_effect(&effect).await {
-            Ok(Permit::Unchanged) => text,
-            Ok(Permit::Masked(masked)) => masked,
-            Err(denial) => return Err(self.refuse(&name, wit::ErrorKind::Refused, denial)),
-        };
-        if let Some(budget) = &self.channels.egress
-            && let Err(denial) = budget(text.0.len() as u64)
-        {
-            return Err(self.refuse(&name, wit::ErrorKind::Refused, denial));
-        }
-        self.witness.allowed(AccessKind::Channel, &name, "send");
-        match self.witness.deliver(&name, &text).await {
-            Ok(told) => Ok(wit::Receipt { told: visible::line(&told) }),
-            Err(why) => Err(wit::Error { kind: wit::ErrorKind::NotDelivered, message: visible::line(&why) }),
+        match self.channels.send(&self.witness, channel, text).await {
+            Ok(told) => Ok(wit::Receipt { told }),
+            Err(Unsent { kind, message, .. }) => Err(wit::Error { kind: kind.into(), message }),
         }
     }
 }
 
-impl CallState {
-    /// What can be judged without the overseer.
-    fn judge(&self, channel: &str, text: &str) -> Result<(), (wit::ErrorKind, Denial)> {
-        let skill = &self.witness.skill;
-        if self.channels.sends > SENDS_PER_CALL {
-            let message = format!("skill `{skill}` may send at most {SENDS_PER_CALL} messages in one call");
-            return Err((wit::ErrorKind::Refused, Denial::new(DenialId::LimitRequests, message)));
+/// Why a message did not go out.
+pub(crate) struct Unsent {
+    pub(crate) kind: SendFault,
+    /// What the guest is told.
+    pub(crate) message: String,
+    /// The denial, which is recorded.
+    pub(crate) denial: Option<Denial>,
+}
+
+/// The interface's kinds of error.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) enum SendFault {
+    NotListed,
+    InvalidText,
+    Refused,
+    NotDelivered,
+}
+
+impl From<SendFault> for wit::ErrorKind {
+    fn from(fault: SendFault) -> Self {
+        match fault {
+            SendFault::NotListed => Self::NotListed,
+            SendFault::InvalidText => Self::InvalidText,
+            SendFault::Refused => Self::Refused,
+            SendFault::NotDelivered => Self::NotDelivered,
         }
-        if let Some(rule) = &self.channels.refused {
+    }
+}
+
+impl CallChannels {
+    /// Sends one message, or refuses it; what the guest is told of it.
+    pub(crate) async fn send(
+        &mut self,
+        witness: &Witness,
+        channel: String,
+        text: String,
+    ) -> Result<String, Unsent> {
+        if let Some(elsewhere) = &self.elsewhere {
+            return elsewhere.sender.send(channel, text).await;
+        }
+        self.sends = self.sends.saturating_add(1);
+        if let Err((kind, denial)) = self.judge(&witness.skill, &channel, &text) {
+            return Err(refuse(witness, &channel, kind, denial));
+        }
+        // From here on by its name in SOUL.md, however the guest spelled it.
+        let Some(name) = self.named(&channel).map(ToString::to_string) else {
+            let denial = self.not_listed(&witness.skill, &channel);
+            return Err(refuse(witness, &channel, SendFault::NotListed, denial));
+        };
+        let text = Content(Bytes::from(text));
+        let effect = Effect::Message { channel: name.clone(), text: text.clone() };
+        let text = match witness.before_effect(&effect).await {
+            Ok(Permit::Unchanged) => text,
+            Ok(Permit::Masked(masked)) => masked,
+            Err(denial) => return Err(refuse(witness, &name, SendFault::Refused, denial)),
+        };
+        if let Some(budget) = &self.egress
+            && let Err(denial) = budget(text.0.len() as u64)
+        {
+            return Err(refuse(witness, &name, SendFault::Refused, denial));
+        }
+        witness.allowed(AccessKind::Channel, &name, "send");
+        witness.deliver(&name, &text).await.map(|told| visible::line(&told)).map_err(|why| Unsent {
+            kind: SendFault::NotDelivered,
+            message: visible::line(&why),
+            denial: None,
+        })
+    }
+
+    /// What can be judged without the overseer.
+    fn judge(&self, skill: &str, channel: &str, text: &str) -> Result<(), (SendFault, Denial)> {
+        if self.sends > SENDS_PER_CALL {
+            let message = format!("skill `{skill}` may send at most {SENDS_PER_CALL} messages in one call");
+            return Err((SendFault::Refused, Denial::new(DenialId::LimitRequests, message)));
+        }
+        if let Some(rule) = &self.refused {
             let message = format!("skill `{skill}` may not send to {}", visible::quoted_target(channel));
             let denial = Denial::new(DenialId::ImportRefused, message).rule(rule.clone());
-            return Err((wit::ErrorKind::NotListed, denial));
+            return Err((SendFault::NotListed, denial));
         }
-        if self.channels.named(channel).is_none() {
-            return Err((wit::ErrorKind::NotListed, not_listed(self, channel)));
+        if self.named(channel).is_none() {
+            return Err((SendFault::NotListed, self.not_listed(skill, channel)));
         }
         let wrong = if text.trim().is_empty() {
             "that is empty".to_owned()
@@ -124,28 +198,27 @@ impl CallState {
             return Ok(());
         };
         let message = format!("skill `{skill}` may not send a text {wrong}");
-        Err((wit::ErrorKind::InvalidText, Denial::new(DenialId::ChannelText, message)))
+        Err((SendFault::InvalidText, Denial::new(DenialId::ChannelText, message)))
     }
 
-    fn refuse(&self, channel: &str, kind: wit::ErrorKind, denial: Denial) -> wit::Error {
-        let denial = if denial.imported.is_none() { denial.imported(IMPORTED) } else { denial };
-        let message = denial.first_line();
-        self.witness.denied(AccessKind::Channel, channel, "send", denial);
-        wit::Error { kind, message }
+    fn not_listed(&self, skill: &str, channel: &str) -> Denial {
+        let message = format!("skill `{skill}` may not send to {}", visible::quoted_target(channel));
+        let names: Vec<String> = self.granted.iter().map(|one| format!("`{one}`")).collect();
+        let denial = Denial::new(DenialId::ChannelNotListed, message);
+        match self.granted.first() {
+            Some(first) => denial
+                .rule(first.rule.clone())
+                .hint(format!("SOUL.md lists {}", visible::line(&names.join(", ")))),
+            None => denial,
+        }
     }
 }
 
-fn not_listed(state: &CallState, channel: &str) -> Denial {
-    let skill = &state.witness.skill;
-    let message = format!("skill `{skill}` may not send to {}", visible::quoted_target(channel));
-    let names: Vec<String> = state.channels.granted.iter().map(|one| format!("`{one}`")).collect();
-    let denial = Denial::new(DenialId::ChannelNotListed, message);
-    match state.channels.granted.first() {
-        Some(first) => denial
-            .rule(first.rule.clone())
-            .hint(format!("SOUL.md lists {}", visible::line(&names.join(", ")))),
-        None => denial,
-    }
+fn refuse(witness: &Witness, channel: &str, kind: SendFault, denial: Denial) -> Unsent {
+    let denial = if denial.imported.is_none() { denial.imported(IMPORTED) } else { denial };
+    let message = denial.first_line();
+    witness.denied(AccessKind::Channel, channel, "send", denial.clone());
+    Unsent { kind, message, denial: Some(denial) }
 }
 
 /// Characters that no message holds: controls but newline and tab, those that turn a line's direction, those that end

@@ -10,6 +10,7 @@ use crate::denial::{Denial, DenialId};
 use crate::sandbox::limiter::MemoryGauge;
 use crate::sandbox::linker::Refused;
 use crate::sandbox::outcome::{CallError, Ending, ErrorKind};
+use crate::sandbox::worker::WorkerError;
 use crate::visible;
 
 /// A trap's text holds names that the guest chose: this much of it is kept.
@@ -91,6 +92,12 @@ pub(crate) fn of_error(
 pub(crate) fn panicked(skill: &str) -> Ending {
     let own = Denial::new(DenialId::GuestTrap, format!("skill `{skill}` met a fault of the host"));
     failed(own, DenialId::GuestTrap, "the host's code panicked; please report it".to_owned())
+}
+
+/// The process that the guest ran in is no more, or never was.
+pub(crate) fn process(skill: &str, error: &WorkerError) -> Ending {
+    let own = Denial::new(DenialId::GuestProcess, format!("skill `{skill}`: {error}"));
+    failed(own, DenialId::GuestProcess, error.to_string())
 }
 
 /// The error's own text, without the guest's frames, cut.

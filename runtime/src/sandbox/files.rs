@@ -9,7 +9,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | [`bind`], [`places`], [`opened`], [`moved`] | directories opened once, where none may be, which they were, whether they are still there |
+//! | [`bind`], [`places`], [`opened`], [`moved`], [`handed`] | directories opened once, where none may be, which they were, whether they are still there, the same in a worker process |
 //! | [`call`], [`descriptor`], [`node`] | one call's view, the WASI traits (dispatch only), what a descriptor is |
 //! | [`root`], [`resolve`], [`names`], [`kernel`] | from a path to a judged handle |
 //! | [`open`], [`make`], [`remove`], [`rename`], [`times`], [`link`], [`stat`], [`list`] | one verb each |
@@ -23,6 +23,7 @@ mod commit;
 mod descriptor;
 mod errno;
 mod fault;
+mod handed;
 mod judge;
 mod kernel;
 mod land;
@@ -55,3 +56,4 @@ pub use judge::Judgement;
 pub use opened::OpenedDirectory;
 
 pub(crate) use call::{CallFiles, FilesView, add_to_linker};
+pub(crate) use handed::HandedGrant;

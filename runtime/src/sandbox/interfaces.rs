@@ -21,7 +21,7 @@ pub struct Progress {
 }
 
 /// What a skill may know of itself.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct SelfKnowledge {
     pub(crate) agent: String,
     pub(crate) skill: String,

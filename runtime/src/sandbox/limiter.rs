@@ -33,6 +33,11 @@ impl MemoryGauge {
         self.peak.load(Ordering::Relaxed)
     }
 
+    /// What a limiter in another process saw.
+    pub(crate) fn tell(&self, peak: u64) {
+        self.peak.fetch_max(peak, Ordering::Relaxed);
+    }
+
     /// Whether anything was refused.
     pub(crate) fn refused(&self) -> bool {
         self.refused.load(Ordering::Relaxed)

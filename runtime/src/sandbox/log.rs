@@ -69,6 +69,12 @@ impl CallLog {
         self.lock().push(source, text.as_bytes());
     }
 
+    /// So many bytes did not fit where they were printed.
+    pub(crate) fn lost(&self, bytes: u64) {
+        let mut lines = self.lock();
+        lines.dropped = lines.dropped.saturating_add(bytes);
+    }
+
     /// The lines, partial ones too, and the number of bytes that did not fit.
     pub(crate) fn finish(&self) -> (Vec<LogLine>, u64) {
         let mut lines = self.lock();
@@ -84,6 +90,11 @@ impl CallLog {
     fn lock(&self) -> MutexGuard<'_, Lines> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A line's source by its name: those that there are.
+pub(crate) fn source(name: &str) -> Option<&'static str> {
+    ["stdout", "stderr", "debug", "info", "warn", "error", "trap"].into_iter().find(|known| *known == name)
 }
 
 fn name(stderr: bool) -> &'static str {

@@ -38,10 +38,11 @@ use tokio::sync::Semaphore;
 use crate::denial::Denial;
 use crate::grant::HostGrant;
 
-pub(crate) use call::CallNetwork;
+pub(crate) use call::{CHUNK, CallNetwork};
 pub use config::{NetworkConfig, NetworkError, NetworkLimits};
 pub use decide::judge_request;
 pub use dial::{Dialer, TcpDialer};
+pub(crate) use headers::filter as forbidden_headers;
 pub use outbound::{Outbound, OutboundError, OutboundUrl, Sent};
 pub use proxy::ProxyUrl;
 pub use resolve::{Resolver, SystemResolver};

@@ -7,7 +7,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::denial::Denial;
 use crate::sandbox::interfaces::Progress;
@@ -121,7 +121,7 @@ pub enum Permit {
 }
 
 /// The kinds of change to a file system.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum FileChange {
     /// A new file.

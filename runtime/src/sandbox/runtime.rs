@@ -4,20 +4,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use wasmtime::Engine;
-use wasmtime::component::Linker;
 
 use crate::compile::{CompileError, Compiler};
 use crate::grant::{ApprovalGrant, Limits};
 use crate::sandbox::admission::Admission;
 pub use crate::sandbox::admission::Load;
+use crate::sandbox::engine;
 use crate::sandbox::files::OpenRules;
 use crate::sandbox::limits::default_limits;
+use crate::sandbox::linker::Linkers;
 use crate::sandbox::network::{Network, NetworkConfig};
 use crate::sandbox::secret::SecretSource;
-use crate::sandbox::state::CallState;
 use crate::sandbox::threads::GuestThreads;
 use crate::sandbox::ticker::Ticker;
-use crate::sandbox::{engine, linker};
+use crate::sandbox::worker::{Broker, Isolation, Standing, WorkerError};
 use crate::skill::{Inspection, SkillFolder};
 
 /// What the operator decides for every skill of every agent.
@@ -25,6 +25,8 @@ use crate::skill::{Inspection, SkillFolder};
 pub struct RuntimeConfig {
     /// How components are compiled.
     pub compiler: Compiler,
+    /// Where calls run.
+    pub isolation: Isolation,
     /// Calls at once, in all. One agent has at most half of them.
     pub slots: u32,
     /// Calls that may wait for somebody's decision at once, beside those that run; one agent has at most half of them, and
@@ -50,6 +52,7 @@ impl RuntimeConfig {
     pub fn new(compiler: Compiler) -> Self {
         Self {
             compiler,
+            isolation: Isolation::Thread,
             slots: 64,
             held: 32,
             limits: default_limits(),
@@ -79,8 +82,9 @@ pub(crate) struct Machinery {
     pub(crate) engine: Engine,
     pub(crate) compiler: Compiler,
     pub(crate) secrets: Option<Arc<dyn SecretSource>>,
-    pub(crate) without_network: Linker<CallState>,
-    pub(crate) with_network: Linker<CallState>,
+    pub(crate) linkers: Linkers,
+    /// Starts the workers, where calls run in processes of their own.
+    pub(crate) broker: Option<Arc<Broker>>,
     pub(crate) admission: Arc<Admission>,
     pub(crate) threads: GuestThreads,
     pub(crate) ticker: Ticker,
@@ -115,6 +119,9 @@ pub enum RuntimeError {
     /// The system refuses threads or event queues.
     #[error("the guests' threads do not start: {0}")]
     Threads(#[from] std::io::Error),
+    /// Calls cannot run in processes of their own on this machine.
+    #[error(transparent)]
+    Isolation(#[from] WorkerError),
     /// The operator's certificates or proxy cannot be used.
     #[error("the network settings cannot be used: {0}")]
     Network(String),
@@ -138,15 +145,18 @@ impl Runtime {
             .build()?;
         let threads = GuestThreads::start(io.handle())?;
         let ticker = Ticker::start(&engine)?;
-        let without_network = linker::without_network(&engine).map_err(engine_error)?;
-        let with_network = linker::with_network(&without_network).map_err(engine_error)?;
+        let linkers = Linkers::new(&engine).map_err(engine_error)?;
+        let broker = match config.isolation {
+            Isolation::Thread => None,
+            Isolation::Process => Some(Broker::start(io.handle().clone(), config.slots, config.held)?),
+        };
         let network = network(config.network)?;
         let machinery = Machinery {
             engine,
             compiler: config.compiler,
             secrets: config.secrets,
-            without_network,
-            with_network,
+            linkers,
+            broker,
             admission: Admission::new(config.slots as usize, config.held as usize),
             threads,
             ticker,
@@ -183,6 +193,12 @@ impl Runtime {
     #[must_use]
     pub fn load(&self) -> Load {
         self.0.machinery.admission.load()
+    }
+
+    /// Where calls run, and what stands around them there.
+    #[must_use]
+    pub fn isolation(&self) -> Standing {
+        self.0.machinery.broker.as_ref().map_or(Standing::Thread, |broker| broker.standing())
     }
 
     /// What a component imports and exports, read in the compiling child process.

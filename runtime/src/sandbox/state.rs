@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
 use crate::sandbox::channels::CallChannels;
 use crate::sandbox::files::{CallFiles, FilesView};
 use crate::sandbox::interfaces::SelfKnowledge;
 use crate::sandbox::limiter::MemoryLimiter;
 use crate::sandbox::log::CallLog;
-use crate::sandbox::network::CallNetwork;
 use crate::sandbox::witness::{LastWord, Witness};
 
 /// The state of one call. Made for it, dropped with it.
@@ -25,7 +24,7 @@ pub(crate) struct CallState {
     /// `wasi:http` objects.
     pub(crate) http: WasiHttpCtx,
     /// The one way to the network.
-    pub(crate) network: CallNetwork,
+    pub(crate) network: Box<dyn WasiHttpHooks + Send>,
     /// The one way to files.
     pub(crate) files: CallFiles,
     /// The agent's channels.
@@ -48,7 +47,7 @@ impl WasiView for CallState {
 
 impl WasiHttpView for CallState {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.network }
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut *self.network }
     }
 }
 

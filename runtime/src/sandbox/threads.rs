@@ -285,8 +285,8 @@ impl Turns {
 /// Lowers this thread's own priority by so many steps of `nice`. Refusals are ignored: fairness suffers, containment does not.
 pub fn lower_priority(nice: i32) {
     if nice > 0 {
-        // On Linux a thread id stands for the thread alone here.
-        let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), nice);
+        // On Linux "this process" is the calling thread alone here.
+        let _ = rustix::process::setpriority_process(None, nice);
     }
 }
 

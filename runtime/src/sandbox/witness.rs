@@ -212,7 +212,8 @@ impl Witness {
         })
     }
 
-    fn may_go_on(&self) -> Result<(), Denial> {
+    /// Whether anything of the call may still begin.
+    pub(crate) fn may_go_on(&self) -> Result<(), Denial> {
         if let Some(withheld) = self.withheld.get() {
             return Err(withheld.clone());
         }
@@ -248,6 +249,11 @@ impl Witness {
     /// Passes on how far the guest says it has come.
     pub(crate) fn progress(&self, progress: &Progress) {
         self.overseer.progress(progress);
+    }
+
+    /// What was refused last.
+    pub(crate) fn last_denial(&self) -> Option<Denial> {
+        self.lock().denials.last().cloned()
     }
 
     /// What was recorded so far.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit};
 use soulbound_runtime::compile::Compiler;
+use soulbound_runtime::sandbox::worker::{self, Isolation};
 
 use super::{Finding, Severity};
 use crate::clock::Moment;
@@ -219,13 +220,32 @@ fn openat2(_: Option<&StateFolder>) -> Option<Finding> {
 }
 
 /// The process that a call runs in has the engine's walls only; the one that compiles has the kernel's too.
-fn calls_process(_: Option<&StateFolder>) -> Option<Finding> {
-    Some(Finding::new(
-        "layer.process",
-        Severity::Info,
-        "calls run inside the gateway's process: Landlock and seccomp do not confine them in this build",
-        "run the gateway as a user of its own, with as few rights as it needs",
-    ))
+/// Where calls run, by the settings; whether they can there is tried, not guessed.
+fn calls_process(state: Option<&StateFolder>) -> Option<Finding> {
+    let isolation = Settings::read(state?).ok()?.isolation;
+    let (severity, message, fix) = match isolation {
+        Isolation::Thread => (
+            Severity::Info,
+            "calls run inside the gateway's process: Landlock and seccomp do not confine them".to_owned(),
+            "`[sandbox] isolation = \"process\"` in gateway.toml puts both around each skill's calls; docs/figures.md says what that costs",
+        ),
+        Isolation::Process => match worker::walls() {
+            Ok(walls) => (
+                Severity::Info,
+                format!(
+                    "each skill's calls run in a process of their own, behind Landlock {} and seccomp",
+                    walls.landlock.unwrap_or_default()
+                ),
+                "nothing to do",
+            ),
+            Err(error) => (
+                Severity::Error,
+                format!("no call runs: {error}"),
+                "use Linux 6.2 or newer with Landlock and seccomp, or set `[sandbox] isolation = \"thread\"`",
+            ),
+        },
+    };
+    Some(Finding::new("layer.process", severity, message, fix))
 }
 
 /// A component is decoded and compiled behind walls of the kernel's: whether it has them is tried, not guessed.

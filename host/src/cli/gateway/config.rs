@@ -59,6 +59,9 @@ skill-changed = "none"
 [files]
 hard_links = "refuse"                         # or "allow": files with more than one hard link
 
+[sandbox]
+isolation = "thread"                          # or "process": each skill's calls in a process of its own, behind Landlock and seccomp; needs Linux 6.2. Changes with a restart
+
 [trust]
 require_redteam = false                       # true: an agent is trusted, and runs, only after `soulbound redteam` let nothing out of exactly these bytes
 

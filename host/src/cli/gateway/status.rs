@@ -118,15 +118,23 @@ fn page(status: &Value) {
 fn isolation(status: &Value) -> String {
     let compiling = match status.pointer("/isolation/compiling") {
         None | Some(Value::Null) => "cannot be confined, so nothing new compiles".to_owned(),
+        Some(walls) => format!("confined ({})", shown(walls)),
+    };
+    let calls = match status.pointer("/isolation/walls") {
+        None => "calls in the gateway's own process".to_owned(),
         Some(walls) => {
-            let landlock = walls.get("landlock").and_then(Value::as_u64);
-            let landlock = landlock.map_or("no Landlock".to_owned(), |version| format!("Landlock {version}"));
-            let seccomp =
-                if walls.get("seccomp") == Some(&Value::Bool(true)) { "seccomp" } else { "no seccomp" };
-            format!("confined ({landlock}, {seccomp})")
+            let workers = status.pointer("/isolation/workers").and_then(Value::as_u64).unwrap_or_default();
+            format!("calls in a process for each skill ({}; {workers} at the moment)", shown(walls))
         }
     };
-    format!("calls in the gateway's own process; compiling {compiling}")
+    format!("{calls}; compiling {compiling}")
+}
+
+fn shown(walls: &Value) -> String {
+    let landlock = walls.get("landlock").and_then(Value::as_u64);
+    let landlock = landlock.map_or("no Landlock".to_owned(), |version| format!("Landlock {version}"));
+    let seccomp = if walls.get("seccomp") == Some(&Value::Bool(true)) { "seccomp" } else { "no seccomp" };
+    format!("{landlock}, {seccomp}")
 }
 
 /// Each open breaker: the agent, and what tripped that of which skill.

@@ -144,7 +144,10 @@ impl BoundFiles {
         self
     }
 
-    fn assemble(grants: Vec<Arc<BoundGrant>>, folder: Option<Folder>) -> Result<Self, DirectoryError> {
+    pub(super) fn assemble(
+        grants: Vec<Arc<BoundGrant>>,
+        folder: Option<Folder>,
+    ) -> Result<Self, DirectoryError> {
         match Tree::new(&grants) {
             Ok(tree) => Ok(Self { grants, tree, folder, skill_line: None }),
             Err(index) => {

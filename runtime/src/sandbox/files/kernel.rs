@@ -52,9 +52,11 @@ pub(super) fn reopen(handle: &OwnedFd, flags: OFlags) -> Result<OwnedFd, Errno> 
     rustix::fs::openat(own_descriptors()?, number(handle), flags, Mode::empty())
 }
 
-/// Sets the times of what an `O_PATH` handle points at, which `futimens` refuses to do.
+/// Sets the times of what an `O_PATH` handle points at: by a descriptor that is open for real, since no path may be given for
+/// it where a guest has a process of its own ([`crate::confine`]).
 pub(super) fn set_times(handle: &OwnedFd, times: &rustix::fs::Timestamps) -> Result<(), Errno> {
-    rustix::fs::utimensat(own_descriptors()?, number(handle), times, rustix::fs::AtFlags::empty())
+    let open = reopen(handle, OFlags::RDONLY).or_else(|_| reopen(handle, OFlags::WRONLY))?;
+    rustix::fs::futimens(&open, times)
 }
 
 /// `/proc/self/fd`, opened once: a walk from `/` for every file would cost more than the file.

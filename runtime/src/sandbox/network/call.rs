@@ -39,7 +39,7 @@ const METHOD_BYTES: usize = 32;
 /// Answers that are tried.
 const MOST_TRIED: usize = 4;
 /// How much of an outgoing body the host takes over from the guest at once (wasmtime's default is 1 MiB).
-const CHUNK: usize = 64 << 10;
+pub(crate) const CHUNK: usize = 64 << 10;
 
 /// The `wasi:http` of one call.
 pub(crate) struct CallNetwork(Arc<Call>);

@@ -50,7 +50,7 @@ pub(super) fn folded(name: &HeaderName) -> Cow<'_, str> {
 }
 
 /// The same question as wasmtime wants it, for requests and responses.
-pub(super) fn filter() -> ForbiddenHeaderFilter {
+pub(crate) fn filter() -> ForbiddenHeaderFilter {
     static FILTER: LazyLock<ForbiddenHeaderFilter> = LazyLock::new(|| Arc::new(is_forbidden));
     Arc::clone(&FILTER)
 }

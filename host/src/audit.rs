@@ -20,6 +20,7 @@ mod error;
 mod event;
 mod files;
 pub(crate) mod folder;
+pub(crate) mod fuzz;
 pub(crate) mod heartbeat;
 mod hex;
 mod intent;

@@ -27,6 +27,7 @@ mod answer;
 mod changes;
 mod connection;
 mod content;
+pub(crate) mod fuzz;
 mod handler;
 mod held;
 mod http;

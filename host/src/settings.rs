@@ -76,8 +76,18 @@ impl Settings {
     pub(crate) fn read(state: &StateFolder) -> Result<Self> {
         let path = state.settings_file();
         let text = read_text(&path)?.unwrap_or_default();
-        let file = file::parse(&text).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
+        Self::parse(&path, &text, state)
+    }
+
+    /// Reads the text of the file at `path`.
+    pub(crate) fn parse(path: &Path, text: &str, state: &StateFolder) -> Result<Self> {
+        let file = file::parse(text).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
         Self::build(file, state, Digest::of(text.as_bytes())).with_context(|| path.display().to_string())
+    }
+
+    /// The hosts that nothing may reach, as they are written.
+    pub(crate) fn denied_hosts(&self) -> &[String] {
+        &self.deny_hosts
     }
 
     fn build(file: file::File, state: &StateFolder, digest: Digest) -> Result<Self> {

@@ -87,6 +87,8 @@
 
 pub mod compile;
 pub mod denial;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod grant;
 pub mod sandbox;
 pub mod skill;

@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use crate::build;
+use crate::fuzz;
 use crate::setup::{self, cargo, say};
 
 /// Format, lints, documentation, tests.
@@ -27,7 +28,8 @@ pub(crate) fn run() -> Result<()> {
     )?;
     build::program()?;
     say("cargo test");
-    setup::run(cargo().args(["test", "--workspace", "--locked"]))
+    setup::run(cargo().args(["test", "--workspace", "--locked"]))?;
+    fuzz::short()
 }
 
 /// The benches.

@@ -10,10 +10,10 @@ use crate::mcp::handler::REFUSED;
 
 /// The few fields by which a message is known. The rest is skipped unread.
 #[derive(Deserialize)]
-pub(super) struct Head<'a> {
+pub(in crate::mcp) struct Head<'a> {
     id: Option<Value>,
     #[serde(borrow)]
-    pub(super) method: Option<Cow<'a, str>>,
+    pub(in crate::mcp) method: Option<Cow<'a, str>>,
     params: Option<Params>,
 }
 
@@ -30,7 +30,7 @@ fn id_text(id: &Value) -> Option<String> {
 
 impl<'a> Head<'a> {
     /// The head of a line; none when it is no message.
-    pub(super) fn of(line: &'a [u8]) -> Option<Self> {
+    pub(in crate::mcp) fn of(line: &'a [u8]) -> Option<Self> {
         // An object, and no array of its fields, which serde would take as well.
         if line.trim_ascii_start().first() != Some(&b'{') {
             return None;
@@ -39,7 +39,7 @@ impl<'a> Head<'a> {
     }
 
     /// The id, if this asks for an answer.
-    pub(super) fn request_id(&self) -> Option<String> {
+    pub(in crate::mcp) fn request_id(&self) -> Option<String> {
         self.method.as_ref().and(self.id.as_ref()).and_then(id_text)
     }
 
@@ -57,7 +57,7 @@ impl<'a> Head<'a> {
 
 /// Why a request is not passed on.
 #[derive(Debug, Clone)]
-pub(super) struct Refusal {
+pub(in crate::mcp) struct Refusal {
     code: i32,
     message: String,
     id: Option<String>,
@@ -65,7 +65,7 @@ pub(super) struct Refusal {
 
 impl Refusal {
     /// There is no gateway, or it does not let the agent in, for this reason: a denial's first line, or some other words.
-    pub(super) fn stopped(why: &str) -> Self {
+    pub(in crate::mcp) fn stopped(why: &str) -> Self {
         let denial = why.strip_prefix("denied[").and_then(|rest| rest.split_once("]: "));
         let (id, message) = match denial {
             Some((id, _)) => (id.to_owned(), why.to_owned()),
@@ -91,7 +91,7 @@ impl Refusal {
     }
 
     /// As a line for the client: the answer to this id.
-    pub(super) fn line(&self, id: Option<&str>) -> Vec<u8> {
+    pub(in crate::mcp) fn line(&self, id: Option<&str>) -> Vec<u8> {
         let id = id.and_then(|id| serde_json::from_str::<Value>(id).ok());
         let mut error = json!({"code": self.code, "message": self.message});
         if let (Some(denial), Value::Object(error)) = (&self.id, &mut error) {

@@ -15,10 +15,12 @@ pub fn run(bytes: &[u8]) {
     for entry in settings.denied_hosts() {
         // The plainest kind alone, so that this stays simpler than the code that it checks.
         let name = entry.strip_prefix("*.").unwrap_or(entry);
-        for origin in [format!("https://{name}"), format!("https://below.{name}")] {
-            if origin.contains("below.") && name == entry {
-                continue;
-            }
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
+        if !name.contains('.') || !name.bytes().all(is_plain) {
+            continue;
+        }
+        let below = (name != entry).then(|| format!("https://below.{name}"));
+        for origin in below.into_iter().chain([format!("https://{name}")]) {
             let Ok(target) = Target::from_url(&origin) else { continue };
             assert!(!settings.permits(&target), "`deny_hosts` has `{entry}` and {origin} is let pass");
         }

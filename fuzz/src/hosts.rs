@@ -37,7 +37,9 @@ fn same_origin(url: &str, target: &Target) {
     assert_eq!(other.port_or_known_default(), Some(target.port), "{url}");
     assert!(other.username().is_empty() && other.password().is_none(), "{url}");
     let same = match (other.host(), &target.host) {
-        (Some(Host::Domain(theirs)), TargetHost::Name(ours)) => theirs.strip_suffix('.').unwrap_or(theirs) == ours,
+        (Some(Host::Domain(theirs)), TargetHost::Name(ours)) => {
+            theirs.strip_suffix('.').unwrap_or(theirs) == ours
+        }
         (Some(Host::Ipv4(theirs)), TargetHost::Address(ours)) => *ours == theirs,
         (Some(Host::Ipv6(theirs)), TargetHost::Address(ours)) => *ours == theirs,
         _ => false,

@@ -62,7 +62,8 @@ mod tests {
     fn every_target_has_seeds_and_passes_them() {
         for (name, run) in TARGETS {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds").join(name);
-            let seeds: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+            let seeds: Vec<_> =
+                std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
             assert!(!seeds.is_empty(), "{name}");
             for seed in seeds {
                 println!("{}", seed.display());

@@ -32,7 +32,8 @@ pub fn run(bytes: &[u8]) {
             if message.get("method").is_some() {
                 continue;
             }
-            let times = asked.get_mut(&id.to_string()).unwrap_or_else(|| panic!("{id} was not asked: {message}"));
+            let times =
+                asked.get_mut(&id.to_string()).unwrap_or_else(|| panic!("{id} was not asked: {message}"));
             *times = times.checked_sub(1).unwrap_or_else(|| panic!("{id} is answered twice: {message}"));
         }
     }

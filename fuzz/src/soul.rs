@@ -27,7 +27,11 @@ pub fn run(bytes: &[u8]) {
         let line = lines.get((entry.line as usize).wrapping_sub(1)).copied().unwrap_or_default();
         let bullet = line.trim_start().strip_prefix(['-', '*', '+']).map(str::trim_start);
         let head = bullet.and_then(|bullet| bullet.strip_prefix(entry.name.as_str()));
-        assert!(head.is_some_and(|rest| rest.trim_start().starts_with(':')), "`{}` is no bullet: {line:?}", entry.name);
+        assert!(
+            head.is_some_and(|rest| rest.trim_start().starts_with(':')),
+            "`{}` is no bullet: {line:?}",
+            entry.name
+        );
         for host in &entry.grant.hosts {
             let again = HostGrant::parse(host.text(), host.rule.clone()).map(|again| again.to_string());
             assert_eq!(again.as_deref(), Ok(host.text()), "a host entry reads back otherwise");
@@ -42,6 +46,7 @@ pub fn run(bytes: &[u8]) {
     let folder = Path::new("/nonexistent/agent");
     assert!(soul.differences(&soul, folder).is_empty(), "it differs from itself");
     let narrowed = soul.narrowed_by(&soul, folder);
-    let wider = soul.differences(&narrowed, folder).into_iter().find(|found| found.effect == Effect::Widening);
+    let wider =
+        soul.differences(&narrowed, folder).into_iter().find(|found| found.effect == Effect::Widening);
     assert!(wider.is_none(), "narrowed by itself it is wider: {wider:?}");
 }

@@ -34,6 +34,8 @@ const FILE: &str = "gateway.toml";
 const ROTATE_LEAST: u64 = 1 << 20;
 /// The largest settings file, in bytes.
 const FILE_BYTES: u64 = 1 << 20;
+/// The largest file of certificates, in bytes. All public ones together have a quarter of that.
+const CERTIFICATE_BYTES: u64 = 1 << 20;
 
 /// The operator's settings, read.
 pub(crate) struct Settings {
@@ -229,7 +231,12 @@ fn audit(file: file::Audit) -> Result<Options> {
 
 fn certificate(path: &str) -> Result<Vec<u8>> {
     let path = directory(path)?;
-    std::fs::read(&path).with_context(|| format!("`[network] ca_file` `{}` cannot be read", path.display()))
+    let shown = path.display();
+    let real =
+        path.canonicalize().with_context(|| format!("`[network] ca_file` `{shown}` cannot be read"))?;
+    // Never a device or a FIFO: reading one of those has no end.
+    soulbound_runtime::skill::files::read_file(&real, CERTIFICATE_BYTES)
+        .with_context(|| format!("`[network] ca_file` `{shown}`"))
 }
 
 /// An operator's path: absolute, or below `~`.

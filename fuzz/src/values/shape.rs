@@ -54,7 +54,13 @@ impl Shape {
             Self::Integer(bytes, signed) => {
                 let (given, back) = (integer(given), integer(back));
                 let bits = bytes * 8;
-                let fits = |n: i128| if *signed { (-(1 << (bits - 1))..1 << (bits - 1)).contains(&n) } else { (0..1 << bits).contains(&n) };
+                let fits = |n: i128| {
+                    if *signed {
+                        (-(1 << (bits - 1))..1 << (bits - 1)).contains(&n)
+                    } else {
+                        (0..1 << bits).contains(&n)
+                    }
+                };
                 given.is_some_and(|given| fits(given) && back == Some(given))
             }
             Self::Float(wide) => match (given.as_f64(), back.as_f64()) {
@@ -64,11 +70,15 @@ impl Shape {
                 _ => given.is_string() && given == back,
             },
             // Base64 has one spelling.
-            Self::List(item) if matches!(**item, Self::Integer(1, false)) => given.is_string() && given == back,
+            Self::List(item) if matches!(**item, Self::Integer(1, false)) => {
+                given.is_string() && given == back
+            }
             Self::List(item) => items(given, back, |_| Some(item)),
             Self::Tuple(types) => items(given, back, |at| types.get(at)),
             Self::Option(_) if given.is_null() => back.is_null(),
-            Self::Option(inner) if matches!(**inner, Self::Option(_)) => member("some", given, back, Some(inner)),
+            Self::Option(inner) if matches!(**inner, Self::Option(_)) => {
+                member("some", given, back, Some(inner))
+            }
             Self::Option(inner) => inner.same(given, back),
             Self::Record(fields) => {
                 let (Some(given), Some(back)) = (given.as_object(), back.as_object()) else { return false };
@@ -81,7 +91,9 @@ impl Shape {
                         _ => false,
                     })
             }
-            Self::Variant(cases) => cases.iter().zip(NAMES).any(|(case, name)| case_is_same(name, given, back, case.as_ref())),
+            Self::Variant(cases) => {
+                cases.iter().zip(NAMES).any(|(case, name)| case_is_same(name, given, back, case.as_ref()))
+            }
             Self::Flags(count) => {
                 let (Some(given), Some(back)) = (given.as_array(), back.as_array()) else { return false };
                 back.iter().all(|flag| NAMES[..*count].iter().any(|name| flag == name))
@@ -112,7 +124,8 @@ fn integer(value: &Value) -> Option<i128> {
 fn items<'a>(given: &Value, back: &Value, ty: impl Fn(usize) -> Option<&'a Shape>) -> bool {
     let (Some(given), Some(back)) = (given.as_array(), back.as_array()) else { return false };
     let mut pairs = given.iter().zip(back).enumerate();
-    given.len() == back.len() && pairs.all(|(at, (given, back))| ty(at).is_some_and(|ty| ty.same(given, back)))
+    given.len() == back.len()
+        && pairs.all(|(at, (given, back))| ty(at).is_some_and(|ty| ty.same(given, back)))
 }
 
 /// Whether both are `{name: …}` with the same behind it; nothing behind it is null.
@@ -169,9 +182,7 @@ impl Reader<'_> {
             Some('V') => Shape::Variant((0..self.count()).map(|_| self.payload(below)).collect()),
             Some('E') => Shape::Enum(self.count()),
             Some('F') => Shape::Flags(self.count()),
-            Some('X') => {
-                Shape::Result(self.payload(below).map(Box::new), self.payload(below).map(Box::new))
-            }
+            Some('X') => Shape::Result(self.payload(below).map(Box::new), self.payload(below).map(Box::new)),
             _ => Shape::Bool,
         }
     }

@@ -51,6 +51,9 @@ fn reference(shape: &Shape, text: &mut String, named: &mut usize) -> String {
     };
     let number = *named;
     *named += 1;
-    let _ = writeln!(text, "  (type $t{number} {definition})\n  (import \"t{number}\" (type $n{number} (eq $t{number})))");
+    let _ = writeln!(
+        text,
+        "  (type $t{number} {definition})\n  (import \"t{number}\" (type $n{number} (eq $t{number})))"
+    );
     format!("$n{number}")
 }

@@ -45,7 +45,8 @@ impl KnownTrail {
         let path = self.file();
         fs::write(&path, bytes)?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
-        let report = verify::trail(&agent_folder(&self.state, &self.owner), &self.owner, &self.keys, None, false)?;
+        let report =
+            verify::trail(&agent_folder(&self.state, &self.owner), &self.owner, &self.keys, None, false)?;
         for finding in &report.findings {
             let _ = finding.fault.to_string();
         }

@@ -59,7 +59,7 @@ impl<'a> Line<'a> {
 
     /// Whether this gateway wrote it after the record `before`.
     pub(super) fn follows(&self, before: Tip, keys: &Keys) -> bool {
-        self.seq == before.seq + 1
+        self.seq == before.seq.saturating_add(1)
             && self.prev == before.hash
             && self.computed() == Some(self.hash)
             && keys.record(&self.hash) == self.mac

@@ -72,7 +72,8 @@ pub fn refusal(line: &[u8], why: &str) -> Vec<u8> {
 ///
 /// It is not over long after its client has hung up.
 pub fn answers(said: &[u8]) -> Result<Vec<u8>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(1).build()?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(1).build()?;
     runtime.block_on(async {
         let (ours, theirs) = tokio::io::duplex(1 << 20);
         let (reader, writer) = tokio::io::split(theirs);

@@ -20,6 +20,7 @@ mod error;
 mod event;
 mod files;
 pub(crate) mod folder;
+#[cfg(feature = "fuzz")]
 pub(crate) mod fuzz;
 pub(crate) mod heartbeat;
 mod hex;
@@ -48,5 +49,6 @@ pub(crate) use error::AuditError;
 pub(crate) use event::{Decision, Event, Weight};
 pub(crate) use intent::Intent;
 pub(crate) use keys::{Keys, make_folder};
+pub(crate) use opening::Opening;
 pub(crate) use trail::{Durability, Options};
 pub(crate) use watch::Watch;

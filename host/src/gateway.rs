@@ -333,6 +333,10 @@ impl Gateway {
         if let Err(error) = self.trail.note(Event::TokenRefused, "gateway", &note) {
             tracing::error!(%error, "a refused token could not be recorded");
         }
+        // A request without any is a client that was never set up, or a scanner.
+        if presented {
+            self.alert(About::Anomaly, Event::TokenRefused.sentence(), &format!("at the door of {door}"));
+        }
     }
 
     /// Whether everything may run, by the kill switch.

@@ -1,4 +1,12 @@
 //! `soulbound`: the program. It reads its arguments, does one thing, and says how that ended.
+//!
+//! A library only so that the fuzzers enter by the product's own code: what is shipped is built without feature `fuzz`, and
+//! then [`main`] is all there is to call.
+
+#![forbid(unsafe_code)]
+
+#[cfg(all(feature = "fuzz", not(debug_assertions)))]
+compile_error!("feature `fuzz` opens doors for the fuzzers of `fuzz/`; a program that is shipped has none");
 
 mod agent;
 mod answer;
@@ -7,7 +15,7 @@ mod cli;
 mod clock;
 mod durable;
 mod exit;
-#[doc(hidden)]
+#[cfg(feature = "fuzz")]
 pub mod fuzz;
 mod gateway;
 mod mcp;

@@ -20,7 +20,7 @@ use soulbound_runtime::skill::Tool;
 use soulbound_runtime::{Denial, DenialId, visible};
 
 pub(crate) use perform::perform;
-pub(crate) use trails::{note, note_of_agent, record, record_act};
+pub(crate) use trails::{note, note_of_agent, record, record_act, record_alone};
 pub(crate) use who::Who;
 
 use crate::oversight::secrets::act::SecretAct;

@@ -2,7 +2,7 @@
 //! a scratch copy of its directories and a stub network, and try to get out; a scratch gateway plays what an injected model
 //! would call.
 //!
-//! The words, in the order in which a run meets them: [`scratch`] copies and puts canaries down, [`stub`] is the network,
+//! The words, in the order in which a run meets them: [`subject`] is what is attacked, [`scratch`] copies and puts canaries down, [`stub`] is the network,
 //! [`probe`] binds, [`plan`] says what is tried, [`strike`] tries it, [`oracle`] judges by effects alone, [`report`] says what
 //! came of it. The rule: nothing in the product knows of this room, and no wall is opened for it. What it finds is what any
 //! skill could have done.
@@ -21,6 +21,7 @@ pub(crate) mod script;
 mod stage;
 mod strike;
 mod stub;
+pub(crate) mod subject;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,7 @@ use soulbound_runtime::Soul;
 use soulbound_runtime::compile::{Cache, Compiler};
 use soulbound_runtime::grant::limit::Rate;
 use soulbound_runtime::sandbox::{Runtime, RuntimeConfig};
+use soulbound_runtime::skill::{Digest, SkillFolder};
 use tokio::task::JoinSet;
 
 use attack::{Attack, Class};
@@ -46,6 +48,7 @@ use stub::Stub;
 
 use crate::settings::Settings;
 use crate::state::StateFolder;
+use crate::trust::attacked::Ran;
 
 /// Attacks that last, at once: they wait more than they compute.
 const AT_ONCE: usize = 6;
@@ -70,11 +73,37 @@ pub(crate) struct Order {
     pub(crate) attack: Option<String>,
     /// SOUL.md's bytes.
     pub(crate) text: Vec<u8>,
+    /// The skills' files, where they were read or trusted; what is not among them is looked for in the folder.
+    pub(crate) files: Vec<(String, SkillFolder)>,
+    /// The trust manifest that this is all of; none where it is something else.
+    pub(crate) manifest: Option<Digest>,
     /// What a model is to call.
     pub(crate) scripts: Vec<Script>,
 }
 
 impl Order {
+    /// What is attacked, whole, with everything.
+    pub(crate) fn whole(subject: subject::Subject, seed: u64, scripts: Vec<Script>) -> Self {
+        let subject::Subject { named, soul, folder, text, files, manifest } = subject;
+        let (classes, skills, attack) = (Vec::new(), Vec::new(), None);
+        Self { named, soul, folder, seed, classes, skills, attack, text, files, manifest, scripts }
+    }
+
+    /// What there is to write down of a run, where it was one of a trust manifest.
+    pub(crate) fn ran(&self, report: &Report) -> Option<Ran> {
+        let total = report.total();
+        let ran = Ran {
+            manifest: self.manifest?,
+            agent: self.soul.id().to_owned(),
+            tried: total.tried,
+            escaped: total.escaped,
+            blind: total.blind,
+            whole: self.classes.is_empty() && self.skills.is_empty() && self.attack.is_none(),
+            seed: self.seed,
+        };
+        ran.says_something().then_some(ran)
+    }
+
     fn wants(&self, class: Class) -> bool {
         self.classes.is_empty() || self.classes.contains(&class)
     }

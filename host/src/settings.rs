@@ -24,6 +24,7 @@ use crate::oversight::alerts::Target;
 use crate::oversight::breakers::knobs::{self, Knobs};
 use crate::oversight::channels::Binding;
 use crate::oversight::outputs::OutputSettings;
+use crate::oversight::secrets::place::KeySettings;
 use crate::state::{StateFolder, home};
 
 /// Where the gateway listens when nothing else is said.
@@ -53,6 +54,8 @@ pub(crate) struct Settings {
     pub(crate) anomalies: Knobs,
     /// What must wait for a person whatever SOUL.md says.
     pub(crate) require_approval: Vec<ApprovalGrant>,
+    /// Whether an agent runs only after redteam ran on exactly what is trusted of it.
+    pub(crate) require_redteam: bool,
     /// Whom to tell of what.
     pub(crate) alerts: Vec<Target>,
     /// Where the channels that SOUL.md lists lead.
@@ -65,8 +68,8 @@ pub(crate) struct Settings {
     pub(crate) approvals: approvals::Approvals,
     /// How the audit trails are kept.
     pub(crate) audit: Options,
-    /// The operator's own key that seals secrets at rest; without, one in the state folder.
-    pub(crate) secrets_key: Option<PathBuf>,
+    /// Where the key is that seals secrets at rest.
+    pub(crate) secrets: KeySettings,
     /// What may never leave any agent.
     pub(crate) outputs: OutputSettings,
     /// SHA-256 of the file's bytes, of none when there is no file: the `policy` of the records.
@@ -88,6 +91,7 @@ impl Settings {
     }
 
     /// The hosts that nothing may reach, as they are written.
+    #[cfg(feature = "fuzz")]
     pub(crate) fn denied_hosts(&self) -> &[String] {
         &self.deny_hosts
     }
@@ -136,6 +140,7 @@ impl Settings {
             anomalies: Knobs::read(file.anomalies.unwrap_or_default())?,
             limits: limits(written)?,
             require_approval: approvals::required(&ceiling.require_approval)?,
+            require_redteam: file.trust.unwrap_or_default().require_redteam,
             approvals: approvals::read(file.approvals.unwrap_or_default())?,
             alerts: alerts::read(file.alerts.unwrap_or_default())?,
             channels,
@@ -143,11 +148,7 @@ impl Settings {
             allow_hosts: ceiling.allow_hosts,
             listen,
             audit: audit(file.audit.unwrap_or_default())?,
-            secrets_key: file
-                .secrets
-                .and_then(|secrets| secrets.key_file)
-                .map(|path| directory(&path).context("`[secrets] key_file`"))
-                .transpose()?,
+            secrets: secrets(file.secrets.unwrap_or_default())?,
             outputs: file.outputs.map_or_else(|| Ok(OutputSettings::default()), OutputSettings::read)?,
             digest,
         })
@@ -227,6 +228,12 @@ fn audit(file: file::Audit) -> Result<Options> {
         options.rotate = bytes;
     }
     Ok(options)
+}
+
+/// Where the key that seals secrets is.
+fn secrets(file: file::Secrets) -> Result<KeySettings> {
+    let key_file = file.key_file.map(|path| directory(&path).context("`[secrets] key_file`")).transpose()?;
+    KeySettings::read(key_file, file.keyring.as_deref())
 }
 
 fn certificate(path: &str) -> Result<Vec<u8>> {

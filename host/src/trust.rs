@@ -5,12 +5,14 @@
 //! | [`store`], [`manifest`], [`record`] | trusted bytes by digest; what is trusted of one agent; where that is written down |
 //! | [`candidate`], [`card`] | a folder read once, to be accepted or not, and how a person is shown it |
 //! | [`trusted`], [`standing`], [`change`], [`fingerprint`] | what may run now, and what differs, cheaply asked again |
+//! | [`attacked`] | what redteam found of a manifest, where that is asked for |
 //! | [`registry`], [`rollback`], [`restore`], [`act`], [`event`] | every act that changes any of it, and what the trail is told |
 //!
 //! The rule: what is displayed, hashed, stored and run are the same bytes, read once. The agent's folder can only ever take
 //! away.
 
 pub(crate) mod act;
+pub(crate) mod attacked;
 pub(crate) mod candidate;
 pub(crate) mod card;
 pub(crate) mod change;

@@ -2,7 +2,8 @@
 //!
 //! Compiling hostile WebAssembly can cost anything: 240 kB of nested components take 55 s and 7.6 GiB. wasmtime does not
 //! call that a vulnerability, so it is ours to contain. The program executes itself again ([`worker`]); the child
-//! limits its own memory and time before it reads a byte, decodes, compiles, answers and ends ([`child`]). What it made
+//! limits its own memory and time and gives up files, network and all but a few system calls ([`crate::confine`]) before it
+//! reads a byte; then it decodes, compiles, answers and ends ([`child`]). What it made
 //! is kept by digest and engine settings in a folder of ours, under a key of ours ([`cache`]).
 
 pub mod cache;
@@ -10,11 +11,14 @@ pub(crate) mod child;
 mod protocol;
 pub mod worker;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use crate::confine::Walls;
+use crate::skill::schema_file::{self, EnforcedSchema, SchemaError};
 use crate::skill::{Inspection, SkillFolder};
 
 pub use cache::Cache;
@@ -42,6 +46,9 @@ pub enum CompileError {
         /// Which limit.
         limit: String,
     },
+    /// A file in `schemas/` does not fit its tools.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
     /// The child process did not work.
     #[error("the compiling process failed: {0}")]
     Process(String),
@@ -85,21 +92,46 @@ impl Compiler {
         self
     }
 
-    /// The inspection alone, from the cache or from a child process.
+    /// The inspection alone, from a child process, with what the skill's `schemas/` say of its tools.
     ///
     /// # Errors
     ///
-    /// The component is invalid or too costly.
+    /// The component is invalid or too costly, or a file in `schemas/` does not fit it.
     pub fn inspect(&self, skill: &SkillFolder) -> Result<Inspection, CompileError> {
         let answer = match &self.way {
             Way::Child(program) => child::run(program, skill, false)?,
             Way::Here => worker::answer(&skill.component, &skill.wit, false)?,
         };
-        Ok(answer.inspection)
+        let mut inspection = answer.inspection;
+        schema_file::apply(skill, &mut inspection)?;
+        Ok(inspection)
     }
 
-    /// The component, ready to run on `engine`.
-    pub(crate) fn compile(&self, engine: &Engine, skill: &SkillFolder) -> Result<Compiled, CompileError> {
+    /// Which of the kernel's walls stand around the child process, found by starting one; none of them where there is no child.
+    ///
+    /// # Errors
+    ///
+    /// A child cannot be started, or a wall that the kernel has cannot be put up: then nothing compiles.
+    pub fn walls(&self) -> Result<Walls, CompileError> {
+        match &self.way {
+            Way::Child(program) => child::walls(program),
+            Way::Here => Ok(Walls::default()),
+        }
+    }
+
+    /// The component, ready to run on `engine`, and the schemas that its tools' arguments are held against.
+    pub(crate) fn compile(
+        &self,
+        engine: &Engine,
+        skill: &SkillFolder,
+    ) -> Result<(Compiled, HashMap<String, EnforcedSchema>), CompileError> {
+        let mut compiled = self.component(engine, skill)?;
+        // After the cache, which knows nothing of them.
+        let schemas = schema_file::apply(skill, &mut compiled.inspection)?;
+        Ok((compiled, schemas))
+    }
+
+    fn component(&self, engine: &Engine, skill: &SkillFolder) -> Result<Compiled, CompileError> {
         if let Some(cache) = &self.cache
             && let Some(hit) = cache.load(engine, skill)
         {

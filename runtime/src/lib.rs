@@ -86,10 +86,14 @@
 //! Linux 5.6 or newer (`openat2`), with `/proc` mounted; without either, directories do not bind and the error says so.
 
 pub mod compile;
+pub mod confine;
 pub mod denial;
-#[doc(hidden)]
+#[cfg(feature = "fuzz")]
 pub mod fuzz;
 pub mod grant;
+#[cfg(test)]
+#[path = "../../tests/corpora/ledger.rs"]
+mod ledger;
 pub mod sandbox;
 pub mod skill;
 pub mod soul;

@@ -6,6 +6,7 @@
 //! | [`files`] | which bytes are in a skill's folder, read once, so that what is checked is what runs |
 //! | [`folder`] | do these files make a skill? |
 //! | [`sources`] | where is the skill that SOUL.md names? |
+//! | [`schema_file`] | what does its author say of the arguments, beyond what WIT can? |
 //! | [`inspection`] | what does the component import, and which tools does it export? |
 //! | [`imports`] | which of its imports are granted, inert, refused, missing, unknown? |
 //!
@@ -22,6 +23,7 @@ pub mod imports;
 pub mod inspection;
 pub mod manifest;
 pub(crate) mod schema;
+pub mod schema_file;
 pub mod sources;
 
 pub use annotations::Annotations;
@@ -31,4 +33,5 @@ pub use folder::{FolderError, SkillFolder};
 pub use imports::{JudgedImport, Standing};
 pub use inspection::{Import, Inspection, Tool};
 pub use manifest::Manifest;
+pub use schema_file::{SchemaError, asks_for_headers};
 pub use sources::{Found, Origin, SkillSources, SourceError};

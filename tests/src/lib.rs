@@ -4,12 +4,14 @@
 //!
 //! - [`Agent`]: `SOUL.md`, directories, `skills/` and a state folder of its own
 //! - [`Program`] and [`Ended`]: one run of `target/debug/soulbound`, and what came of it
+//! - [`terminal::Terminal`]: a run that somebody sits before
 //! - [`guest`]: skills to put beside an agent: the probes, the standard ones, and components written as text
 //! - [`gateway::Gateway`]: a running gateway with the agent added; [`http`] speaks to it
 //! - [`trusted`]: an agent that was added, and questions about it
 //! - [`tls`]: the same over TLS, with a certificate authority of the test's own
 //! - [`Peer`]: a server on loopback that answers as a test wants, or never
 
+#![forbid(unsafe_code)]
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -25,6 +27,7 @@ pub mod guest;
 pub mod http;
 pub mod peer;
 pub mod program;
+pub mod terminal;
 pub mod tls;
 pub mod trusted;
 

@@ -150,6 +150,11 @@ impl Program {
         (child.wait().unwrap().code(), String::from_utf8_lossy(&shown).into_owned())
     }
 
+    /// Starts it with all three streams here, such as a terminal's end.
+    pub(crate) fn start_on(mut self, stream: impl Fn() -> Stdio) -> Child {
+        self.command.stdin(stream()).stdout(stream()).stderr(stream()).spawn().unwrap()
+    }
+
     /// Runs it to its end.
     #[must_use]
     pub fn run(mut self) -> Ended {

@@ -367,3 +367,32 @@ fn other_targets_count_from_the_next_alert_on() {
     until(|| second.bodies().len() == 1, "the second alert");
     assert_eq!(first.bodies().len(), 1);
 }
+
+#[test]
+fn a_wrong_token_a_kill_and_a_changed_trail_are_told() {
+    let peer = accepting();
+    let agent = agent(&slack(&peer, "cooldown = \"0s\""));
+    let told = |part: &str| until(|| texts(&peer).iter().any(|text| text.contains(part)), part);
+    let gateway = Gateway::with(&agent);
+    let path = format!("/agents/{ECHO}/mcp");
+    assert_eq!(gateway.request("POST", &path, &[], "").status, 401);
+    assert_eq!(gateway.request("POST", &path, &[("authorization", "Bearer wrong")], "").status, 401);
+    told("token");
+    assert_eq!(texts(&peer).len(), 1, "a request without any token is no attack: {:?}", texts(&peer));
+    gateway.call("probe", "nothing", &[]).ends(0);
+    gateway.kill();
+    let trail = agent.state().join(format!("agents/{ECHO}/audit.jsonl"));
+    let text = fs::read_to_string(&trail).unwrap();
+    let kept: Vec<&str> = text.lines().take(text.lines().count() - 2).collect();
+    fs::write(&trail, format!("{}\n", kept.join("\n"))).unwrap();
+    let gateway = Gateway::start(&agent);
+    told("the last gateway did not leave by itself");
+    let _ = gateway.call("probe", "nothing", &[]);
+    told("WAS CHANGED");
+    // One that was asked to leave has left by itself.
+    agent.run(&["gateway", "stop"]).ends(0);
+    let before = texts(&peer).iter().filter(|text| text.contains("did not leave")).count();
+    let _again = Gateway::start(&agent);
+    agent.run(&["gateway", "stop"]).ends(0);
+    assert_eq!(texts(&peer).iter().filter(|text| text.contains("did not leave")).count(), before);
+}

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use soulbound_tests::gateway::{is_running, until};
 use soulbound_tests::{Agent, Ended, corpus, guest};
 
 /// Ten seconds of processor time for the child, on a busy machine.
@@ -98,6 +99,18 @@ fn seven_hundred_thousand_dependent_additions_are_bounded() {
     is_bounded("body-arith-2m", &module(1, &body));
 }
 
+/// Each local is read before any is written, and all of them live around a loop that no compiler can unroll.
+#[test]
+fn forty_nine_thousand_live_locals_are_bounded() {
+    const LOCALS: usize = 49_000;
+    let read = (0..LOCALS).flat_map(|local| [&[0x20][..], &leb(local), &[0x42, 1, 0x7c]].concat());
+    let written = (0..LOCALS).flat_map(|local| [&[0x21][..], &leb(local)].concat());
+    let declared = [&[1][..], &leb(LOCALS), &[0x7e]].concat();
+    let looped = [&[0x03, 0x40][..], &read.chain(written).collect::<Vec<u8>>()].concat();
+    let again = [0x20, 0, 0x42, 100, 0x54, 0x0d, 0, 0x0b];
+    is_bounded("locals-49k", &module(1, &[declared, looped, again.to_vec(), vec![0x0b]].concat()));
+}
+
 #[test]
 fn a_million_blocks_are_bounded() {
     let blocks = [0x02, 0x40, 0x41, 0, 0x0d, 0, 0x0b].repeat(1_000_000);
@@ -157,4 +170,48 @@ fn edits_of_a_good_component_are_refused_or_run_by_the_real_child() {
         assert!(matches!(ended.code, Some(0..=2)), "edit {number}: {ended:?}");
         assert!(!ended.said().contains("panicked") && ended.took < LONGEST, "edit {number}: {ended:?}");
     }
+}
+
+/// Processor time that a process has used, in hundredths of a second (the kernel's `USER_HZ`, 100 on Linux).
+fn processor_time(pid: i32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    Some(fields[11].parse::<u64>().ok()? + fields[12].parse::<u64>().ok()?)
+}
+
+/// Left alone, this one computes until its processor time is up: 8 s. So what tells is how much of that it used.
+#[test]
+fn a_compiling_child_dies_with_its_parent() {
+    let adding = [0x41, 1, 0x6a].repeat(700_000);
+    let body = [&[0, 0x41, 0][..], &adding, &[0x1a, 0x0b]].concat();
+    let agent = Agent::new("- s: Try").component("s", &module(1, &body));
+    let soul = agent.soul();
+    let mut parent = agent.program().words(&["call", soul.to_str().unwrap(), "s", "run"]).start();
+    let pid = i32::try_from(parent.id()).unwrap();
+    let mut child = 0;
+    until(
+        || {
+            let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+            let children =
+                threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
+            child = children
+                .flat_map(|pids| pids.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+                .next()
+                .map_or(0, |pid| pid.parse().unwrap());
+            // It has begun with its work: the limits on itself stand.
+            child != 0 && processor_time(child).is_some_and(|used| used >= 20)
+        },
+        "the child to compile",
+    );
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+    let mut used = 0;
+    until(
+        || {
+            used = processor_time(child).unwrap_or(used);
+            !is_running(child)
+        },
+        "the child to die",
+    );
+    assert!(used < 400, "{used} hundredths of a second: it went on without its parent");
 }

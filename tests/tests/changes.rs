@@ -55,6 +55,24 @@ fn a_widened_soul_waits_for_trust() {
 }
 
 #[test]
+fn what_is_trusted_and_cannot_be_read_lets_nothing_run() {
+    let agent = reader("- probe: Read");
+    let gateway = Gateway::with(&agent);
+    assert_ne!(gateway.call("probe", "who", &[]).result(), "");
+    for kept in std::fs::read_dir(agent.state().join("store/sha256")).unwrap() {
+        std::fs::remove_file(kept.unwrap().path()).unwrap();
+    }
+    // The same bytes: what the gateway hears of is only that somebody wrote them.
+    let component = agent.path("skills/probe/probe.wasm");
+    std::fs::write(&component, std::fs::read(&component).unwrap()).unwrap();
+    until(|| !gateway.call("probe", "who", &[]).json()["ok"].as_bool().unwrap(), "a call to be refused");
+    // And not that one call alone: the first look failed, and each later one has to as well.
+    for _ in 0..3 {
+        assert_eq!(gateway.call("probe", "who", &[]).denial(), "skill.not-trusted");
+    }
+}
+
+#[test]
 fn a_skill_taken_from_soul_ends_its_calls() {
     let agent = reader("- probe: Read\n  - limit: time 10m");
     let gateway = Gateway::with(&agent);

@@ -198,3 +198,16 @@ fn every_key_that_config_shows_is_one_that_the_program_reads() {
     agent.run(&["gateway", "start"]).ends(0);
     agent.run(&["gateway", "stop"]).ends(0);
 }
+
+/// Each effect is a record, so a call that has effects without end would be one that writes the trail without end.
+#[test]
+fn one_call_has_ten_thousand_effects_and_no_more() {
+    let skill = "- probe: Try\n  - write: ./ws\n  - limit: disk 1GiB, time 5m";
+    let limits = "[limits]\ndisk = \"1GiB\"\ntime = \"5m\"\n";
+    let agent = Agent::new(skill).guest("probe").directory("ws").gateway(limits);
+    let gateway = Gateway::with(&agent);
+    let ended = gateway.call("probe", "make-many", &["path=/ws", "count=10050"]);
+    assert_eq!(ended.result(), 10_000);
+    assert_eq!(ended.denials(), ["audit.unavailable"]);
+    assert_eq!(std::fs::read_dir(agent.path("ws")).unwrap().count(), 10_000);
+}

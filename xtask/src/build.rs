@@ -75,7 +75,7 @@ fn folders(workspace: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// A skill's folder as it is handed over: `SKILL.md`, one component, `wit/`.
+/// A skill's folder as it is handed over: `SKILL.md`, one component, `wit/`, `schemas/`.
 fn assemble(source: &Path, into: &Path) -> Result<()> {
     let name = source.file_name().and_then(|name| name.to_str()).context("a guest's folder has no name")?;
     let folder = into.join(name);
@@ -94,9 +94,10 @@ fn assemble(source: &Path, into: &Path) -> Result<()> {
             format!("---\nname: {name}\ndescription: A guest of Soulbound's own tests.\n---\n"),
         )?,
     }
-    let references = source.join("references");
-    if references.is_dir() {
-        copy_tree(&references, &folder.join("references"))?;
+    for beside in ["references", "schemas"] {
+        if source.join(beside).is_dir() {
+            copy_tree(&source.join(beside), &folder.join(beside))?;
+        }
     }
     // Probes share one world's text; their tools are read from the component.
     let wit = source.join("wit");

@@ -1,5 +1,6 @@
 //! The chores of this repository. `cargo xtask` lists them; each sets up what it needs.
 
+#![forbid(unsafe_code)]
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -11,6 +12,7 @@ mod conformance;
 mod demo;
 mod fuzz;
 mod setup;
+mod supply;
 mod test;
 
 use std::process::ExitCode;
@@ -46,6 +48,16 @@ const CHORES: &[Chore] = &[
         name: "fuzz",
         about: "run the fuzz targets from their seeds: `fuzz [TARGET] [--seconds N]`; docs/fuzzing.md",
         run: fuzz::run,
+    },
+    Chore {
+        name: "supply",
+        about: "licences, sources and advisories of what the program is built from, by deny.toml",
+        run: supply::check,
+    },
+    Chore {
+        name: "sbom",
+        about: "a bill of materials of the program, CycloneDX 1.5, on standard output (`sbom TRIPLE` for another machine)",
+        run: supply::sbom,
     },
     Chore { name: "bench", about: "run the benches of docs/figures.md", run: test::bench },
 ];

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 use soulbound_runtime::sandbox::Access;
+use soulbound_runtime::skill::Digest;
 
 use super::background::Background;
 use super::entry::{CallEntry, OutcomeEntry};
@@ -114,6 +115,11 @@ impl Book {
     /// Records something that is no call: a stop, a trust, a change of SOUL.md.
     pub(crate) fn note(&self, event: Event, who: &str, note: &Value) -> Result<u64, AuditError> {
         self.trail.note(event, who, note)
+    }
+
+    /// Stands for a digest of what may hold secrets: keyed, so that nobody without the key finds them by trying.
+    pub(crate) fn stands_for(&self, digest: Digest) -> String {
+        self.trail.keys().content(&digest.0).as_str().to_owned()
     }
 
     /// The trail's last record, for the gateway's own trail.

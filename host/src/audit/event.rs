@@ -64,6 +64,7 @@ events! {
     AgentRolledBack = "agent.rolled-back", "Rolled back to what was trusted before", Line;
     AgentDisabled = "agent.disabled", "Agent stopped by the operator", Line;
     AgentEnabled = "agent.enabled", "Agent enabled again", Line;
+    AgentAttacked = "agent.attacked", "Grants attacked by redteam", Line;
     AgentRemoved = "agent.removed", "Agent removed by the operator", Line;
     SoulChanged = "soul.changed", "SOUL.md changed since it was trusted", Anomaly;
     SkillChanged = "skill.changed", "A skill's files changed since they were trusted", Anomaly;
@@ -75,6 +76,7 @@ events! {
     TokenRefused = "token.refused", "Request with a wrong token refused", Anomaly;
     SecretSet = "secret.set", "Secret set by the operator", Line;
     SecretRemoved = "secret.removed", "Secret removed by the operator", Line;
+    SecretKeyMoved = "secret.key-moved", "Key that seals secrets moved by the operator", Line;
     OutputBlocked = "output.blocked", "Output rule refused something", Anomaly;
     OutputRedacted = "output.redacted", "Output rule masked something", Line;
     OutputNoted = "output.noted", "Output rule noted something", Line;

@@ -22,6 +22,7 @@ pub(crate) struct Keys {
     records: hmac::Key,
     contents: hmac::Key,
     slots: hmac::Key,
+    redteam: hmac::Key,
 }
 
 impl Keys {
@@ -72,6 +73,7 @@ impl Keys {
             records: derive(b"record")?,
             contents: derive(b"content")?,
             slots: derive(b"slot")?,
+            redteam: derive(b"redteam")?,
         })))
     }
 
@@ -97,6 +99,11 @@ impl Keys {
     /// Closes a tip's slot, so that a torn one is recognised.
     pub(super) fn slot(&self, bytes: &[u8]) -> Hex {
         digits(&hmac::sign(&self.slots, bytes))
+    }
+
+    /// Says that this gateway wrote down what came of a redteam run.
+    pub(crate) fn redteam(&self, canonical: &[u8]) -> Hex {
+        digits(&hmac::sign(&self.redteam, canonical))
     }
 
     /// Signs a tip.

@@ -18,6 +18,7 @@ use super::read::{self, Filter};
 use judge::{Ruling, Tried};
 
 /// Whether the second matcher finds a grant for a request of a skill.
+#[cfg(feature = "fuzz")]
 pub(crate) fn grants_request(soul: &Soul, skill: &str, method: &str, target: &str) -> bool {
     judge::judge(soul, skill, &Tried { kind: "host", target, access: method }) == Ruling::Granted
 }

@@ -5,16 +5,18 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::agent::{SoulFile, Subject, is_path};
 use crate::exit::Exit;
+use crate::operator;
 use crate::redteam::attack::Class;
+use crate::redteam::report::Report;
 use crate::redteam::report::{json, junit, sarif, table};
+use crate::redteam::subject::Subject;
 use crate::redteam::{self, Order, script};
 use crate::settings::Settings;
 use crate::state::StateFolder;
 use crate::style::Style;
-use crate::trust::Registry;
-use crate::trust::registry;
+use crate::trust::Candidate;
+use crate::trust::act::Act;
 
 /// Attack an agent's own grants, on a scratch copy and a stub network, and say what got out
 #[derive(Debug, Args)]
@@ -40,6 +42,9 @@ pub(super) struct Redteam {
     /// The number from which every canary is made; a run says its own
     #[arg(long)]
     seed: Option<u64>,
+    /// What is or was trusted of the agent, by its digest or how that begins, whatever its folder holds now
+    #[arg(long, value_name = "DIGEST")]
+    manifest: Option<String>,
     /// One JSON document with every attack
     #[arg(long)]
     json: bool,
@@ -55,21 +60,21 @@ impl Redteam {
     pub(super) fn run(self) -> Result<Exit> {
         let state = StateFolder::find()?;
         let settings = Settings::read(&state)?;
-        let subject = Subject::of(&self.agent, &state, &settings)?;
+        let subject = match &self.manifest {
+            Some(begins) => Subject::of_history(&self.agent, begins, &state)?,
+            None => Subject::of(&self.agent, &state, &settings)?,
+        };
         if let Some(unknown) = self.skill.iter().find(|name| subject.soul.skill(name).is_none()) {
             bail!("{}", crate::agent::not_listed(&subject.soul, unknown));
         }
+        let seed = self.seed.map_or_else(random, Ok)?;
         let order = Order {
-            named: subject.named.clone(),
-            soul: subject.soul.clone(),
-            folder: subject.folder.clone(),
-            seed: self.seed.map_or_else(random, Ok)?,
             classes: self.class,
             skills: self.skill,
             attack: self.attack,
-            text: text(&self.agent, &state)?,
-            scripts: script::read(&self.script)?,
+            ..Order::whole(subject, seed, script::read(&self.script)?)
         };
+        let required = settings.require_redteam;
         let report = redteam::run(&order, &state, settings)?;
         if let Some(file) = &self.sarif {
             write(file, &serde_json::to_string_pretty(&sarif::log(&report))?)?;
@@ -82,6 +87,7 @@ impl Redteam {
         } else {
             super::print(&table::text(&report, Style::stdout()));
         }
+        written_down(&state, &order, &report, required)?;
         let total = report.total();
         Ok(match (total.escaped, total.blind, total.tried) {
             (1.., _, _) => Exit::Refused,
@@ -92,16 +98,37 @@ impl Redteam {
     }
 }
 
-/// SOUL.md's bytes: the file that is named, or what is trusted of the agent.
-fn text(argument: &str, state: &StateFolder) -> Result<Vec<u8>> {
-    if is_path(argument) {
-        let file = SoulFile::from_argument(argument)?;
-        return std::fs::read(&file.path)
-            .with_context(|| format!("`{}` cannot be read", file.path.display()));
+/// Attacks a folder that an operator is asked to trust, with everything, and says what came of it. Whether nothing got out.
+pub(super) fn before_the_question(named: &str, candidate: &Candidate, state: &StateFolder) -> Result<bool> {
+    let settings = Settings::read(state)?;
+    let required = settings.require_redteam;
+    let order = Order::whole(Subject::of_candidate(named, candidate)?, random()?, script::read(&[])?);
+    let report = redteam::run(&order, state, settings)?;
+    // On the other stream: the card is the document.
+    super::note(&table::text(&report, Style::stderr()));
+    written_down(state, &order, &report, required)?;
+    Ok(order.ran(&report).is_some_and(|ran| ran.is_clean()))
+}
+
+/// Has what came of a run written down, where it says something of a trust manifest.
+fn written_down(state: &StateFolder, order: &Order, report: &Report, required: bool) -> Result<()> {
+    let Some(ran) = order.ran(report) else {
+        if required {
+            super::note(
+                "this run is no proof that `[trust] require_redteam` asks for: that is one of everything, on an agent as it is trusted or could be, with nothing out",
+            );
+        }
+        return Ok(());
+    };
+    match operator::perform(state, Act::Attacked { ran }) {
+        Ok(_) => Ok(()),
+        Err(error) if required => Err(error.context("the run cannot be written down")),
+        // Nobody asked for it: what was found is said all the same.
+        Err(error) => {
+            super::complain(&format!("the run could not be written down: {error:#}"));
+            Ok(())
+        }
     }
-    let registry = Registry::open(state);
-    let trusted = registry.load(&registry::id(argument)?)?.trusted;
-    Ok(registry.store().get(trusted.manifest.soul)?)
 }
 
 fn random() -> Result<u64> {

@@ -4,9 +4,12 @@
 //! the environment, which every child inherits.
 
 pub(super) mod list;
+mod move_key;
 mod prompt;
 mod remove;
 mod set;
+
+use std::sync::Arc;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -37,6 +40,7 @@ enum Verb {
     List(list::List),
     #[command(aliases = ["delete", "rm"])]
     Remove(remove::Remove),
+    MoveKey(move_key::MoveKey),
 }
 
 impl Secrets {
@@ -46,13 +50,19 @@ impl Secrets {
             Some(Verb::Set(set)) => set.run(),
             Some(Verb::List(list)) => list.run(),
             Some(Verb::Remove(remove)) => remove.run(),
+            Some(Verb::MoveKey(move_key)) => move_key.run(),
         }
     }
 }
 
+/// The secrets of a state folder, under the operator's settings.
+pub(super) fn store(state: &StateFolder) -> Result<Arc<SecretStore>> {
+    Ok(SecretStore::open(state, Settings::read(state)?.secrets))
+}
+
 /// What there is of one agent's secrets, and what its trusted SOUL.md asks for.
 pub(super) fn rows(state: &StateFolder, agent: &str) -> Result<Vec<Row>> {
-    let store = SecretStore::open(state, Settings::read(state)?.secrets_key);
+    let store = store(state)?;
     let soul = Registry::open(state).load(agent).ok().map(|agent| agent.trusted.soul);
     survey(&store, agent, soul.as_ref())
 }

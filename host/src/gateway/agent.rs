@@ -5,11 +5,11 @@
 //! the stamps of what the operator trusted are looked at; what differs is read anew.
 
 mod keeping;
+mod seen;
 mod served;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
-
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -18,6 +18,8 @@ use soulbound_runtime::{Denial, DenialId, visible};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use seen::Seen;
 
 use crate::audit::{Book, Decision, Event, Header, Weight};
 use crate::gateway::Gateway;
@@ -53,15 +55,13 @@ pub(crate) struct Agent {
     book: Arc<Book>,
     oversight: Arc<Oversight>,
     /// What can be called, as it was when it was last looked at.
-    live: RwLock<Option<Arc<Live>>>,
+    seen: Seen<Live>,
     /// One look at the disk at a time.
     looking: tokio::sync::Mutex<()>,
     /// Somebody looks whether something of it was touched.
     looking_again: AtomicBool,
     /// It was removed or let go: another value may have its trail by now, so this one runs nothing any more.
     retired: AtomicBool,
-    /// Something of it was touched since.
-    touched: AtomicBool,
     /// Counts up whenever another offer is made.
     changes: watch::Sender<u64>,
     /// Cancelled when the agent is stopped; a new one when it is enabled again.
@@ -117,6 +117,7 @@ impl Agent {
         for said in opening.warnings(id) {
             tracing::warn!(agent = id, "{said}");
         }
+        gateway.alert_of_opening(id, &opening);
         gateway.folders().add(&gateway.state().agent(id), Watched::Agent(id.to_owned()));
         let mut kept = budgets::kept(gateway.state(), id);
         let meter = kept.remove(budgets::OF_THE_AGENT).unwrap_or_default();
@@ -127,9 +128,8 @@ impl Agent {
             oversight: Oversight::new(id, gateway, &book, meter),
             book,
             held: mcp::Held::new().map_err(|error| Denial::new(DenialId::Busy, format!("{error:#}")))?,
-            live: RwLock::default(),
+            seen: Seen::nothing(),
             looking: tokio::sync::Mutex::default(),
-            touched: AtomicBool::new(false),
             retired: AtomicBool::new(false),
             looking_again: AtomicBool::new(false),
             changes: watch::Sender::new(0),
@@ -214,7 +214,7 @@ impl Agent {
         // What was spent until now is what a skill that comes back has left.
         self.keep_budgets();
         // Before the look: a change in the middle of it is looked at next time.
-        self.touched.store(false, Ordering::Release);
+        let look = self.seen.begin();
         let before = self.last();
         let (agent, running) = (Arc::clone(self), self.running());
         let (of, previous) = (Arc::clone(&gateway), before.clone());
@@ -230,7 +230,7 @@ impl Agent {
         }
         // Before anything can be called under it.
         self.oversight.put_in_force(live.outputs());
-        *self.live.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&live));
+        self.seen.end(look, Arc::clone(&live));
         if let Some(before) = before.as_deref() {
             live.revoke_what_is_gone(before);
         }
@@ -250,7 +250,15 @@ impl Agent {
         let untouched = tokio::task::spawn_blocking(move || last.is_untouched()).await.unwrap_or(false);
         self.looking_again.store(false, Ordering::Release);
         if !untouched {
-            self.touched.store(true, Ordering::Release);
+            self.forget();
+        }
+        self.settle().await;
+    }
+
+    /// Ends what is in flight and may not be any more, by what the disk and the operator say now.
+    pub(crate) async fn settle(self: &Arc<Self>) {
+        if self.last().is_none() {
+            return;
         }
         if let Err(denial) = self.live().await {
             tracing::info!(agent = self.id, denial = denial.id.as_str(), "the agent does not run now");
@@ -259,7 +267,7 @@ impl Agent {
 
     /// What was looked at no longer counts: the operator did something about it.
     pub(crate) fn forget(&self) {
-        self.touched.store(true, Ordering::Release);
+        self.seen.touch();
     }
 
     /// Ends the calls of a skill, or all of them: a breaker opened. What is bound anew may run when it is closed.
@@ -321,6 +329,11 @@ impl Agent {
             Err(_) => return axum::http::StatusCode::REQUEST_TIMEOUT.into_response(),
         };
         let request = axum::http::Request::from_parts(head, axum::body::Body::from(body));
+        // Headers are held against a tool's schema before any method runs, by what was looked at last.
+        if self.seen.counting().is_none() {
+            // Why it cannot be looked at is the method's own to say.
+            let _ = self.live().await;
+        }
         let service = self.service();
         service.handle(request).await.map(axum::body::Body::new)
     }
@@ -443,11 +456,11 @@ impl Agent {
 
     /// What was last looked at, if the disk and the operator's settings still say the same.
     fn fresh(&self, gateway: &Arc<Gateway>) -> Option<Arc<Live>> {
-        self.last().filter(|live| !self.touched.load(Ordering::Acquire) && live.is_current(gateway))
+        self.seen.counting().filter(|live| live.is_current(gateway))
     }
 
     fn last(&self) -> Option<Arc<Live>> {
-        self.live.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.seen.last()
     }
 
     fn note_changes(&self, before: Option<&Live>, now: &Live) {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use soulbound_runtime::sandbox::{Ending, Outcome};
 use tokio::time::Instant;
 
-use crate::audit::{Decision, Event};
+use crate::audit::{Decision, Event, Opening};
 use crate::gateway::Gateway;
 use crate::gateway::agent::Agent;
 use crate::operator::Who;
@@ -30,6 +30,14 @@ impl Gateway {
     pub(crate) fn alert(&self, about: About, title: &str, detail: &str) {
         let (title, detail) = (title.to_owned(), detail.to_owned());
         self.alerts().raise(&Alert { about, agent: None, skill: None, title, detail, record: None });
+    }
+
+    /// What was found when a trail was opened, where it was not this program's doing.
+    pub(crate) fn alert_of_opening(&self, owner: &str, opening: &Opening) {
+        if opening.discontinuity.is_some() {
+            let said = opening.warnings(owner).join("; ");
+            self.alert(About::Anomaly, Event::Discontinuity.sentence(), &said);
+        }
     }
 
     /// Lets alerts hear of anomalies and of breakers that open.

@@ -17,6 +17,7 @@ use crate::gateway::http::{listener, routes};
 use crate::gateway::policy::Policies;
 use crate::gateway::{Gateway, socket, watch};
 use crate::operator::Who;
+use crate::oversight::alerts::About;
 use crate::oversight::approvals::post::Outside;
 use crate::oversight::delivery::Delivery;
 use crate::settings::Settings;
@@ -155,6 +156,13 @@ async fn prepare(
     let gateway = Gateway::new(state.clone(), address, policies, audit, trail, threads, delivery);
     gateway.approvals().tells(&address.to_string(), Arc::new(post));
     gateway.tell_of_anomalies();
+    gateway.alert_of_opening("the gateway's own trail", &opening);
+    // One that leaves takes its socket away. What `kill -9` ended had no time to tell anybody.
+    if std::fs::symlink_metadata(state.socket()).is_ok() {
+        let detail = "it was killed, or the machine went down: what waited for a person is refused, and calls that ran \
+                      are `interrupted` in the trail";
+        gateway.alert(About::Stop, "the last gateway did not leave by itself", detail);
+    }
     Ok(gateway)
 }
 

@@ -22,6 +22,7 @@ use crate::gateway::budgets;
 use crate::gateway::offer::{Offer, OfferedSkill, OfferedTool};
 use crate::gateway::policy::Policy;
 use crate::oversight::outputs::Outputs;
+use crate::trust::attacked;
 use crate::trust::{Amounts, Change, Lost, Registry, Standing, Trusted};
 
 /// A skill that can be called now.
@@ -215,6 +216,12 @@ impl Live {
         running: &CancellationToken,
         before: Option<&Self>,
     ) -> Result<Callable, Box<Outcome>> {
+        if self.policy.settings.require_redteam
+            && let Some(denial) =
+                attacked::refusal(gateway.registry().state(), &self.trusted.id, self.trusted.digest)
+        {
+            return Err(Box::new(Outcome::refused(denial)));
+        }
         if self.held {
             return Err(Box::new(Outcome::refused(changed(&self.trusted.id))));
         }

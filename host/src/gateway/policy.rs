@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use anyhow::Result;
 use soulbound_runtime::compile::{Cache, Compiler};
+use soulbound_runtime::confine::Walls;
 use soulbound_runtime::sandbox::{Runtime, RuntimeConfig};
 use soulbound_runtime::skill::Digest;
 
@@ -29,6 +30,7 @@ pub(crate) struct Policy {
 /// The policy in force, and what is wrong with a newer file.
 pub(crate) struct Policies {
     secrets: Arc<SecretStore>,
+    walls: Option<Walls>,
     address: SocketAddr,
     current: RwLock<Arc<Policy>>,
     unreadable: RwLock<Option<String>>,
@@ -50,18 +52,25 @@ impl Policies {
         // The real port, where `listen` left it to the system.
         settings.network.own_listeners = vec![address];
         let compiler = Compiler::of_this_program().with_cache(Cache::open(state.path().join("cache"))?);
+        let walls = walls(&compiler);
         let mut config = RuntimeConfig::new(compiler);
         config.limits = settings.limits.clone();
         config.files = settings.files.clone();
         config.network = settings.network.clone();
-        let secrets = SecretStore::open(state, settings.secrets_key.clone());
+        let secrets = SecretStore::open(state, settings.secrets.clone());
         // Each keeps its instance while a person thinks.
         config.held = HELD;
         config.secrets = Some(Arc::clone(&secrets) as _);
         config.require_approval = settings.require_approval.clone();
         let runtime = Runtime::new(config)?;
         let policy = Policy { digest: settings.digest, settings, runtime };
-        Ok(Self { secrets, address, current: RwLock::new(Arc::new(policy)), unreadable: RwLock::default() })
+        Ok(Self {
+            secrets,
+            walls,
+            address,
+            current: RwLock::new(Arc::new(policy)),
+            unreadable: RwLock::default(),
+        })
     }
 
     /// What is in force.
@@ -72,6 +81,12 @@ impl Policies {
     /// The agents' secrets, under what is in force.
     pub(crate) fn secrets(&self) -> &Arc<SecretStore> {
         &self.secrets
+    }
+
+    /// The kernel's walls around the process that compiles, as they were found at the start; `None` when it cannot be
+    /// confined, and so compiles nothing.
+    pub(crate) fn walls(&self) -> Option<Walls> {
+        self.walls
     }
 
     /// Why a newer file is not in force.
@@ -106,7 +121,7 @@ impl Policies {
         let (reread, unreadable) = match read {
             Ok(None) => (Reread::Same, None),
             Ok(Some(policy)) => {
-                self.secrets.use_key(policy.settings.secrets_key.clone());
+                self.secrets.use_key(policy.settings.secrets.clone());
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&policy);
                 (Reread::Changed(policy), None)
             }
@@ -119,5 +134,25 @@ impl Policies {
         };
         *self.unreadable.write().unwrap_or_else(PoisonError::into_inner) = unreadable;
         reread
+    }
+}
+
+/// Which walls a compiling child finds around itself. What is missing is said aloud; what is compiled already runs anyway.
+fn walls(compiler: &Compiler) -> Option<Walls> {
+    match compiler.walls() {
+        Ok(walls) => {
+            let missing = walls.missing();
+            if !missing.is_empty() {
+                tracing::warn!(
+                    missing = missing.join(", "),
+                    "components are compiled without a wall that this kernel lacks"
+                );
+            }
+            Some(walls)
+        }
+        Err(error) => {
+            tracing::error!(%error, "components cannot be compiled");
+            None
+        }
     }
 }

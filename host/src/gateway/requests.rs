@@ -15,10 +15,10 @@ use crate::gateway::agent::Agent;
 use crate::gateway::request::{Answer, CallRequest};
 use crate::gateway::token::{self, TokenOf};
 use crate::operator::Who;
-use crate::operator::{Arguments, Reply, Request, record, record_act};
+use crate::operator::{Arguments, Reply, Request, record, record_act, record_alone};
 use crate::oversight::alerts::About;
 use crate::oversight::secrets::act::SecretAct;
-use crate::trust::act::{self, Act, Done};
+use crate::trust::act::{self, Act, Asks, Done};
 use crate::trust::event::What;
 
 impl Gateway {
@@ -60,8 +60,14 @@ impl Gateway {
             self.load(id).await.map_err(refusal)?.halt();
         }
         let (gateway, by) = (Arc::clone(self), who);
-        let done = tokio::task::spawn_blocking(move || act::act(gateway.state(), act, by)).await??;
+        let asks = Asks { redteam: self.policies().current().settings.require_redteam };
+        let done = tokio::task::spawn_blocking(move || act::act(gateway.state(), act, by, asks)).await??;
         let id = &done.event.agent;
+        if !self.is_agent(id) && matches!(done.event.what, What::Attacked { .. }) {
+            // A folder that may become one.
+            record_alone(self.trail(), &done.event)?;
+            return Ok(done);
+        }
         let agent = match self.loaded_agent(id) {
             Some(agent) => agent,
             None => self.load(id).await.map_err(refusal)?,
@@ -78,7 +84,7 @@ impl Gateway {
         }
         match done.event.what {
             What::Removed => self.unload(id),
-            _ => agent.look_again().await,
+            _ => agent.settle().await,
         }
         Ok(done)
     }

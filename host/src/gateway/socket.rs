@@ -51,7 +51,16 @@ pub(crate) async fn serve(listener: UnixListener, gateway: Arc<Gateway>, end: Ca
             () = end.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
-        let Ok((stream, _)) = accepted else { continue };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Out of descriptors, most likely. The caller stays in the queue, so without a pause this is asked again at
+                // once, for ever, on the thread that hears the stop.
+                tracing::warn!(%error, "a connection to the socket could not be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
         let Ok(permit) = Arc::clone(&room).try_acquire_owned() else { continue };
         let gateway = Arc::clone(&gateway);
         let answers = gateway.answers().clone();

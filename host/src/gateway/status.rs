@@ -29,6 +29,7 @@ impl Gateway {
             "audit": {"writable": self.trail.writable(), "seq": self.trail.tip().seq},
             "breakers": open_breakers(&self.open_breakers()),
             "separation": separation(),
+            "isolation": {"calls": "thread", "compiling": self.policies.walls()},
         })
     }
 }

@@ -32,6 +32,10 @@ impl Served for WithoutSkills {
         Ok(Arc::default())
     }
 
+    fn seen(&self) -> Option<Arc<Offer>> {
+        None
+    }
+
     async fn call(&self, _: CallRequest) -> Answer {
         not_offered()
     }

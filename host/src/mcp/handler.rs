@@ -9,10 +9,12 @@ use rmcp::model::{
     InitializeResult, ListPromptsResult, ListResourcesResult, ListSkillsResult, ListToolsResult,
     PaginatedRequestParams, ReadResourceDirectoryRequestParams, ReadResourceRequestParams,
     ReadResourceResponse, ReadResourceResult, Resource, ServerCapabilities, ServerConfig, SubscriptionFilter,
+    Tool,
 };
 use rmcp::service::{NotificationContext, RequestContext, RoleServer, SubscriptionContext};
 use rmcp::{ErrorData, ServerHandler};
 use serde_json::json;
+use soulbound_runtime::skill::asks_for_headers;
 use soulbound_runtime::{Denial, DenialId, visible};
 use tokio::sync::Semaphore;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -267,6 +269,13 @@ impl<S: Served> ServerHandler for Handler<S> {
         result.next_cursor = next;
         result.ttl_ms = Some(FRESH_MILLISECONDS);
         Ok(result)
+    }
+
+    /// What `rmcp` holds the headers `Mcp-Param-*` of a call against. Other tools need not be made up for it.
+    fn get_tool(&self, name: &str) -> Option<Tool> {
+        let offer = self.agent.seen()?;
+        let offered = offer.tools.iter().find(|tool| tool.name == name)?;
+        asks_for_headers(&offered.tool.input_schema).then(|| tools::listed(offered))
     }
 
     async fn call_tool(

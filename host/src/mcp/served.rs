@@ -35,6 +35,9 @@ pub(crate) trait Served: Send + Sync + 'static {
         self.offer()
     }
 
+    /// The offer as it was when somebody last looked, if anybody did: for what cannot wait.
+    fn seen(&self) -> Option<Arc<Offer>>;
+
     /// Calls a tool. Whatever comes of it is in the answer.
     fn call(&self, request: CallRequest) -> impl Future<Output = Answer> + Send;
 

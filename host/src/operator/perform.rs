@@ -8,9 +8,10 @@ use anyhow::{Context, Result};
 
 use crate::operator::client::{self, Client};
 use crate::operator::{Request, Who, stop, trails};
+use crate::settings::Settings;
 use crate::state::StateFolder;
 use crate::state::lock::{Purpose, StateLock, Taken, Waited};
-use crate::trust::act::{self, Act, Done};
+use crate::trust::act::{self, Act, Asks, Done};
 use crate::trust::registry::{self, Marker, Registry};
 
 /// How long a running gateway has to end an agent's calls, before it is ended itself.
@@ -62,7 +63,9 @@ pub(crate) fn perform(state: &StateFolder, act: Act) -> Result<Done> {
 
 /// With no gateway: done and recorded here.
 fn alone(state: &StateFolder, act: Act, who: Who, _lock: &StateLock) -> Result<Done> {
-    let done = act::act(state, act, who)?;
+    // A stop must not fail for settings that cannot be read, and has no use for them.
+    let redteam = act.trusts() && Settings::read(state)?.require_redteam;
+    let done = act::act(state, act, who, Asks { redteam })?;
     trails::note_act(state, &done.event)?;
     Ok(done)
 }

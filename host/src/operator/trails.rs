@@ -7,8 +7,8 @@ use crate::audit::{Audit, Book, Event, GatewayTrail, Header, Options};
 use crate::operator::Who;
 use crate::settings::Settings;
 use crate::state::StateFolder;
-use crate::trust::Registry;
 use crate::trust::event::{self, What};
+use crate::trust::{Condition, Registry};
 
 /// Writes an act into the gateway's own trail, where no gateway runs.
 pub(crate) fn note(state: &StateFolder, event: Event, who: &Who, note: &Value) -> Result<()> {
@@ -19,6 +19,10 @@ pub(crate) fn note(state: &StateFolder, event: Event, who: &Who, note: &Value) -
 /// Writes an act on an agent into that agent's trail and the gateway's, where no gateway runs.
 pub(crate) fn note_act(state: &StateFolder, done: &event::Event) -> Result<()> {
     let (event, note) = described(&done.what);
+    // What was attacked need not be an agent yet: then it has no trail.
+    if Registry::open(state).condition(&done.agent) == Condition::Unknown {
+        return self::note(state, event, &done.who, &of_agent(&done.agent, note));
+    }
     note_of_agent(state, &done.agent, event, &done.who, &note)
 }
 
@@ -53,13 +57,24 @@ pub(crate) fn record(
     who: &Who,
     note: &Value,
 ) -> Result<()> {
-    let (who, mut note) = (who.to_string(), note.clone());
-    book.note(event, &who, &note).context("the act cannot be recorded")?;
+    let who = who.to_string();
+    book.note(event, &who, note).context("the act cannot be recorded")?;
+    trail.note(event, &who, &of_agent(agent, note.clone())).context("the act cannot be recorded")?;
+    Ok(())
+}
+
+/// Writes an act on what is no agent yet into the gateway's trail.
+pub(crate) fn record_alone(trail: &GatewayTrail, done: &event::Event) -> Result<()> {
+    let (event, note) = described(&done.what);
+    let noted = trail.note(event, &done.who.to_string(), &of_agent(&done.agent, note));
+    noted.map(drop).context("the act cannot be recorded")
+}
+
+fn of_agent(agent: &str, mut note: Value) -> Value {
     if let Value::Object(members) = &mut note {
         members.insert("agent".to_owned(), json!(agent));
     }
-    trail.note(event, &who, &note).context("the act cannot be recorded")?;
-    Ok(())
+    note
 }
 
 fn described(what: &What) -> (Event, Value) {
@@ -76,6 +91,7 @@ fn described(what: &What) -> (Event, Value) {
         What::Enabled => (Event::AgentEnabled, json!({})),
         What::Disabled => (Event::AgentDisabled, json!({})),
         What::Reset { skill, closed } => (Event::BreakerClosed, json!({"skill": skill, "closed": closed})),
+        What::Attacked { ran } => (Event::AgentAttacked, json!({"redteam": ran})),
         What::Removed => (Event::AgentRemoved, json!({})),
     }
 }

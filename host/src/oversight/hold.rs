@@ -96,10 +96,11 @@ impl Oversight {
         let policy = gateway.policies().current();
         let settings = &policy.settings.approvals;
         let mut subject = Subject::of(&self.agent, facts, what, rule.clone(), entry, call);
+        subject.unmasked = self.book.stands_for(subject.binding());
         // Neither a person's screen nor the record of the question is a place for a secret.
         subject.arguments = self.secrets.members(&facts.arguments).into_owned();
-        if let What::Effect(Effect::Request { url, .. }) = &mut subject.what {
-            *url = self.secrets.text(url).into_owned();
+        if let What::Effect(effect) = &mut subject.what {
+            self.secrets.shown_effect(effect);
         }
         let was_as_trusted = gateway.loaded_agent(&self.agent).is_some_and(|agent| !agent.differs());
         let form = facts.form.as_ref().filter(|_| settings.ways.mcp);

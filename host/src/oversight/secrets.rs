@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! secrets set ──▶ act ──▶ store ──▶ agents/ID/secrets.json  (sealed, one entry a secret)
-//!                          ▲  │            key: keys/secrets.key, or the operator's own `[secrets] key_file`
+//!                          ▲  │            key: the system's keyring, keys/secrets.key, or `[secrets] key_file`
 //!   the runtime's network ─┘  └─▶ Known: masks what a record, a model or a person is shown
 //! ```
 //!
@@ -11,7 +11,9 @@
 
 pub(crate) mod act;
 mod key;
+mod keyring;
 mod known;
+pub(crate) mod place;
 mod sealed;
 mod store;
 pub(crate) mod survey;

@@ -45,7 +45,7 @@ use crate::oversight::breakers::kind::Kind;
 use crate::oversight::delivery::Delivery;
 use crate::settings::Settings;
 use crate::state::StateFolder;
-use crate::trust::act::{self, Act};
+use crate::trust::act::{self, Act, Asks};
 use crate::trust::{Candidate, Registry};
 
 /// The door that stands in the trail.
@@ -135,6 +135,7 @@ impl Stage {
             settings.approvals.webhook = None;
             // Nobody decides here: what waits says so at once. A breaker would hide the walls behind it.
             settings.approvals.timeout = UNANSWERED;
+            settings.require_redteam = false;
             settings.anomalies.off = Kind::ALL.to_vec();
             Ok(settings)
         };
@@ -156,7 +157,9 @@ impl Stage {
                 bail!("the agent does not run: {}", errors.join("; "));
             }
             let manifest = candidate.store(Registry::open(&state).store())?;
-            act::act(&state, Act::Add { folder: candidate.folder, manifest }, Who::this_process())?;
+            // What is attacked here is not yet proven, whatever the operator asks for elsewhere.
+            let asks = Asks { redteam: false };
+            act::act(&state, Act::Add { folder: candidate.folder, manifest }, Who::this_process(), asks)?;
             Ok(())
         };
         add(&scratch.agent())?;
@@ -318,8 +321,9 @@ fn put_skills(order: &Order, real: &StateFolder, probes: &Probes, agent: &Path) 
     let sources = sources(&order.folder, Some(real.path()));
     for entry in order.soul.skills() {
         let folder = agent.join("skills").join(&entry.name);
-        let found = match sources.find(&entry.name) {
-            Ok(found) => found.folder,
+        let known = order.files.iter().find(|(name, _)| *name == entry.name).map(|(_, files)| files.clone());
+        let found = match known.map_or_else(|| sources.find(&entry.name).map(|found| found.folder), Ok) {
+            Ok(found) => found,
             Err(SourceError::Missing { .. }) => {
                 fs::create_dir_all(&folder)?;
                 let manifest = format!("---\nname: {}\ndescription: a probe stands in\n---\n", entry.name);

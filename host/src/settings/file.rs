@@ -12,6 +12,7 @@ pub(super) struct File {
     pub(super) network: Option<Network>,
     pub(super) files: Option<Files>,
     pub(super) audit: Option<Audit>,
+    pub(super) trust: Option<Trust>,
     pub(super) secrets: Option<Secrets>,
     pub(super) outputs: Option<crate::oversight::outputs::settings::Outputs>,
     pub(super) anomalies: Option<crate::oversight::breakers::knobs::Section>,
@@ -74,12 +75,23 @@ pub(super) struct Files {
     pub(super) hard_links: Option<String>,
 }
 
+/// `[trust]`: what an agent has to have beside the operator's word.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Trust {
+    /// A redteam run of exactly what is trusted, with nothing out.
+    #[serde(default)]
+    pub(super) require_redteam: bool,
+}
+
 /// `[secrets]`
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Secrets {
     /// The operator's own key that seals secrets at rest.
     pub(super) key_file: Option<String>,
+    /// `auto` (the default), `off` or `required`: whether the key is in the system's keyring.
+    pub(super) keyring: Option<String>,
 }
 
 /// `[audit]`

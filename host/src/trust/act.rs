@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use soulbound_runtime::skill::Digest;
 
+use super::attacked::{self, Ran};
 use super::event::{Event, What};
 use super::manifest::Manifest;
 use super::record::{How, Record, Trusting};
@@ -45,6 +46,11 @@ pub(crate) enum Act {
         /// Which manifest of its history; without, what is trusted now, or the one before where nothing differs.
         to: Option<Digest>,
     },
+    /// Writes down what redteam found. Of an agent, or of a folder that may become one.
+    Attacked {
+        /// What came of the run.
+        ran: Ran,
+    },
     /// Lets a disabled agent run again.
     Enable {
         /// The agent.
@@ -78,18 +84,64 @@ pub(crate) struct Done {
     pub(crate) said: Vec<String>,
 }
 
+/// What the operator's settings ask of an act beside the operator's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Asks {
+    /// That redteam ran on what is trusted from now on, and nothing got out.
+    pub(crate) redteam: bool,
+}
+
+impl Act {
+    /// Whether it makes something the trusted one, so that the operator's settings have a say.
+    pub(crate) fn trusts(&self) -> bool {
+        matches!(self, Self::Add { .. } | Self::Trust { .. } | Self::Rollback { .. })
+    }
+}
+
 /// Carries an act out. The caller holds the state folder's lock and records the event.
-pub(crate) fn act(state: &StateFolder, act: Act, who: Who) -> Result<Done> {
+pub(crate) fn act(state: &StateFolder, act: Act, who: Who, asks: Asks) -> Result<Done> {
     let registry = Registry::open(state);
     match act {
-        Act::Add { folder, manifest } => add(&registry, &folder, manifest, who),
-        Act::Trust { id, manifest } => trust(&registry, &registry::id(&id)?, manifest, who),
-        Act::Rollback { id, to } => rollback::roll_back(&registry, &registry::id(&id)?, to, who),
+        Act::Add { folder, manifest } => {
+            asked(&registry, manifest, asks, &format!("soulbound redteam {}/SOUL.md", folder.display()))?;
+            add(&registry, &folder, manifest, who)
+        }
+        Act::Trust { id, manifest } => {
+            let record = registry.record(&registry::id(&id)?)?;
+            asked(
+                &registry,
+                manifest,
+                asks,
+                &format!("soulbound redteam {}/SOUL.md", record.folder.display()),
+            )?;
+            trust(&registry, &record.id, manifest, who)
+        }
+        Act::Rollback { id, to } => rollback::roll_back(&registry, &registry::id(&id)?, to, who, asks),
+        Act::Attacked { ran } => attacked(state, ran, who),
         Act::Enable { id } => enable(&registry, &registry::id(&id)?, who),
         Act::Disable { id } => disable(&registry, &registry::id(&id)?, who),
         Act::Reset { id, skill } => reset(&registry, &registry::id(&id)?, skill, who),
         Act::Remove { id } => remove(&registry, &registry::id(&id)?, who),
     }
+}
+
+/// Whether what is to be trusted was attacked, where that is asked for.
+pub(super) fn asked(registry: &Registry, manifest: Digest, asks: Asks, remedy: &str) -> Result<()> {
+    if asks.redteam { attacked::require(registry.state(), manifest, remedy) } else { Ok(()) }
+}
+
+fn attacked(state: &StateFolder, ran: Ran, who: Who) -> Result<Done> {
+    let id = registry::id(&ran.agent)?;
+    if !ran.says_something() {
+        bail!("a run that shows nothing is not written down");
+    }
+    attacked::keep(state.path(), ran.clone())?;
+    let said = vec![format!(
+        "redteam's run on {} is written down, in {}",
+        short(ran.manifest),
+        state.path().display()
+    )];
+    Ok(done(&id, What::Attacked { ran }, who, said))
 }
 
 fn done(id: &str, what: What, who: Who, said: Vec<String>) -> Done {

@@ -76,6 +76,11 @@ impl Candidate {
         self.accepted.as_ref().map(|(manifest, digest)| (manifest, *digest))
     }
 
+    /// SOUL.md as it was read.
+    pub(crate) fn text(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Keeps every byte of it, the manifest last. Trusts nothing.
     pub(crate) fn store(&self, store: &Store) -> Result<Digest> {
         let Some((manifest, digest)) = self.manifest() else { bail!("a folder with errors is not stored") };

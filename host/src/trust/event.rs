@@ -52,6 +52,11 @@ pub(crate) enum What {
         /// Which were open.
         closed: Vec<String>,
     },
+    /// Its grants were attacked.
+    Attacked {
+        /// What came of it.
+        ran: super::attacked::Ran,
+    },
     /// No longer an agent. Its trail is kept.
     Removed,
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use soulbound_runtime::skill::{Digest, files};
+use soulbound_runtime::visible;
 
 use crate::durable;
 use crate::operator::Who;
@@ -115,6 +116,28 @@ impl Record {
     pub(crate) fn before(&self) -> Option<Digest> {
         let mut earlier = self.history.iter().rev().map(|act| act.manifest);
         earlier.find(|manifest| *manifest != self.trusted)
+    }
+
+    /// The one manifest of the history whose digest begins so.
+    ///
+    /// # Errors
+    ///
+    /// None does, or several do.
+    pub(crate) fn of_history(&self, begins: &str) -> Result<Digest> {
+        let mut found: Vec<Digest> = self.history.iter().map(|act| act.manifest).collect();
+        found.retain(|digest| !begins.is_empty() && digest.to_string().starts_with(begins));
+        found.sort();
+        found.dedup();
+        match found.as_slice() {
+            [one] => Ok(*one),
+            _ => bail!(
+                "{} begins {} of the digests in the history of agent `{}`\n  hint: `soulbound agents history {}` lists them",
+                visible::quoted_target(begins),
+                if found.is_empty() { "none" } else { "several" },
+                self.id,
+                self.id
+            ),
+        }
     }
 
     /// When what is trusted now became so.

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use soulbound_runtime::sandbox::files::OpenRules;
 use soulbound_runtime::skill::Digest;
 
-use super::act::{Done, short, trusting, write};
+use super::act::{Asks, Done, asked, short, trusting, write};
 use super::event::{Event, What};
 use super::manifest::Manifest;
 use super::record::{How, Record};
@@ -19,7 +19,13 @@ use crate::agent::sources;
 use crate::operator::Who;
 
 /// Rolls an agent back.
-pub(super) fn roll_back(registry: &Registry, id: &str, to: Option<Digest>, who: Who) -> Result<Done> {
+pub(super) fn roll_back(
+    registry: &Registry,
+    id: &str,
+    to: Option<Digest>,
+    who: Who,
+    asks: Asks,
+) -> Result<Done> {
     let mut record = registry.record(id)?;
     let before = record.trusted;
     let target = match to {
@@ -35,6 +41,8 @@ pub(super) fn roll_back(registry: &Registry, id: &str, to: Option<Digest>, who: 
     Manifest::load(registry.store(), target)?.verify(registry.store())?;
     let trusted = Trusted::load(registry.store(), id, &record.folder, target)?;
     if target != before {
+        // Putting back the bytes of what is trusted already trusts nothing.
+        asked(registry, target, asks, &format!("soulbound redteam {id} --manifest {}", short(target)))?;
         record.accept(trusting(target, How::RolledBack, &who));
         record.name = trusted.soul.name().to_owned();
         write(registry, record.clone(), &trusted)?;

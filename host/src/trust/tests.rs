@@ -7,7 +7,7 @@ use soulbound_runtime::Soul;
 use soulbound_runtime::sandbox::files::{BoundFiles, OpenRules};
 use soulbound_runtime::skill::{Digest, Origin, SkillFolder, SkillSources};
 
-use super::act::{Act, Done, act};
+use super::act::{Act, Asks, Done, act};
 use super::manifest::{Manifest, TrustedSkill};
 use super::registry::Condition;
 use super::{Registry, Standing, Trusted};
@@ -71,7 +71,8 @@ impl House {
     }
 
     fn act(&self, what: Act) -> anyhow::Result<Done> {
-        act(&self.state(), what, Who { uid: 1, user: None, pid: 1, tty: None })
+        let who = Who { uid: 1, user: None, pid: 1, tty: None };
+        act(&self.state(), what, who, Asks { redteam: false })
     }
 
     fn added(self) -> Self {

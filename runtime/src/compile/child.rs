@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use crate::compile::CompileError;
 use crate::compile::protocol::{self, Answer, Question};
-use crate::compile::worker::{MEMORY, WORKER_ARGUMENT, processor_time};
+use crate::compile::worker::{MEMORY, WALLS, WORKER_ARGUMENT, processor_time};
+use crate::confine::Walls;
 use crate::skill::{Inspection, SkillFolder};
 use crate::visible;
 
@@ -72,6 +73,20 @@ pub(crate) fn run(program: &Path, skill: &SkillFolder, compile: bool) -> Result<
     }
 }
 
+/// Which walls stand around such a child on this machine, as one of them found.
+pub(crate) fn walls(program: &Path) -> Result<Walls, CompileError> {
+    let process = |error: std::io::Error| CompileError::Process(error.to_string());
+    let output = Command::new(program)
+        .args([WORKER_ARGUMENT, WALLS])
+        .env_clear()
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .output()
+        .map_err(process)?;
+    let told = serde_json::from_slice(&output.stdout).ok().filter(|_| output.status.success());
+    told.ok_or_else(|| CompileError::Process(format!("it could not be confined ({})", output.status)))
+}
+
 fn read_report(report: &[u8], code: Vec<u8>) -> Result<Answer, CompileError> {
     match serde_json::from_slice::<Result<Inspection, String>>(report) {
         Ok(Ok(inspection)) => Ok(Answer { inspection, code }),
@@ -88,6 +103,7 @@ fn ended(status: ExitStatus, allowed: Duration, ran: Duration, complaint: &str) 
     const SIGKILL: i32 = 9;
     const SIGSEGV: i32 = 11;
     const SIGXCPU: i32 = 24;
+    const SIGSYS: i32 = 31;
     let memory =
         || CompileError::TooCostly { what: "compiling it", limit: format!("{} MiB of memory", MEMORY >> 20) };
     match status.signal() {
@@ -102,6 +118,10 @@ fn ended(status: ExitStatus, allowed: Duration, ran: Duration, complaint: &str) 
         Some(SIGSEGV | SIGBUS) => {
             CompileError::TooCostly { what: "compiling it", limit: "its stack".to_owned() }
         }
+        Some(SIGSYS) => CompileError::Process(
+            "it asked the kernel for what no compiler needs, and was ended; the component may be an attack"
+                .to_owned(),
+        ),
         // A failed allocation that a library turned into a panic or an error.
         _ if complaint.contains("memory") || complaint.contains("OutOfMemory") => memory(),
         _ => CompileError::Process(format!("{status}: {}", visible::quoted(complaint.trim(), 200))),

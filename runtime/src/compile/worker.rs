@@ -1,11 +1,13 @@
-//! The compiling process's own side: limits on itself first, then one question, one answer, the end.
+//! The compiling process's own side: limits and walls around itself first, then one question, one answer, the end.
 
+use std::io::Write;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::compile::CompileError;
 use crate::compile::protocol::{self, Answer, Question};
+use crate::confine::{self, Walls};
 use crate::sandbox::engine;
 use crate::skill::decode;
 use crate::visible;
@@ -13,6 +15,9 @@ use crate::visible;
 /// The argument that makes a program a compiling child, before the seconds of processor time that it has. No command
 /// has this form.
 pub(crate) const WORKER_ARGUMENT: &str = "--soulbound-compile-worker";
+
+/// In place of the seconds: confine yourself, and say which walls stand.
+pub(crate) const WALLS: &str = "walls";
 
 /// Processor time that one component of this size may take. What an honest component costs grows with its size (Python's
 /// 18 MB take 5 s, twice that on a busy machine); a bomb costs the same at any.
@@ -36,14 +41,23 @@ pub fn run_if_worker() {
     if arguments.next().is_none_or(|argument| argument != WORKER_ARGUMENT) {
         return;
     }
-    let seconds = arguments.next().and_then(|seconds| seconds.to_str()?.parse().ok());
-    let served = seconds.is_some_and(serve);
+    let asked = arguments.next();
+    let served = match asked.as_ref().and_then(|asked| asked.to_str()) {
+        Some(WALLS) => show_walls(),
+        Some(seconds) => seconds.parse().is_ok_and(serve),
+        None => false,
+    };
     std::process::exit(i32::from(!served));
 }
 
 fn serve(seconds: u64) -> bool {
-    // In this order: nothing hostile is read before every limit stands.
+    // In this order: nothing hostile is read before every limit and every wall stands.
     if limit_self(seconds).is_err() {
+        return false;
+    }
+    if let Err(error) = confine::to_pipes() {
+        // Onto a pipe of the parent's, which quotes it.
+        let _ = writeln!(std::io::stderr(), "it could not be confined: {error}");
         return false;
     }
     let worker = std::thread::Builder::new().stack_size(STACK).spawn(|| {
@@ -59,6 +73,13 @@ fn serve(seconds: u64) -> bool {
         report.is_ok_and(|report| protocol::write(&mut std::io::stdout().lock(), [&report, &code]).is_ok())
     });
     matches!(worker.map(std::thread::JoinHandle::join), Ok(Ok(true)))
+}
+
+/// Puts up the walls as [`serve`] does, and tells of them: known by trying, and not by the kernel's version.
+fn show_walls() -> bool {
+    let walls: Option<Walls> = limit_self(1).ok().and_then(|()| confine::to_pipes().ok());
+    let told = walls.and_then(|walls| serde_json::to_vec(&walls).ok());
+    told.is_some_and(|told| std::io::stdout().write_all(&told).is_ok())
 }
 
 /// Memory, time, files, cores: what this process may use from now on, itself and for good.

@@ -48,6 +48,9 @@ denials! {
     SkillNotTrusted = "skill.not-trusted",
         "The component is not the one that was pinned or trusted: its SHA-256 differs.",
         "Put the pinned component back, or review the new one and change the `sha256` line.";
+    RedteamRequired = "redteam.required",
+        "The operator's gateway.toml lets an agent run only after `soulbound redteam` ran on exactly what is trusted of it, with this version of the program, and nothing got out. There is no such run.",
+        "Run `soulbound redteam` on the agent. If something got out, that is what has to be mended first.";
     ImportNotGranted = "import.not-granted",
         "The component imports an interface that carries authority, and SOUL.md grants its skill nothing of that kind.",
         "Grant what the skill needs with the line that the hint shows, or name the capability under `refuse` to run the skill without it.";

@@ -24,6 +24,7 @@ use crate::sandbox::overseer::{Carrier, Effect};
 use crate::sandbox::runtime::{AgentIdentity, Inner, Runtime};
 use crate::sandbox::state::CallState;
 use crate::skill::imports::{self, JudgedImport, Standing};
+use crate::skill::schema_file::EnforcedSchema;
 use crate::skill::{Annotations, Digest, Inspection, SkillFolder, Tool};
 use crate::soul::SkillEntry;
 use crate::visible;
@@ -61,6 +62,8 @@ pub(crate) struct Bound {
 pub(crate) struct ToolEntry {
     pub(crate) index: ComponentExportIndex,
     pub(crate) ty: ComponentFunc,
+    /// What its author says of the arguments.
+    pub(crate) schema: Option<EnforcedSchema>,
 }
 
 /// Why a skill cannot be bound.
@@ -117,7 +120,7 @@ impl Runtime {
         let grant = &entry.grant;
         let name = entry.name.as_str();
         pinned(name, grant, skill)?;
-        let compiled = self.0.machinery.compiler.compile(&self.0.machinery.engine, skill)?;
+        let (compiled, schemas) = self.0.machinery.compiler.compile(&self.0.machinery.engine, skill)?;
         approvable(name, grant, &compiled.inspection)?;
         let judged: Vec<JudgedImport> =
             compiled.inspection.imports.iter().map(|import| imports::judge(import, Some(grant))).collect();
@@ -146,7 +149,7 @@ impl Runtime {
             approve: [grant.approve.as_slice(), &self.0.require_approval].concat(),
             grant: grant.clone(),
             digest: skill.digest,
-            entries: entries(&compiled.component, &compiled.inspection)?,
+            entries: entries(&compiled.component, &compiled.inspection, schemas)?,
             files: Arc::new(files.skill_line(grant.line.clone())),
             network: SkillNetwork::with_secrets(
                 grant.hosts.clone(),
@@ -347,7 +350,11 @@ pub fn tool_name(skill: &str, tool: &Tool) -> String {
     format!("{skill}__{}", tool.name.replace('.', "_"))
 }
 
-fn entries(component: &Component, inspection: &Inspection) -> Result<HashMap<String, ToolEntry>, BindError> {
+fn entries(
+    component: &Component,
+    inspection: &Inspection,
+    mut schemas: HashMap<String, EnforcedSchema>,
+) -> Result<HashMap<String, ToolEntry>, BindError> {
     use wasmtime::component::types::ComponentItem;
     let missing =
         |name: &str| BindError::Tools(format!("the component does not export `{}`", visible::line(name)));
@@ -362,7 +369,8 @@ fn entries(component: &Component, inspection: &Inspection) -> Result<HashMap<Str
         let (item, index) =
             component.get_export(parent.as_ref(), &tool.function).ok_or_else(|| missing(&tool.name))?;
         let ComponentItem::ComponentFunc(ty) = item else { return Err(missing(&tool.name)) };
-        entries.insert(tool.name.clone(), ToolEntry { index, ty });
+        let schema = schemas.remove(&tool.name);
+        entries.insert(tool.name.clone(), ToolEntry { index, ty, schema });
     }
     Ok(entries)
 }

@@ -1,7 +1,11 @@
 //! Amounts over time: calls a minute, bytes an hour. A token bucket, filled evenly, full at the start.
+//!
+//! While the program runs time is the monotonic clock's: a wall clock that is set forward would fill a budget at once, one
+//! that is set back would keep it empty until the old time is reached again. The wall clock only says how much time went
+//! by between two processes.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +15,14 @@ use crate::grant::limit::Rate;
 #[derive(Debug)]
 struct Budget {
     rate: Rate,
-    state: Mutex<BudgetState>,
+    state: Mutex<Level>,
+}
+
+/// How full a budget is, and since when.
+#[derive(Debug)]
+struct Level {
+    left: f64,
+    at: Instant,
 }
 
 /// How full a budget was, and when.
@@ -19,7 +30,8 @@ struct Budget {
 pub struct BudgetState {
     /// What was left, in the budget's unit.
     pub left: f64,
-    /// When, by the wall clock. A clock set back gives nothing away: no time has passed then.
+    /// When, by the wall clock. A clock set back gives nothing away: no time has passed then. Whoever can set it forward
+    /// while no process of ours runs can fill what was spent.
     pub at: SystemTime,
 }
 
@@ -28,7 +40,7 @@ impl Budget {
     fn full(rate: Rate) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "budgets are far below 2^53")]
         let left = rate.amount as f64;
-        Self { rate, state: Mutex::new(BudgetState { left, at: SystemTime::now() }) }
+        Self { rate, state: Mutex::new(Level { left, at: Instant::now() }) }
     }
 
     /// Takes it up as it was left, never fuller than full.
@@ -36,7 +48,9 @@ impl Budget {
         #[expect(clippy::cast_precision_loss, reason = "budgets are far below 2^53")]
         let full = self.rate.amount as f64;
         let left = if state.left.is_finite() { state.left.clamp(0.0, full) } else { 0.0 };
-        *self.lock() = BudgetState { left, at: state.at.min(SystemTime::now()) };
+        let passed = SystemTime::now().duration_since(state.at).unwrap_or_default();
+        let left = (left + passed.as_secs_f64() * self.per_second()).min(full);
+        *self.lock() = Level { left, at: Instant::now() };
     }
 
     #[expect(clippy::cast_precision_loss, reason = "budgets are far below 2^53")]
@@ -47,7 +61,8 @@ impl Budget {
 
     /// What is left now.
     fn state(&self) -> BudgetState {
-        *self.lock()
+        let left = self.filled(Instant::now()).left;
+        BudgetState { left, at: SystemTime::now() }
     }
 
     /// Takes an amount, or nothing.
@@ -56,26 +71,36 @@ impl Budget {
     ///
     /// The time after which as much will be there, if ever.
     fn take(&self, amount: u64) -> Result<(), Option<Duration>> {
-        self.take_at(amount, SystemTime::now())
+        self.take_at(amount, Instant::now())
     }
 
     #[expect(clippy::cast_precision_loss, reason = "budgets are far below 2^53")]
-    fn take_at(&self, amount: u64, now: SystemTime) -> Result<(), Option<Duration>> {
+    fn take_at(&self, amount: u64, now: Instant) -> Result<(), Option<Duration>> {
         let (full, amount) = (self.rate.amount as f64, amount as f64);
-        let per_second = full / self.rate.per.as_secs_f64();
-        let mut state = self.lock();
-        if let Ok(passed) = now.duration_since(state.at) {
-            state.left = (state.left + passed.as_secs_f64() * per_second).min(full);
-            state.at = now;
-        }
+        let mut state = self.filled(now);
         if amount <= state.left {
             state.left -= amount;
             return Ok(());
         }
-        Err((amount <= full).then(|| Duration::from_secs_f64((amount - state.left) / per_second)))
+        Err((amount <= full).then(|| Duration::from_secs_f64((amount - state.left) / self.per_second())))
     }
 
-    fn lock(&self) -> MutexGuard<'_, BudgetState> {
+    /// The budget with what came in until now.
+    #[expect(clippy::cast_precision_loss, reason = "budgets are far below 2^53")]
+    fn filled(&self, now: Instant) -> MutexGuard<'_, Level> {
+        let mut state = self.lock();
+        let passed = now.saturating_duration_since(state.at);
+        state.left = (state.left + passed.as_secs_f64() * self.per_second()).min(self.rate.amount as f64);
+        state.at = state.at.max(now);
+        state
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "budgets are far below 2^53")]
+    fn per_second(&self) -> f64 {
+        self.rate.amount as f64 / self.rate.per.as_secs_f64()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Level> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -148,11 +173,13 @@ mod tests {
 
     #[test]
     fn a_spent_budget_fills_with_time() {
-        let start = SystemTime::now();
-        let budget = resumed(BudgetState { left: 2.0, at: start });
+        // A wall clock that is ahead: nothing comes in for the time before.
+        let budget = resumed(BudgetState { left: 2.0, at: SystemTime::now() + Duration::from_secs(60) });
+        let start = Instant::now();
         assert_eq!(budget.take_at(1, start), Ok(()));
         assert_eq!(budget.take_at(1, start), Ok(()));
-        assert_eq!(budget.take_at(1, start), Err(Some(Duration::from_secs(6))));
+        let wait = budget.take_at(1, start).unwrap_err().unwrap();
+        assert!(wait <= Duration::from_secs(6) && wait > Duration::from_secs(3), "{wait:?}");
         assert_eq!(budget.take_at(1, start + Duration::from_secs(6)), Ok(()));
         assert_eq!(
             budget.take_at(11, start + Duration::from_secs(600)),
@@ -162,11 +189,18 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_set_back_gives_nothing_away() {
-        let now = SystemTime::now();
-        let budget = resumed(BudgetState { left: 0.0, at: now });
-        assert!(budget.take_at(1, now - Duration::from_secs(3_600)).is_err());
-        let future = BudgetState { left: 1e9, at: now + Duration::from_secs(1_000_000) };
-        assert!(resumed(future).state().left <= 10.0);
+    fn a_clock_set_back_gives_nothing_away_and_keeps_nothing_back() {
+        let future = SystemTime::now() + Duration::from_secs(1_000_000);
+        let budget = resumed(BudgetState { left: 0.0, at: future });
+        assert!(budget.take(1).is_err());
+        assert_eq!(budget.take_at(1, Instant::now() + Duration::from_secs(7)), Ok(()), "time goes on");
+        assert!(resumed(BudgetState { left: 1e9, at: future }).state().left <= 10.0);
+    }
+
+    #[test]
+    fn the_time_between_two_processes_counts() {
+        let before = SystemTime::now() - Duration::from_secs(30);
+        let left = resumed(BudgetState { left: 0.0, at: before }).state().left;
+        assert!(left >= 4.9, "{left}: half of it came in");
     }
 }

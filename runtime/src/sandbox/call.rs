@@ -101,7 +101,7 @@ impl BoundSkill {
         let Some(name) = self.tool(tool).map(|tool| tool.name.clone()) else {
             return Outcome::before_start(no_such_tool(&bound, tool));
         };
-        let prepared = match prepare(&bound, &name, &arguments) {
+        let prepared = match prepare(&bound, &name, arguments) {
             Ok(values) => values,
             Err(ending) => return Outcome::before_start(ending),
         };
@@ -328,13 +328,24 @@ fn store(bound: &Bound, state: CallState, pace: Pace) -> Store<CallState> {
     store
 }
 
-/// The arguments as WIT values.
-fn prepare(bound: &Bound, tool: &str, arguments: &Map<String, Value>) -> Result<Vec<Val>, Ending> {
+/// The arguments as WIT values, which satisfy the schema of the tool's author too, if there is one.
+fn prepare(bound: &Bound, tool: &str, arguments: Map<String, Value>) -> Result<Vec<Val>, Ending> {
     let Some(entry) = bound.entries.get(tool) else { return Err(no_such_tool(bound, tool)) };
-    value::arguments_to_values(arguments, entry.ty.params()).map_err(|error| Ending::Failed {
-        denial: None,
-        error: Some(CallError::new(ErrorKind::Arguments, error.to_string())),
-    })
+    let values = value::arguments_to_values(&arguments, entry.ty.params());
+    values
+        .and_then(|values| {
+            if let Some(schema) = &entry.schema {
+                // As it was written, and as the skill sees it: a limit holds for "200" as it does for 200.
+                let respelled = value::respelled(&arguments, entry.ty.params());
+                schema.check(&Value::Object(arguments))?;
+                respelled.map_or(Ok(()), |respelled| schema.check(&Value::Object(respelled)))?;
+            }
+            Ok(values)
+        })
+        .map_err(|error| Ending::Failed {
+            denial: None,
+            error: Some(CallError::new(ErrorKind::Arguments, error.to_string())),
+        })
 }
 
 fn with_limit_rule(bound: &Bound, denial: Denial) -> Denial {

@@ -4,6 +4,11 @@
 //! call from 0.04 ms to 2.1 ms. So guests run here. A call starts on the *quick* threads; one that has computed for a
 //! few ticks moves to the *heavy* threads, which run at a lower priority, so that the system itself lets a short
 //! call through at once. Within each kind, agents take turns, however many calls each of them has.
+//!
+//! A turn ends at the next epoch if the guest computes, but a file operation ends when the kernel lets go: never, on a
+//! network file system whose server is gone. Turns alone would let one agent's hanging calls be all the threads there are.
+//! The rule: an agent takes a thread only while it holds fewer than are free. Of eight, the first has at most four, a
+//! second two, a third one, and the last waits for whoever comes next.
 
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
@@ -44,6 +49,10 @@ struct Line {
 struct Turns {
     agents: VecDeque<Arc<str>>,
     tasks: HashMap<Arc<str>, VecDeque<Runnable<TaskInfo>>>,
+    /// Threads that run a task of this agent.
+    held: HashMap<Arc<str>, usize>,
+    /// Threads that run none.
+    free: usize,
     closed: bool,
 }
 
@@ -56,11 +65,13 @@ impl GuestThreads {
     pub(crate) fn start(io: &tokio::runtime::Handle) -> std::io::Result<Self> {
         let cores = thread::available_parallelism().map_or(2, usize::from);
         let threads = Self { quick: Arc::default(), heavy: Arc::default() };
-        // Quick threads may block for a moment in a file operation: twice the cores keeps the others going.
+        // One agent alone gets half of them. Quick threads may block for a moment in a file operation: twice the cores
+        // keeps the others going.
         for (line, count, nice, name) in [
-            (&threads.quick, (cores * 2).max(4), 0, "soulbound-quick"),
-            (&threads.heavy, cores, HEAVY_NICE, "soulbound-heavy"),
+            (&threads.quick, 2 * (cores * 2).max(4), 0, "soulbound-quick"),
+            (&threads.heavy, 2 * cores.max(2), HEAVY_NICE, "soulbound-heavy"),
         ] {
+            line.lock().free = count;
             for _ in 0..count {
                 let (line, io) = (Arc::clone(line), io.clone());
                 thread::Builder::new().name(name.into()).spawn(move || {
@@ -122,6 +133,7 @@ impl Line {
             return;
         }
         let agent = Arc::clone(&runnable.metadata().agent);
+        let may_run = turns.may_run(&agent);
         let tasks = turns.tasks.entry(Arc::clone(&agent)).or_default();
         let waiting = !tasks.is_empty();
         tasks.push_back(runnable);
@@ -129,7 +141,10 @@ impl Line {
             turns.agents.push_back(agent);
         }
         drop(turns);
-        self.ready.notify_one();
+        // Otherwise a thread that comes back from a task looks for it.
+        if may_run {
+            self.ready.notify_one();
+        }
     }
 
     /// One thread's life: take the next agent's next task, run it until it yields.
@@ -145,9 +160,16 @@ impl Line {
                 }
                 turns = self.ready.wait(turns).unwrap_or_else(PoisonError::into_inner);
             };
+            // A slice that ended may have let in more than this one.
+            let more = turns.agents.iter().any(|agent| turns.may_run(agent));
             drop(turns);
+            if more {
+                self.ready.notify_one();
+            }
+            let agent = Arc::clone(&runnable.metadata().agent);
             // A panic of a task was caught by the future itself; this is for what escapes it (a panicking drop).
             let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runnable.run()));
+            self.lock().done(&agent);
         }
     }
 
@@ -157,16 +179,35 @@ impl Line {
 }
 
 impl Turns {
+    /// The next task of the first agent in line that may have another thread; the thread is that agent's from then on.
     fn next(&mut self) -> Option<Runnable<TaskInfo>> {
-        let agent = self.agents.pop_front()?;
+        let first = self.agents.iter().position(|agent| self.may_run(agent))?;
+        let agent = self.agents.remove(first)?;
         let tasks = self.tasks.get_mut(&agent)?;
-        let runnable = tasks.pop_front();
+        let runnable = tasks.pop_front()?;
+        *self.held.entry(Arc::clone(&agent)).or_default() += 1;
+        self.free = self.free.saturating_sub(1);
         if tasks.is_empty() {
             self.tasks.remove(&agent);
         } else {
             self.agents.push_back(agent);
         }
-        runnable
+        Some(runnable)
+    }
+
+    fn may_run(&self, agent: &Arc<str>) -> bool {
+        self.held.get(agent).copied().unwrap_or(0) < self.free
+    }
+
+    /// A thread came back from a task of this agent.
+    fn done(&mut self, agent: &Arc<str>) {
+        self.free += 1;
+        if let Some(held) = self.held.get_mut(agent) {
+            *held = held.saturating_sub(1);
+            if *held == 0 {
+                self.held.remove(agent);
+            }
+        }
     }
 }
 
@@ -196,7 +237,7 @@ mod tests {
 
     #[test]
     fn agents_take_turns_however_many_tasks_each_has() {
-        let mut line = Turns::default();
+        let mut line = Turns { free: 64, ..Turns::default() };
         let (sender, _keep) = std::sync::mpsc::channel::<()>();
         let mut spawned = Vec::new();
         let held = Arc::new(Mutex::new(Vec::new()));
@@ -218,6 +259,44 @@ mod tests {
         let order: Vec<String> =
             std::iter::from_fn(|| line.next()).map(|r| r.metadata().agent.to_string()).collect();
         assert_eq!(order, ["a", "b", "a", "a"]);
+    }
+
+    /// Blocks its thread until it is told: a file operation on a disk that does not answer.
+    fn hang(until: &(Mutex<bool>, Condvar)) {
+        let (over, changed) = until;
+        drop(changed.wait_while(over.lock().unwrap(), |over| !*over).unwrap());
+    }
+
+    #[test]
+    fn calls_that_hang_in_the_kernel_leave_a_thread_to_other_agents() {
+        let io = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let threads = GuestThreads::start(io.handle()).unwrap();
+        let until = Arc::<(Mutex<bool>, Condvar)>::default();
+        let longest = std::time::Duration::from_secs(30);
+        for (heavy, hanging) in [(false, &["a", "b", "c"][..]), (true, &["a", "b"])] {
+            let info =
+                |agent: &str| TaskInfo { agent: agent.into(), heavy: Arc::new(AtomicBool::new(heavy)) };
+            for agent in hanging {
+                for _ in 0..32 {
+                    let until = Arc::clone(&until);
+                    threads.spawn(info(agent), false, async move { hang(&until) }).detach();
+                }
+            }
+            for _ in 0..100 {
+                let (answer, answered) = std::sync::mpsc::channel();
+                threads.spawn(info("d"), false, async move { answer.send(()).unwrap() }).detach();
+                assert!(answered.recv_timeout(longest).is_ok(), "no thread was left, heavy: {heavy}");
+            }
+        }
+        *until.0.lock().unwrap() = true;
+        until.1.notify_all();
+        // Whoever waited behind its own agent's share comes to its turn.
+        let (answer, answered) = std::sync::mpsc::channel();
+        for _ in 0..64 {
+            let answer = answer.clone();
+            threads.spawn(info("a"), false, async move { answer.send(()).unwrap() }).detach();
+        }
+        assert!((0..64).all(|_| answered.recv_timeout(longest).is_ok()));
     }
 
     #[test]

@@ -16,10 +16,13 @@
 
 mod arguments;
 mod from_json;
+mod respelled;
 mod to_json;
 
+pub(crate) use arguments::parse_strictly;
 pub use arguments::{ArgumentError, parse_arguments, parse_pairs};
 pub(crate) use from_json::arguments_to_values;
+pub(crate) use respelled::respelled;
 pub(crate) use to_json::{Returned, TooLarge, result_to_json};
 
 /// The largest integer that every JSON reader keeps exact.

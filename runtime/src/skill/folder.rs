@@ -184,6 +184,12 @@ impl SkillFolder {
         })
     }
 
+    /// The files below `schemas/`: path within the folder, bytes. Sorted by path.
+    pub(crate) fn schemas(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let files = self.beside.iter().filter(|file| file.path.starts_with("schemas/"));
+        files.map(|file| (file.path.as_str(), file.bytes.as_slice()))
+    }
+
     /// Every file of the skill: its path within the folder with `/`, and its bytes. Sorted by path.
     #[must_use]
     pub fn files(&self) -> Vec<(&str, &[u8])> {

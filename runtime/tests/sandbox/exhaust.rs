@@ -6,6 +6,7 @@ use serde_json::json;
 use soulbound_runtime::sandbox::Outcome;
 
 use crate::given::{bare, corpus, wat};
+use crate::ledger::skipped_only;
 use crate::shared::{bind, call, denied, none};
 
 /// The corpus assumes these.
@@ -28,11 +29,13 @@ fn ends_as(expect: &str, outcome: &Outcome) -> bool {
 #[tokio::test]
 async fn every_component_of_the_corpus_ends_as_it_must() {
     let quick = bind(&bare(&wat(QUICK)).unwrap(), &[]).unwrap();
-    let mut judged = 0;
+    let mut skipped = Vec::new();
     let corpus = corpus("exhaust.json");
-    for case in corpus["cases"].as_array().unwrap().iter().filter(|case| case["wat"].is_string()) {
-        judged += 1;
-        let text = case["wat"].as_str().unwrap();
+    for case in corpus["cases"].as_array().unwrap() {
+        let Some(text) = case["wat"].as_str() else {
+            skipped.push(case["id"].as_str().unwrap().to_owned());
+            continue;
+        };
         let (name, expect) = (case["name"].as_str().unwrap(), case["expect"].as_str().unwrap());
         let bound = match bare(&wat(text)).map(|skill| bind(&skill, &[LIMITS])) {
             Ok(Ok(bound)) => bound,
@@ -51,7 +54,7 @@ async fn every_component_of_the_corpus_ends_as_it_must() {
         assert!(outcome.memory_peak <= 64 << 20, "{name} had {} bytes", outcome.memory_peak);
         assert!(call(&quick, "run", none()).await.succeeded(), "after {name}");
     }
-    assert!(judged >= 20, "only {judged} cases were judged");
+    skipped_only("exhaust", skipped);
 }
 
 const QUICK: &str = r#"(component (core module $m (func (export "run"))) (core instance $i (instantiate $m))

@@ -11,6 +11,8 @@
 
 #[path = "../shared/judge.rs"]
 mod judge;
+#[path = "../../../tests/corpora/ledger.rs"]
+mod ledger;
 #[path = "../shared/mod.rs"]
 mod shared;
 
@@ -22,4 +24,5 @@ mod given;
 mod held;
 mod judged;
 mod oversight;
+mod schemas;
 mod values;

@@ -1,5 +1,7 @@
 //! Every kind of change by hand, and every single byte of a small trail.
 
+mod everywhere;
+
 use std::fs;
 
 use proptest::prelude::*;
@@ -50,8 +52,7 @@ fn a_forged_record_with_the_largest_number_is_found_and_does_not_end_the_proof()
     let place = written();
     let mut all = lines(&place);
     let record = all[6].replace("\"seq\":7", "\"seq\":18446744073709551615");
-    let forged = crate::audit::fuzz::resealed(record.as_bytes()).unwrap();
-    all[6] = String::from_utf8(forged).unwrap();
+    all[6] = Line::parse(record.as_bytes()).unwrap().resealed().unwrap();
     all.push("{}".to_owned());
     write(&place, &all);
     let found = faults(&place);

@@ -10,8 +10,10 @@ use clap::Args;
 use soulbound_runtime::skill::Digest;
 
 use crate::exit::Exit;
+use crate::settings::Settings;
+use crate::state::StateFolder;
 use crate::style::Style;
-use crate::trust::{Candidate, Registry, Trusted, card};
+use crate::trust::{Candidate, Registry, Trusted, attacked, card};
 
 /// How the answer is given.
 #[derive(Debug, Args)]
@@ -19,6 +21,9 @@ pub(super) struct Answer {
     /// Do not ask: trust what has this digest
     #[arg(long, requires = "digest")]
     yes: bool,
+    /// Attack it first with `soulbound redteam`, and do not ask if anything gets out
+    #[arg(long)]
+    redteam: bool,
     /// The digest that the card showed; anything else is refused
     #[arg(long, value_name = "SHA256", value_parser = digest)]
     digest: Option<Digest>,
@@ -40,6 +45,30 @@ pub(super) enum Said {
 }
 
 impl Answer {
+    /// Attacks what would be trusted if that was asked for; says how to, if not. Whether the question may come.
+    pub(super) fn attacked(&self, named: &str, candidate: &Candidate, state: &StateFolder) -> Result<bool> {
+        let Some((_, digest)) = candidate.manifest() else { return Ok(false) };
+        if self.redteam {
+            return crate::cli::redteam::before_the_question(named, candidate, state);
+        }
+        match attacked::clean_run(state.path(), digest) {
+            Ok(when) => crate::cli::note(&format!(
+                "redteam ran on exactly these bytes at {when}, and nothing got out"
+            )),
+            Err(lacks) if Settings::read(state)?.require_redteam => {
+                crate::cli::complain(&format!(
+                    "{lacks}, and `[trust] require_redteam` of gateway.toml asks for a run with nothing out\n  hint: the same command with \
+                     `--redteam`, or soulbound redteam {named}"
+                ));
+                return Ok(false);
+            }
+            Err(lacks) => crate::cli::note(&format!(
+                "{lacks}\n  hint: `--redteam` attacks these grants before it asks, in under a minute"
+            )),
+        }
+        Ok(true)
+    }
+
     /// Whether the operator accepts what has this digest. `command` is what a script would run to say yes.
     pub(super) fn to(&self, found: Digest, command: &str) -> Result<Said> {
         if let Some(expected) = self.digest

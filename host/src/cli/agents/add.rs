@@ -39,6 +39,10 @@ impl Add {
             crate::cli::print(&card::text(&candidate, Style::stdout()));
         }
         let Some((_, digest)) = candidate.manifest() else { return Ok(Exit::Refused) };
+        let named = format!("{}/SOUL.md", candidate.folder.display());
+        if !self.answer.attacked(&named, &candidate, &state)? {
+            return Ok(Exit::Refused);
+        }
         let folder = candidate.folder.clone();
         let command = format!("soulbound agents add {}", self.folder.display());
         match self.answer.to(digest, &command)? {

@@ -1,15 +1,12 @@
 //! `soulbound agents rollback ID`: back to what is trusted, or to what was before.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Args;
-use soulbound_runtime::skill::Digest;
-use soulbound_runtime::visible;
 
 use crate::exit::Exit;
 use crate::state::StateFolder;
 use crate::trust::Registry;
 use crate::trust::act::Act;
-use crate::trust::record::Record;
 use crate::trust::registry::id;
 
 /// Put the trusted files back into an agent's folder; where nothing differs, return to what was trusted before
@@ -30,25 +27,7 @@ impl Rollback {
     pub(super) fn run(self) -> Result<Exit> {
         let state = StateFolder::find()?;
         let record = Registry::open(&state).record(&id(&self.agent)?)?;
-        let to = self.to.as_deref().map(|begins| of_history(&record, begins)).transpose()?;
+        let to = self.to.as_deref().map(|begins| record.of_history(begins)).transpose()?;
         super::perform(&state, Act::Rollback { id: record.id, to })
-    }
-}
-
-/// The one manifest of the history whose digest begins so.
-fn of_history(record: &Record, begins: &str) -> Result<Digest> {
-    let mut found: Vec<Digest> = record.history.iter().map(|act| act.manifest).collect();
-    found.retain(|digest| !begins.is_empty() && digest.to_string().starts_with(begins));
-    found.sort();
-    found.dedup();
-    match found.as_slice() {
-        [one] => Ok(*one),
-        _ => bail!(
-            "{} begins {} of the digests in the history of agent `{}`\n  hint: `soulbound agents history {}` lists them",
-            visible::quoted_target(begins),
-            if found.is_empty() { "none" } else { "several" },
-            record.id,
-            record.id
-        ),
     }
 }

@@ -59,6 +59,10 @@ impl Trust {
             crate::cli::note(&format!("agent `{id}` is as trusted; there is nothing to accept"));
             return Ok(Exit::Done);
         }
+        let named = format!("{}/SOUL.md", candidate.folder.display());
+        if !self.answer.attacked(&named, &candidate, &state)? {
+            return Ok(Exit::Refused);
+        }
         match self.answer.to(digest, &format!("soulbound agents trust {id}"))? {
             Said::Other(expected) => {
                 say_difference(&registry, &candidate, expected);

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit};
+use soulbound_runtime::compile::Compiler;
 
 use super::{Finding, Severity};
 use crate::clock::Moment;
@@ -11,6 +12,7 @@ use crate::gateway::status::separation;
 use crate::operator::Request;
 use crate::operator::client::Client;
 use crate::oversight::breakers::open;
+use crate::oversight::secrets::place::Place;
 use crate::settings::Settings;
 use crate::standard;
 use crate::state::StateFolder;
@@ -19,7 +21,7 @@ use crate::trust::Registry;
 
 type Check = fn(Option<&StateFolder>) -> Option<Finding>;
 
-const CHECKS: [Check; 14] = [
+const CHECKS: [Check; 16] = [
     settings,
     stopped,
     gateway,
@@ -30,9 +32,11 @@ const CHECKS: [Check; 14] = [
     memory_maps,
     clock,
     openat2,
-    landlock,
+    calls_process,
+    compiling_process,
     skills,
     secrets,
+    secrets_key,
     own_user,
 ];
 
@@ -214,14 +218,37 @@ fn openat2(_: Option<&StateFolder>) -> Option<Finding> {
     ))
 }
 
-/// Walls beyond the sandbox's own, which this build does not use.
-fn landlock(_: Option<&StateFolder>) -> Option<Finding> {
+/// The process that a call runs in has the engine's walls only; the one that compiles has the kernel's too.
+fn calls_process(_: Option<&StateFolder>) -> Option<Finding> {
     Some(Finding::new(
         "layer.process",
         Severity::Info,
         "calls run inside the gateway's process: Landlock and seccomp do not confine them in this build",
         "run the gateway as a user of its own, with as few rights as it needs",
     ))
+}
+
+/// A component is decoded and compiled behind walls of the kernel's: whether it has them is tried, not guessed.
+fn compiling_process(_: Option<&StateFolder>) -> Option<Finding> {
+    let missing = match Compiler::of_this_program().walls() {
+        Err(error) => {
+            return Some(Finding::new(
+                "layer.compiling",
+                Severity::Error,
+                format!("nothing new compiles: {error}"),
+                "let the program start itself again, and set up Landlock and seccomp; see SECURITY.md",
+            ));
+        }
+        Ok(walls) => walls.missing(),
+    };
+    (!missing.is_empty()).then(|| {
+        Finding::new(
+            "layer.compiling",
+            Severity::Warning,
+            format!("components are compiled without a wall that this kernel lacks: {}", missing.join(", ")),
+            "run a kernel that has it, and a container profile that lets a program use it",
+        )
+    })
 }
 
 fn skills(_: Option<&StateFolder>) -> Option<Finding> {
@@ -258,6 +285,26 @@ fn secrets(state: Option<&StateFolder>) -> Option<Finding> {
         count => format!(", and {} more like it (soulbound secrets list)", count - 1),
     };
     Some(Finding::new("secrets.set", Severity::Warning, format!("{message}{more}"), fix.clone()))
+}
+
+/// Where the key is that seals them: what is truly apart from the state folder, and what is not.
+fn secrets_key(state: Option<&StateFolder>) -> Option<Finding> {
+    let place = crate::cli::secrets::store(state?).ok()?.key_place().ok()??;
+    let (severity, fix) = match &place {
+        Place::Keyring { leftover: true } => (
+            Severity::Warning,
+            "look where that file comes from; soulbound secrets move-key --to keyring removes it",
+        ),
+        Place::Keyring { leftover: false } => {
+            (Severity::Info, "nothing; soulbound secrets move-key --to file takes it out again")
+        }
+        Place::Own(_) => (
+            Severity::Info,
+            "soulbound secrets move-key --to keyring, or `[secrets] key_file`: docs/oversight.md#secrets",
+        ),
+        Place::Operators(_) => return None,
+    };
+    Some(Finding::new("secrets.key", severity, format!("agents have secrets; {place}"), fix))
 }
 
 fn own_user(_: Option<&StateFolder>) -> Option<Finding> {

@@ -59,8 +59,12 @@ skill-changed = "none"
 [files]
 hard_links = "refuse"                         # or "allow": files with more than one hard link
 
+[trust]
+require_redteam = false                       # true: an agent is trusted, and runs, only after `soulbound redteam` let nothing out of exactly these bytes
+
 [secrets]
-# key_file = "/run/credentials/soulbound.service/key"   # seals secrets at rest; absent: keys/secrets.key, made when needed
+# key_file = "/run/credentials/soulbound.service/key"   # your own key that seals secrets at rest; absent: one is made when needed
+keyring = "auto"                              # such a key goes to the system's keyring where there is one, else into keys/secrets.key; or "off", "required"
 
 [approvals]
 # How a person is asked about what `approve` of SOUL.md or `require_approval` names. No answer is no.

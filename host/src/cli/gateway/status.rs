@@ -109,6 +109,24 @@ fn page(status: &Value) {
         "whoever has this user's shell is the operator"
     };
     line("separation", &format!("{separation} ({what})"));
+    if flag("running") {
+        line("isolation", &isolation(status));
+    }
+}
+
+/// What stands around a call, and around the process that compiles.
+fn isolation(status: &Value) -> String {
+    let compiling = match status.pointer("/isolation/compiling") {
+        None | Some(Value::Null) => "cannot be confined, so nothing new compiles".to_owned(),
+        Some(walls) => {
+            let landlock = walls.get("landlock").and_then(Value::as_u64);
+            let landlock = landlock.map_or("no Landlock".to_owned(), |version| format!("Landlock {version}"));
+            let seccomp =
+                if walls.get("seccomp") == Some(&Value::Bool(true)) { "seccomp" } else { "no seccomp" };
+            format!("confined ({landlock}, {seccomp})")
+        }
+    };
+    format!("calls in the gateway's own process; compiling {compiling}")
 }
 
 /// Each open breaker: the agent, and what tripped that of which skill.

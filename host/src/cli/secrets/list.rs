@@ -6,6 +6,7 @@ use serde_json::json;
 use soulbound_runtime::visible;
 
 use crate::exit::Exit;
+use crate::oversight::secrets::place::Place;
 use crate::oversight::secrets::survey::{Row, Standing};
 use crate::state::StateFolder;
 use crate::style::Style;
@@ -41,14 +42,19 @@ impl List {
         for agent in agents {
             rows.extend(super::rows(&state, &agent)?);
         }
+        let place = super::store(&state)?.key_place()?;
         if self.json {
-            crate::cli::print_json(&json!({"secrets": rows}))?;
+            let word = place.as_ref().map(Place::word);
+            crate::cli::print_json(&json!({"secrets": rows, "key": word}))?;
         } else if rows.is_empty() {
             crate::cli::note(
                 "no secrets yet\n  hint: soulbound secrets set NAME --agent AGENT --for https://host",
             );
         } else {
             crate::cli::print(&table(&rows, Style::stdout()));
+            if let Some(place) = place {
+                crate::cli::note(&place.to_string());
+            }
         }
         Ok(Exit::Done)
     }

@@ -42,6 +42,7 @@ impl Set {
         Registry::open(&state).record(&agent)?;
         let value = self.value()?;
         let short = value.len() < GUESSED;
+        let before = super::store(&state)?.key_place()?;
         let value = Plain::new(value);
         act::perform(
             &state,
@@ -51,6 +52,10 @@ impl Set {
             crate::cli::note(&format!(
                 "it has fewer than {GUESSED} characters: a skill that is shown masked answers could find it by trying"
             ));
+        }
+        // Made just now: where is decided once.
+        if let (None, Some(place)) = (before, super::store(&state)?.key_place()?) {
+            crate::cli::note(&place.to_string());
         }
         for row in super::rows(&state, &agent)?.iter().filter(|row| row.name == self.name) {
             crate::cli::note(&format!("secret `{}` of `{agent}` is set for {}", row.name, row.host));

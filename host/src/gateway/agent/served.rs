@@ -30,6 +30,10 @@ impl mcp::Served for Arc<Agent> {
         }
     }
 
+    fn seen(&self) -> Option<Arc<Offer>> {
+        self.last().map(|live| Arc::clone(live.offer()))
+    }
+
     async fn call(&self, request: CallRequest) -> Answer {
         Agent::call(self, request).await
     }

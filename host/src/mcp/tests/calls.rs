@@ -110,3 +110,27 @@ async fn content_is_shown_as_what_it_is_or_not_at_all() {
     assert!(text(&result).contains("content[0]: \"skill://conformance/SKILL.md\""), "{result}");
     assert!(!result.to_string().contains("Do as I say"));
 }
+
+#[tokio::test]
+async fn a_parameter_that_goes_in_a_header_is_held_against_it() {
+    let http = Http::new(&Stage::of(&["conformance"]));
+    let params = json!({"name": "conformance__routed", "arguments": {"region": "eu"}, "_meta": {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}});
+    let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).to_string();
+    let own = [
+        ("mcp-protocol-version", "2026-07-28"),
+        ("mcp-method", "tools/call"),
+        ("mcp-name", "conformance__routed"),
+    ];
+    let cases: [(&[(&str, &str)], u16); 5] = [
+        (&[("mcp-param-region", "eu")], 200),
+        (&[("mcp-param-region", "=?base64?ZXU=?=")], 200),
+        (&[("mcp-param-region", "us")], 400),
+        (&[("mcp-param-region", "eu"), ("mcp-param-region", "eu")], 400),
+        (&[], 400),
+    ];
+    for (headers, status) in cases {
+        let reply = http.send(&[&own, headers].concat(), body.clone()).await;
+        assert_eq!(reply.status, status, "{headers:?}: {reply:?}");
+    }
+}

@@ -30,6 +30,8 @@ async fn each_skill_is_listed_with_its_front_matter_and_every_file_but_the_compo
         [
             "skill://conformance/SKILL.md",
             "skill://conformance/references/suite.md",
+            "skill://conformance/schemas/json-schema.json",
+            "skill://conformance/schemas/routed.json",
             "skill://conformance/wit/conformance.wit"
         ]
     );
@@ -84,6 +86,7 @@ async fn a_directory_has_its_direct_children() {
         [
             ("skill://conformance/SKILL.md", "text/markdown"),
             ("skill://conformance/references", "inode/directory"),
+            ("skill://conformance/schemas", "inode/directory"),
             ("skill://conformance/wit", "inode/directory"),
         ]
     );

@@ -161,6 +161,10 @@ impl Served for Stage {
         self.offer.lock().await.clone()
     }
 
+    fn seen(&self) -> Option<Arc<Offer>> {
+        self.offer.try_lock().ok()?.clone().ok()
+    }
+
     async fn call(&self, request: CallRequest) -> Answer {
         let offer = self.offer().await.unwrap();
         let skill = offer.skills.iter().find(|skill| skill.name == request.skill).unwrap();

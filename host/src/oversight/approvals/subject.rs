@@ -32,8 +32,11 @@ pub(crate) struct Subject {
     pub(crate) purpose: String,
     /// The tool.
     pub(crate) tool: String,
-    /// The arguments, member by member.
+    /// The arguments, member by member, with every secret masked.
     pub(crate) arguments: serde_json::Map<String, serde_json::Value>,
+    /// Stands for all of it before anything was masked, keyed: two secrets of one length are the same stars. A plain digest
+    /// would let whoever reads the trail find a short one by trying.
+    pub(crate) unmasked: String,
     /// What waits.
     pub(crate) what: What,
     /// The line that makes it wait.
@@ -68,6 +71,7 @@ impl Subject {
             purpose: facts.callable.offered.purpose.clone(),
             tool: facts.tool.clone(),
             arguments: facts.arguments.clone(),
+            unmasked: String::new(),
             what,
             rule,
             entry,
@@ -82,9 +86,9 @@ impl Subject {
     /// What an answer is bound to. Each part stands behind its length, so that no two questions write the same bytes.
     pub(crate) fn binding(&self) -> Digest {
         let mut parts = Parts::default();
-        parts.text("soulbound-approval-1").text(&self.agent).text(&self.skill).text(&self.tool);
+        parts.text("soulbound-approval-2").text(&self.agent).text(&self.skill).text(&self.tool);
         parts.digest(self.soul).digest(self.component).digest(self.policy);
-        parts.text(&audit::exact_members(&self.arguments));
+        parts.text(&audit::exact_members(&self.arguments)).text(&self.unmasked);
         match &self.what {
             What::Call => parts.text("call"),
             What::Effect(effect) => parts.effect(effect),
@@ -192,6 +196,7 @@ pub(super) mod tests {
             purpose: "Save drafts to the workspace".to_owned(),
             tool: "save".to_owned(),
             arguments: arguments.as_object().unwrap().clone(),
+            unmasked: String::new(),
             what,
             rule: RuleRef {
                 file: "SOUL.md".to_owned(),
@@ -244,6 +249,7 @@ pub(super) mod tests {
             Subject { agent: "eve".to_owned(), ..same() },
             Subject { skill: "other".to_owned(), ..same() },
             Subject { tool: "delete".to_owned(), ..same() },
+            Subject { unmasked: "of another secret".to_owned(), ..same() },
             Subject { soul: Digest::of(b"x"), ..same() },
             Subject { component: Digest::of(b"x"), ..same() },
             Subject { policy: Digest::of(b"x"), ..same() },

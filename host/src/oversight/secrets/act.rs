@@ -131,7 +131,7 @@ pub(crate) fn perform(state: &StateFolder, act: SecretAct) -> Result<()> {
         }
     };
     let settings = Settings::read(state)?;
-    let store = SecretStore::open(state, settings.secrets_key);
+    let store = SecretStore::open(state, settings.secrets);
     act.perform(&store, &Registry::open(state), &who, |noted| {
         operator::note_of_agent(state, &noted.agent, noted.event, &who, &noted.note)
     })

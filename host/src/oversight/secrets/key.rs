@@ -1,13 +1,11 @@
-//! The key that seals secrets at rest: a file of its own, or one that the operator provides.
+//! The key that seals secrets at rest, as bytes: read from a file, or made; and what is derived from it.
 //!
-//! Not the system's keyring: a gateway that a service manager starts has no session of a desktop, so neither a Secret
-//! Service nor the login's keyring answers it. A file under `/run/credentials` or on a mounted keyring does, and
-//! `[secrets] key_file` names it. The rule: a key that is gone is never replaced while something is sealed with it.
+//! Where it is kept is `place.rs`'s. The rule: nothing that is sealed tells anything of the key but its id.
 
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use ring::aead::{CHACHA20_POLY1305, LessSafeKey, UnboundKey};
@@ -15,7 +13,6 @@ use ring::hkdf;
 use zeroize::Zeroizing;
 
 use crate::audit::folder::{self, Access};
-use crate::durable;
 
 /// Bytes of a key that this program makes; the least that one of the operator's has.
 const BYTES: usize = 32;
@@ -23,6 +20,7 @@ const BYTES: usize = 32;
 const MOST: usize = 4_096;
 
 /// The key, read.
+#[derive(Clone)]
 pub(super) struct SealingKey {
     /// Seals entries.
     pub(super) sealing: LessSafeKey,
@@ -30,46 +28,26 @@ pub(super) struct SealingKey {
     pub(super) id: String,
 }
 
-/// Where the key is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum KeyPlace {
-    /// In the state folder, made when it is first needed.
-    Own(PathBuf),
-    /// Where the operator says; never made.
-    Operators(PathBuf),
+/// The key that this program keeps in a file of its own; `None` where there is none.
+pub(super) fn own(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
+    folder::open(path, Access::Read)?.map(|file| bytes(file, path)).transpose()
 }
 
-impl KeyPlace {
-    /// By the operator's settings.
-    pub(crate) fn of(state: &Path, key_file: Option<&Path>) -> Self {
-        match key_file {
-            Some(path) => Self::Operators(path.to_owned()),
-            None => Self::Own(state.join("keys").join("secrets.key")),
-        }
-    }
+/// The key that the operator keeps.
+pub(super) fn operators(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
+    bytes(open(path)?, path)
+}
 
-    /// Reads the key; `None` where it is to be made first.
-    pub(super) fn read(&self) -> Result<Option<SealingKey>> {
-        let bytes = match self {
-            Self::Own(path) => folder::open(path, Access::Read)?.map(|file| bytes(file, path)).transpose()?,
-            Self::Operators(path) => Some(bytes(open(path)?, path)?),
-        };
-        bytes.map(|bytes| SealingKey::of(&bytes)).transpose()
-    }
-
-    /// Makes it. Only where nothing is sealed with one that is gone.
-    pub(super) fn make(&self) -> Result<SealingKey> {
-        let Self::Own(path) = self else { bail!("the operator's key is theirs to make") };
-        crate::audit::make_folder(path.parent().context("a key lies in a folder")?)?;
-        let mut bytes = Zeroizing::new([0_u8; BYTES]);
-        getrandom::fill(bytes.as_mut_slice()).context("the system gives no random numbers")?;
-        durable::replace(path, bytes.as_slice())?;
-        SealingKey::of(bytes.as_slice())
-    }
+/// A fresh one.
+pub(super) fn random() -> Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(vec![0_u8; BYTES]);
+    getrandom::fill(bytes.as_mut_slice()).context("the system gives no random numbers")?;
+    Ok(bytes)
 }
 
 impl SealingKey {
-    fn of(bytes: &[u8]) -> Result<Self> {
+    /// Of these bytes.
+    pub(super) fn of(bytes: &[u8]) -> Result<Self> {
         let extracted = hkdf::Salt::new(hkdf::HKDF_SHA256, b"soulbound secrets, version 1").extract(bytes);
         let derive = |label: &[u8]| -> Result<UnboundKey, ring::error::Unspecified> {
             Ok(UnboundKey::from(extracted.expand(&[label], &CHACHA20_POLY1305)?))

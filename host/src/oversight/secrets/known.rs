@@ -72,6 +72,23 @@ impl AgentSecrets {
         access
     }
 
+    /// Masks what a person is shown and the trail is told of an effect. Its content is masked by [`Self::permit`], since that is
+    /// what happens; these happen as they are.
+    pub(crate) fn shown_effect(&self, effect: &mut Effect) {
+        let known = self.known();
+        match effect {
+            Effect::Request { url, headers, .. } => {
+                text_in(&known, url);
+                headers.iter_mut().for_each(|(_, value)| text_in(&known, value));
+            }
+            Effect::Change { path, to, .. } => {
+                text_in(&known, path);
+                to.iter_mut().for_each(|to| text_in(&known, to));
+            }
+            _ => {}
+        }
+    }
+
     /// What an effect carries, masked if it holds a secret: a file gets no echo that a server hid from us.
     pub(crate) fn permit(&self, effect: &Effect) -> Permit {
         let content = match effect {
@@ -95,6 +112,9 @@ impl AgentSecrets {
 }
 
 fn text_in(known: &[Arc<Secret>], text: &mut String) {
+    if known.is_empty() {
+        return;
+    }
     if let Cow::Owned(masked) = mask_text(known, text) {
         *text = masked;
     }

@@ -78,13 +78,7 @@ pub(super) fn open(bytes: &[u8], path: &Path, agent: &str, key: &SealingKey) -> 
         return Err(damaged("holds another agent's secrets".to_owned()));
     }
     if document.key != key.id {
-        bail!(
-            "`{}` was sealed with another key (its id is {}, not {})\n  hint: put the key back from a backup, or correct \
-             `[secrets] key_file`; without that key remove the file and set the agent's secrets again",
-            path.display(),
-            soulbound_runtime::visible::quoted(&document.key, 20),
-            key.id
-        );
+        return Err(another_key(path, &document.key, key));
     }
     let open = |entry: Entry| {
         let what = || damaged(format!("was changed: the secret `{}` does not open", shown(&entry.name)));
@@ -92,6 +86,22 @@ pub(super) fn open(bytes: &[u8], path: &Path, agent: &str, key: &SealingKey) -> 
         Ok(Stored { name: entry.name, host: entry.host, set: entry.set, by: entry.by, secret })
     };
     document.secrets.into_iter().map(open).collect()
+}
+
+/// The id of the key that sealed a file; `None` where it is no such file.
+pub(super) fn key_of(bytes: &[u8]) -> Option<String> {
+    serde_json::from_slice::<Document>(bytes).ok().map(|document| document.key)
+}
+
+/// Why a file does not open that another key sealed.
+pub(super) fn another_key(path: &Path, sealed: &str, key: &SealingKey) -> anyhow::Error {
+    anyhow::anyhow!(
+        "`{}` was sealed with another key (its id is {}, not {})\n  hint: put the key back from a backup, or correct \
+         `[secrets] key_file`; without that key remove the file and set the agent's secrets again",
+        path.display(),
+        soulbound_runtime::visible::quoted(sealed, 20),
+        key.id
+    )
 }
 
 /// The content of a file that holds these.

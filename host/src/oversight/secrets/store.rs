@@ -14,7 +14,9 @@ use anyhow::{Context, Result, bail};
 use soulbound_runtime::grant::host::Target;
 use soulbound_runtime::sandbox::{Secret, SecretRefusal, SecretSource};
 
-use super::key::KeyPlace;
+use super::key::SealingKey;
+use super::keyring::{self, Keyring};
+use super::place::{Destination, KeySettings, Keys, Place};
 use super::sealed::{self, Stored};
 use crate::audit::folder::{self, Access};
 use crate::clock::Moment;
@@ -38,7 +40,7 @@ const USED_EVERY: Duration = Duration::from_secs(60);
 /// The secrets of a state folder's agents.
 pub(crate) struct SecretStore {
     state: StateFolder,
-    key: Mutex<KeyPlace>,
+    keys: Keys,
     agents: Mutex<HashMap<String, Agent>>,
     /// One act at a time.
     acting: Mutex<()>,
@@ -57,9 +59,14 @@ struct Agent {
 
 impl SecretStore {
     /// Of this state folder, under these settings.
-    pub(crate) fn open(state: &StateFolder, key_file: Option<PathBuf>) -> Arc<Self> {
+    pub(crate) fn open(state: &StateFolder, settings: KeySettings) -> Arc<Self> {
+        Self::with(state, settings, keyring::system())
+    }
+
+    /// The same, with this keyring.
+    pub(super) fn with(state: &StateFolder, settings: KeySettings, keyring: Arc<dyn Keyring>) -> Arc<Self> {
         Arc::new(Self {
-            key: Mutex::new(KeyPlace::of(state.path(), key_file.as_deref())),
+            keys: Keys::of(state.path(), settings, keyring),
             state: state.clone(),
             agents: Mutex::default(),
             acting: Mutex::default(),
@@ -67,12 +74,21 @@ impl SecretStore {
     }
 
     /// The operator's settings may name another key now.
-    pub(crate) fn use_key(&self, key_file: Option<PathBuf>) {
-        let place = KeyPlace::of(self.state.path(), key_file.as_deref());
-        let before = std::mem::replace(&mut *lock(&self.key), place.clone());
-        if before != place {
+    pub(crate) fn use_key(&self, settings: KeySettings) {
+        if self.keys.follow(settings) {
             lock(&self.agents).values_mut().for_each(|agent| agent.looked = None);
         }
+    }
+
+    /// Where the key is; `None` where none was made yet.
+    pub(crate) fn key_place(&self) -> Result<Option<Place>> {
+        self.keys.place()
+    }
+
+    /// Moves the key; the caller holds the state folder's lock. What is left to be said, if anything.
+    pub(crate) fn move_key(&self, destination: Destination) -> Result<Option<String>> {
+        let _one = lock(&self.acting);
+        self.keys.move_to(destination)
     }
 
     /// An agent's secrets as they are now.
@@ -148,11 +164,10 @@ impl SecretStore {
         file.take(FILE_BYTES + 1)
             .read_to_end(&mut bytes)
             .with_context(|| format!("`{}` cannot be read", path.display()))?;
-        let place = lock(&self.key).clone();
-        match place.read()? {
+        match self.keys.read()? {
             Some(key) => sealed::open(&bytes, &path, agent, &key).map(Some),
             None => bail!(
-                "the key that sealed `{}` is gone\n  hint: put `keys/secrets.key` back from a backup, or correct `[secrets] \
+                "the key that sealed `{}` is gone\n  hint: put the folder `keys` back from a backup, or correct `[secrets] \
                  key_file`; without that key remove the file and set the agent's secrets again",
                 path.display()
             ),
@@ -169,22 +184,38 @@ impl SecretStore {
                 _ => Ok(()),
             };
         }
-        let place = lock(&self.key).clone();
-        let key = match place.read()? {
-            Some(key) => key,
+        let key = match self.keys.read()? {
+            Some(key) => self.only(key)?,
             None if self.is_anything_sealed() => bail!(
-                "the key that sealed secrets here is gone\n  hint: put `keys/secrets.key` back from a backup; without it remove \
+                "the key that sealed secrets here is gone\n  hint: put the folder `keys` back from a backup; without it remove \
                  each agent's `secrets.json` and set the secrets again"
             ),
-            None => place.make()?,
+            None => self.keys.make()?,
         };
         durable::replace(&path, &sealed::seal(stored, agent, &key)?)
     }
 
+    /// The key, if it is the one that seals whatever is sealed here: one that somebody put in the other's place seals nothing.
+    fn only(&self, key: SealingKey) -> Result<SealingKey> {
+        for path in self.files() {
+            let bytes = fs::read(&path).unwrap_or_default();
+            if let Some(other) = sealed::key_of(&bytes).filter(|id| *id != key.id) {
+                return Err(sealed::another_key(&path, &other, &key));
+            }
+        }
+        Ok(key)
+    }
+
     /// Whether any agent has secrets: a new key would open none of them.
     fn is_anything_sealed(&self) -> bool {
+        self.files().next().is_some()
+    }
+
+    /// The sealed file of each agent that has one.
+    fn files(&self) -> impl Iterator<Item = PathBuf> {
         let agents = fs::read_dir(self.state.path().join("agents")).into_iter().flatten();
-        agents.filter_map(Result::ok).any(|agent| fs::symlink_metadata(agent.path().join(FILE)).is_ok())
+        let files = agents.filter_map(Result::ok).map(|agent| agent.path().join(FILE));
+        files.filter(|file| fs::symlink_metadata(file).is_ok())
     }
 
     fn file(&self, agent: &str) -> PathBuf {

@@ -8,12 +8,29 @@ use soulbound_runtime::Soul;
 use soulbound_runtime::grant::host::Target;
 use soulbound_runtime::sandbox::{Secret, SecretRefusal, SecretSource};
 
+use super::keyring::{Content, Keyring, Trouble};
+use super::place::KeySettings;
 use super::survey::{Standing, survey};
 use super::*;
 use crate::operator::Who;
 use crate::state::StateFolder;
 
 const HOST: &str = "https://api.example.com";
+
+/// Of a machine without a desktop.
+struct NoKeyring;
+
+impl Keyring for NoKeyring {
+    fn read(&self, _: &str) -> Result<Option<Content>, Trouble> {
+        Err(Trouble::Absent("there is none".to_owned()))
+    }
+    fn store(&self, _: &str, _: &Content) -> Result<(), Trouble> {
+        Err(Trouble::Absent("there is none".to_owned()))
+    }
+    fn remove(&self, _: &str) -> Result<(), Trouble> {
+        Err(Trouble::Absent("there is none".to_owned()))
+    }
+}
 
 struct Place {
     _folder: tempfile::TempDir,
@@ -31,7 +48,7 @@ fn place() -> Place {
 
 impl Place {
     fn store(&self) -> std::sync::Arc<SecretStore> {
-        SecretStore::open(&self.state, None)
+        SecretStore::with(&self.state, KeySettings::default(), std::sync::Arc::new(NoKeyring))
     }
 
     fn set(&self, agent: &str, name: &str, value: &str) {

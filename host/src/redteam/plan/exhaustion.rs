@@ -39,7 +39,7 @@ pub(super) fn attacks(ground: &Ground<'_>) -> Vec<Attack> {
         waste("memory", "takes twice the memory", memory * 2 + 64, Some(memory)),
         waste("stack", "recurses without end", 0, None),
         waste("handles", "holds thousands of handles", HANDLES * 4, Some(HANDLES)),
-        waste("random", "asks for a gigabyte of random numbers", 1 << 30, Some(RANDOM)),
+        waste("random", "asks for more random numbers at once than it may", RANDOM * 8, Some(RANDOM)),
         waste("poll", "waits on millions of names of one thing", 1 << 23, None),
         waste("print", "prints 64 MiB", 64 << 20, None),
         waste("log", "logs 100,000 lines", 100_000, None),

@@ -1,5 +1,7 @@
 //! The classification against cases by hand, and against the standard library's own idea of the same ranges.
 
+mod registry;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use proptest::prelude::*;

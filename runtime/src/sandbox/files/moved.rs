@@ -5,6 +5,8 @@
 //!
 //! The rule: asked at the start of each call, by opening the path anew in exactly the way it was opened first.
 
+use rustix::io::Errno;
+
 use super::bind::BoundFiles;
 use super::fault::IMPORT;
 use super::resolve::Identity;
@@ -16,14 +18,20 @@ impl BoundFiles {
     ///
     /// # Errors
     ///
-    /// `path.moved`, naming the first that does not.
+    /// `path.moved`, naming the first that does not; `busy` when the system has no descriptor or memory to look with.
     pub fn verify(&self, skill: &str) -> Result<(), Box<Denial>> {
         let Some(folder) = self.folder() else { return Ok(()) };
         let folder_moved = !folder.is_still_there();
         for grant in self.grants() {
             let relative = !grant.grant.path.starts_with('/');
+            let opened = folder.open(&grant.grant.path);
+            if let Err(error @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM)) = opened {
+                // Nobody moved anything: an operator who looked for it would look for what is not there.
+                let message = format!("the machine has too little left to open a directory: {error}");
+                return Err(Box::new(Denial::new(DenialId::Busy, message)));
+            }
             let same = !(relative && folder_moved)
-                && folder.open(&grant.grant.path).is_ok_and(|handle| {
+                && opened.is_ok_and(|handle| {
                     rustix::fs::fstat(&handle).is_ok_and(|stat| Identity::of(&stat) == grant.identity)
                 });
             if !same {

@@ -43,7 +43,7 @@ pub fn parse_arguments(text: &str) -> Result<Map<String, Value>, ArgumentError> 
             format!("{} bytes, at most {ARGUMENT_BYTES} are taken", text.len()),
         ));
     }
-    let Strict(value) = serde_json::from_str(text)
+    let value = parse_strictly(text)
         .map_err(|error| ArgumentError::new("args", visible::line(&error.to_string())))?;
     match value {
         Value::Object(map) => Ok(map),
@@ -80,12 +80,26 @@ pub fn parse_pairs<'a>(
     Ok(map)
 }
 
+/// Reads the text of a JSON value in which no object has a key twice.
+///
+/// # Errors
+///
+/// It does not parse, is nested deeper than 128 levels, or has a key twice.
+pub(crate) fn parse_strictly(text: &str) -> Result<Value, serde_json::Error> {
+    serde_json::from_str(text).map(|Strict(value)| value)
+}
+
 /// Whether the schema of the parameter is a string, or an option of one.
 fn takes_text(tool: Option<&Tool>, key: &str) -> bool {
     let Some(schema) = tool.and_then(|tool| tool.input_schema.pointer("/properties")?.get(key)) else {
         return false;
     };
-    let is_string = |schema: &Value| schema.get("type").is_some_and(|ty| ty == "string");
+    let is_string = |schema: &Value| match schema.get("type") {
+        Some(Value::Array(types)) => {
+            types.iter().any(|ty| ty == "string") && types.iter().all(|ty| ty == "string" || ty == "null")
+        }
+        ty => ty.is_some_and(|ty| ty == "string"),
+    };
     is_string(schema)
         || schema.get("anyOf").and_then(Value::as_array).is_some_and(|any| any.iter().any(is_string))
 }

@@ -5,8 +5,8 @@ use base64::Engine;
 use serde_json::Value;
 
 use super::super::{ReadError, Soul, SoulErrors};
-use crate::denial::RuleRef;
 use crate::grant::{DirectoryMode, HostGrant};
+use crate::ledger::skipped_only;
 
 const CORPUS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/corpora/soul.json"));
 
@@ -147,26 +147,21 @@ fn judge(case: &Value, result: &Result<Soul, SoulErrors>) -> Result<(), String> 
 #[test]
 fn every_case_of_the_corpus_gets_its_verdict() {
     let corpus: Value = serde_json::from_str(CORPUS).unwrap();
-    let any_host = RuleRef { file: String::new(), line: 1, column: 1, text: String::new() };
-    let hosts_are_read = HostGrant::parse("*", any_host).is_err();
     let mut wrong = Vec::new();
-    let mut judged = 0;
+    let mut skipped = Vec::new();
     for case in corpus["cases"].as_array().unwrap() {
         let id = case["id"].as_str().unwrap();
-        if NOT_A_TEXT.contains(&id) || BOUND_LATER.contains(&id) || case["cat"] == "net" && !hosts_are_read {
-            continue;
-        }
-        let Some(bytes) = input(case) else {
-            assert_eq!(id, "S263", "a case without an input");
+        let bytes = input(case).filter(|_| !NOT_A_TEXT.contains(&id) && !BOUND_LATER.contains(&id));
+        let Some(bytes) = bytes else {
+            skipped.push(id.to_owned());
             continue;
         };
-        judged += 1;
         if let Err(reason) = judge(case, &Soul::parse("SOUL.md", &bytes)) {
             wrong.push(format!("{id} {} ({}): {reason}", case["name"], case["why"]));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
-    assert!(judged >= 70, "only {judged} cases were judged");
+    skipped_only("soul", skipped);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bindings::soulbound::skill::content::{Content, Document, DocumentBody, Media};
 use bindings::soulbound::skill::log::{Level, log};
 use bindings::soulbound::skill::progress::report;
-use bindings::Guest;
+use bindings::{Address, Guest};
 
 struct Conformance;
 
@@ -73,8 +73,19 @@ impl Guest for Conformance {
         "nothing was asked".to_owned()
     }
 
-    fn json_schema(name: Option<String>, phone: Option<String>, email: Option<String>) -> String {
-        [name, phone, email].into_iter().flatten().collect::<Vec<_>>().join(", ")
+    fn json_schema(
+        name: Option<String>,
+        address: Option<Address>,
+        contact_method: Option<String>,
+        phone: Option<String>,
+        email: Option<String>,
+    ) -> String {
+        let (street, city) = address.map_or((None, None), |address| (address.street, address.city));
+        [name, street, city, contact_method, phone, email].into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+
+    fn routed(region: String) -> String {
+        region
     }
 
     fn forged_document() -> Result<Vec<Content>, String> {

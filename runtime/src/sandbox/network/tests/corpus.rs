@@ -17,6 +17,7 @@ use crate::grant::HostGrant;
 use crate::grant::address::{OwnAddresses, judge};
 use crate::grant::capability::{Capability, IMPORTS};
 use crate::grant::host::{Target, TargetHost, permits};
+use crate::ledger::skipped_only;
 use crate::sandbox::network::{Network, SkillNetwork};
 
 #[derive(Debug, Deserialize)]
@@ -181,9 +182,6 @@ fn join(base: &str, location: &str) -> String {
 }
 
 async fn run(case: &Case, identity: &Identity) -> Result<(), String> {
-    if case.socket.is_some() || case.lookup.is_some() {
-        return if case.allowed() { Err("sockets can't be granted".into()) } else { Ok(()) };
-    }
     if case.is_decided_by_the_target() && case.pure_verdict() != case.allowed() {
         return Err(format!("the matcher says {}", case.pure_verdict()));
     }
@@ -292,8 +290,14 @@ async fn every_case_of_the_corpus_gets_its_verdict() {
     names.sort();
     names.dedup();
     let identity = Identity::of(&names.iter().map(String::as_str).collect::<Vec<_>>());
-    let mut wrong = Vec::new();
+    let (mut wrong, mut skipped) = (Vec::new(), Vec::new());
     for case in &cases {
+        // No import gives these to a guest, whatever is granted: the test below.
+        if case.socket.is_some() || case.lookup.is_some() {
+            assert!(!case.allowed(), "{}: sockets can't be granted", case.id);
+            skipped.push(case.id.clone());
+            continue;
+        }
         if let Err(found) = run(case, &identity).await {
             wrong.push(format!(
                 "{} [{}] expected {}: {found} ({})",
@@ -305,6 +309,7 @@ async fn every_case_of_the_corpus_gets_its_verdict() {
         }
     }
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+    skipped_only("hosts", skipped);
 }
 
 #[test]

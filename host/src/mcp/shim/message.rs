@@ -23,9 +23,17 @@ struct Params {
     request: Option<Value>,
 }
 
-/// A request's id as JSON text: `7` and `"7"` are two.
+/// From here on a number in float form does not say which whole one was meant.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// A request's id as JSON text: `7` and `"7"` are two. `7.0` is `7`, which is what the gateway answers to it.
 fn id_text(id: &Value) -> Option<String> {
-    (id.is_string() || id.is_number()).then(|| id.to_string())
+    let whole = |number: f64| number.fract() == 0.0 && number.abs() < EXACT;
+    match id.as_f64().filter(|number| id.is_f64() && whole(*number)) {
+        #[expect(clippy::cast_possible_truncation, reason = "it is whole, and small enough")]
+        Some(number) => Some((number as i64).to_string()),
+        None => (id.is_string() || id.is_number()).then(|| id.to_string()),
+    }
 }
 
 impl<'a> Head<'a> {
@@ -119,6 +127,23 @@ mod tests {
         assert_eq!(head(r#"{"id":7,"method":"x"}"#).answered_id(), None);
         let cancelled = head(r#"{"method":"notifications/cancelled","params":{"requestId":"x"}}"#);
         assert_eq!(cancelled.cancelled_id().as_deref(), Some("\"x\""));
+    }
+
+    /// Found by the fuzz target `mcp`: the gateway's answer was to nobody's request, so that a client was answered once more
+    /// when the gateway ended.
+    #[test]
+    fn an_id_is_one_however_its_number_is_written() {
+        for (written, known) in [
+            ("7.0", "7"),
+            ("0e99", "0"),
+            ("-0.0", "0"),
+            ("1e2", "100"),
+            ("7.5", "7.5"),
+            ("9007199254740992.0", "9007199254740992.0"),
+        ] {
+            let line = format!("{{\"method\":\"a\",\"id\":{written}}}");
+            assert_eq!(Head::of(line.as_bytes()).unwrap().request_id().as_deref(), Some(known), "{written}");
+        }
     }
 
     proptest! {

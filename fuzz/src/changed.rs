@@ -203,12 +203,12 @@ macro_rules! targets {
 }
 
 targets! {
-    audit: 2_000,
-    component: 2_000,
-    gateway: 4_000,
-    hosts: 10_000,
-    mcp: 1_000,
-    skill: 10_000,
-    soul: 10_000,
-    values: 2_000,
+    audit: 3_000,
+    component: 5_000,
+    gateway: 10_000,
+    hosts: 20_000,
+    mcp: 2_000,
+    skill: 20_000,
+    soul: 20_000,
+    values: 5_000,
 }

@@ -1,7 +1,7 @@
 //! The filesystem layer is a correct WASI: a program that knows only `std` gets the same answers inside the sandbox as
 //! outside, and leaves the same files, whatever it does.
 //!
-//! What differs on purpose is not in these plans, and has tests of its own:
+//! What differs on purpose is not in the random plans:
 //!
 //! | inside | outside |
 //! |---|---|
@@ -21,7 +21,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use serde_json::json;
-use soulbound_runtime::sandbox::{Ending, Overseer, Unattended};
+use soulbound_runtime::sandbox::{BoundSkill, Ending, Overseer, Unattended};
 use tempfile::TempDir;
 
 use crate::judge::Swift;
@@ -174,32 +174,71 @@ fn step() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Takes random plans inside and outside, each from the same beginning, and compares.
-fn plans(cases: u32, step: impl Strategy<Value = String>, overseer: impl Fn() -> Arc<dyn Overseer>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let (inside, outside) = (place(), place());
-    let skill = bind_for(&RUNTIME, "echo", inside.path(), &guest("probe-std"), &["write: ./data"]).unwrap();
-    let (inside, outside) = (inside.path().join("data"), outside.path().join("data"));
-    let compare = |steps: Vec<String>| {
-        begin(&inside);
+/// Where plans are taken: a skill with the granted `data`, and a folder of the same name outside.
+struct Twins {
+    runtime: tokio::runtime::Runtime,
+    skill: BoundSkill,
+    inside: TempDir,
+    outside: TempDir,
+}
+
+impl Twins {
+    fn new() -> Self {
+        let (inside, outside) = (place(), place());
+        let skill =
+            bind_for(&RUNTIME, "echo", inside.path(), &guest("probe-std"), &["write: ./data"]).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        Self { runtime, skill, inside, outside }
+    }
+
+    /// Takes a plan from the beginning: the answers inside and outside.
+    fn take(&self, steps: &[String], overseer: Arc<dyn Overseer>) -> (Vec<String>, Vec<String>) {
+        let outside = self.outside.path().join("data");
+        begin(&self.inside.path().join("data"));
         begin(&outside);
-        let natively = plan::take(&outside, &steps);
+        let natively = plan::take(&outside, steps);
         let arguments = json!({"below": "/data", "plan": steps});
-        let outcome = runtime.block_on(call_watched(&skill, "take", arguments, overseer()));
+        let outcome = self.runtime.block_on(call_watched(&self.skill, "take", arguments, overseer));
         let Ending::Returned(answers) = &outcome.ending else { panic!("{outcome:?}") };
         let answers: Vec<String> = serde_json::from_value(answers.clone()).unwrap();
-        prop_assert_eq!(answers.len(), natively.len());
-        for (at, (ours, theirs)) in answers.iter().zip(&natively).enumerate() {
-            let what = format!("step {at}: {}: {ours} and outside {theirs}", steps[at]);
-            prop_assert!(same(&steps[at], ours, theirs), "{}\n{:?}", what, outcome.denials);
+        assert_eq!(answers.len(), natively.len());
+        (answers, natively)
+    }
+}
+
+/// Takes random plans and compares.
+fn plans(cases: u32, step: impl Strategy<Value = String>, overseer: impl Fn() -> Arc<dyn Overseer>) {
+    let twins = Twins::new();
+    let compare = |steps: Vec<String>| {
+        let (inside, outside) = twins.take(&steps, overseer());
+        for ((step, ours), theirs) in steps.iter().zip(&inside).zip(&outside) {
+            prop_assert!(same(step, ours, theirs), "{}: {} and outside {}", step, ours, theirs);
         }
-        prop_assert_eq!(tree(&inside), tree(&outside));
+        prop_assert_eq!(tree(&twins.inside.path().join("data")), tree(&twins.outside.path().join("data")));
         Ok(())
     };
     let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
     let found = TestRunner::new(config).run(&prop::collection::vec(step, 1..40), compare);
     if let Err(error) = found {
         panic!("{error}");
+    }
+}
+
+#[test]
+fn what_differs_on_purpose_differs_as_it_should() {
+    let twins = Twins::new();
+    for (step, inside, outside) in [
+        ("put .hidden x", "NotFound", "done"),
+        ("put SOUL.md x", "PermissionDenied", "done"),
+        ("put dangling x", "NotFound", "done"),
+        ("rename link b", "PermissionDenied", "done"),
+        ("rename dir/c link", "PermissionDenied", "done"),
+        ("remove-all ", "ResourceBusy", "done"),
+    ] {
+        let (ours, theirs) = twins.take(&[step.to_owned()], Arc::new(Unattended));
+        assert_eq!((ours[0].as_str(), theirs[0].as_str()), (inside, outside), "{step}");
+        // The last one takes it away outside.
+        fs::create_dir_all(twins.outside.path().join("data")).unwrap();
     }
 }
 

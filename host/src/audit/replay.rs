@@ -4,8 +4,6 @@
 //! The rule: what cannot be judged from the record alone is counted as such, never as fine.
 
 mod judge;
-#[cfg(test)]
-mod layers;
 
 use std::collections::HashMap;
 use std::path::Path;

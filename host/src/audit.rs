@@ -20,6 +20,8 @@ mod error;
 mod event;
 mod files;
 pub(crate) mod folder;
+#[cfg(feature = "fuzz")]
+pub(crate) mod fuzz;
 pub(crate) mod heartbeat;
 mod hex;
 mod intent;

@@ -1,31 +1,9 @@
-//! `soulbound`: the program. It reads its arguments, does one thing, and says how that ended.
+//! The program `soulbound`. All of it is in the library beside this file, where the fuzzers of `fuzz/` reach it too.
 
 #![forbid(unsafe_code)]
-
-mod agent;
-mod answer;
-mod audit;
-mod cli;
-mod clock;
-mod durable;
-mod exit;
-mod gateway;
-mod mcp;
-mod operator;
-mod oversight;
-mod rates;
-mod redteam;
-mod review;
-mod settings;
-mod standard;
-mod state;
-mod style;
-mod trust;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // Before anything else: the compiling child is this program, started with one argument of its own.
-    soulbound_runtime::compile::run_if_worker();
-    cli::run().into()
+    soulbound::main()
 }

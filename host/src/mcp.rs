@@ -27,6 +27,8 @@ mod answer;
 mod changes;
 mod connection;
 mod content;
+#[cfg(feature = "fuzz")]
+pub(crate) mod fuzz;
 mod handler;
 mod held;
 mod http;

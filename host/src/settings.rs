@@ -36,6 +36,8 @@ const FILE: &str = "gateway.toml";
 const ROTATE_LEAST: u64 = 1 << 20;
 /// The largest settings file, in bytes.
 const FILE_BYTES: u64 = 1 << 20;
+/// The largest file of certificates, in bytes. All public ones together have a quarter of that.
+const CERTIFICATE_BYTES: u64 = 1 << 20;
 
 /// The operator's settings, read.
 pub(crate) struct Settings {
@@ -82,8 +84,19 @@ impl Settings {
     pub(crate) fn read(state: &StateFolder) -> Result<Self> {
         let path = state.settings_file();
         let text = read_text(&path)?.unwrap_or_default();
-        let file = file::parse(&text).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
+        Self::parse(&path, &text, state)
+    }
+
+    /// Reads the text of the file at `path`.
+    pub(crate) fn parse(path: &Path, text: &str, state: &StateFolder) -> Result<Self> {
+        let file = file::parse(text).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
         Self::build(file, state, Digest::of(text.as_bytes())).with_context(|| path.display().to_string())
+    }
+
+    /// The hosts that nothing may reach, as they are written.
+    #[cfg(feature = "fuzz")]
+    pub(crate) fn denied_hosts(&self) -> &[String] {
+        &self.deny_hosts
     }
 
     fn build(file: file::File, state: &StateFolder, digest: Digest) -> Result<Self> {
@@ -238,7 +251,12 @@ fn secrets(file: file::Secrets) -> Result<KeySettings> {
 
 fn certificate(path: &str) -> Result<Vec<u8>> {
     let path = directory(path)?;
-    std::fs::read(&path).with_context(|| format!("`[network] ca_file` `{}` cannot be read", path.display()))
+    let shown = path.display();
+    let real =
+        path.canonicalize().with_context(|| format!("`[network] ca_file` `{shown}` cannot be read"))?;
+    // Never a device or a FIFO: reading one of those has no end.
+    soulbound_runtime::skill::files::read_file(&real, CERTIFICATE_BYTES)
+        .with_context(|| format!("`[network] ca_file` `{shown}`"))
 }
 
 /// An operator's path: absolute, or below `~`.

@@ -88,6 +88,8 @@
 pub mod compile;
 pub mod confine;
 pub mod denial;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 pub mod grant;
 #[cfg(test)]
 #[path = "../../tests/corpora/ledger.rs"]

@@ -53,7 +53,7 @@ fn read(file: &str, text: &str, tests: &mut Tests) {
 
 fn every_test() -> Tests {
     let mut files = Vec::new();
-    for folder in ["runtime", "host", "tests", "xtask"] {
+    for folder in ["runtime", "host", "tests", "xtask", "fuzz"] {
         sources(&root().join(folder), &mut files);
     }
     let mut tests = Tests::new();

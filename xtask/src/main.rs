@@ -10,6 +10,7 @@
 mod build;
 mod conformance;
 mod demo;
+mod fuzz;
 mod setup;
 mod supply;
 mod test;
@@ -42,6 +43,11 @@ const CHORES: &[Chore] = &[
         name: "conformance",
         about: "MCP's own referees against the real gateway (installs them with npm and pip; `--keep` keeps what they left)",
         run: conformance::run,
+    },
+    Chore {
+        name: "fuzz",
+        about: "run the fuzz targets from their seeds: `fuzz [TARGET] [--seconds N]`; docs/fuzzing.md",
+        run: fuzz::run,
     },
     Chore {
         name: "supply",

@@ -6,6 +6,12 @@ use crate::build;
 use crate::setup::{self, cargo, say};
 use crate::supply;
 
+/// Everything as it is shipped. `fuzz/` asks for features that nothing else has, and cargo would give them to all that is built
+/// beside it.
+const PROGRAM: [&str; 3] = ["--workspace", "--exclude", "soulbound-fuzz"];
+/// The rest.
+const FUZZ: [&str; 2] = ["--package", "soulbound-fuzz"];
+
 /// Format, what it is built from, lints, documentation, tests.
 pub(crate) fn run() -> Result<()> {
     say("cargo fmt --check");
@@ -14,23 +20,16 @@ pub(crate) fn run() -> Result<()> {
     build::guests()?;
     supply::check()?;
     say("cargo clippy, warnings denied");
-    setup::run(cargo().args([
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--locked",
-        "--",
-        "--deny",
-        "warnings",
-    ]))?;
+    lint(&PROGRAM)?;
+    lint(&FUZZ)?;
     say("cargo doc, warnings denied");
     setup::run(
-        cargo().args(["doc", "--workspace", "--no-deps", "--locked"]).env("RUSTDOCFLAGS", "--deny warnings"),
+        cargo().args(["doc", "--no-deps", "--locked"]).args(PROGRAM).env("RUSTDOCFLAGS", "--deny warnings"),
     )?;
     build::program()?;
     say("cargo test");
     // All of it, also after a failure: what fails together is mended together.
-    setup::run(cargo().args(["test", "--workspace", "--locked", "--no-fail-fast"]))?;
+    setup::run(cargo().args(["test", "--locked", "--no-fail-fast"]).args(PROGRAM))?;
     say("what a call may do and how it ends, again with calls in processes of their own");
     let again = ["paths", "limits", "kill", "reading"].map(|test| ["--test", test]).concat();
     setup::run(
@@ -38,7 +37,15 @@ pub(crate) fn run() -> Result<()> {
             .args(["test", "--locked", "--package", "soulbound-tests"])
             .args(again)
             .env("SOULBOUND_TESTS_ISOLATION", "process"),
-    )
+    )?;
+    say("cargo test of the fuzz targets: their seeds, and those changed");
+    setup::run(cargo().args(["test", "--locked", "--lib"]).args(FUZZ))
+}
+
+fn lint(packages: &[&str]) -> Result<()> {
+    let mut clippy = cargo();
+    clippy.args(["clippy", "--all-targets", "--locked"]).args(packages);
+    setup::run(clippy.args(["--", "--deny", "warnings"]))
 }
 
 /// The benches.

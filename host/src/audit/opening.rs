@@ -139,7 +139,11 @@ pub(super) fn open(
         Some(found) if found.tip.seq > scan.last.seq => found.tip,
         _ => scan.last,
     };
-    let first = if unfinished_rotation { last.seq + 1 } else { scan.first.unwrap_or(last.seq + 1) };
+    let first = if unfinished_rotation {
+        last.seq.saturating_add(1)
+    } else {
+        scan.first.unwrap_or(last.seq.saturating_add(1))
+    };
     let writer = Writer {
         log,
         slots,

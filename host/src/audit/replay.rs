@@ -17,6 +17,12 @@ use super::line::Line;
 use super::read::{self, Filter};
 use judge::{Ruling, Tried};
 
+/// Whether the second matcher finds a grant for a request of a skill.
+#[cfg(feature = "fuzz")]
+pub(crate) fn grants_request(soul: &Soul, skill: &str, method: &str, target: &str) -> bool {
+    judge::judge(soul, skill, &Tried { kind: "host", target, access: method }) == Ruling::Granted
+}
+
 /// Findings kept one by one.
 const KEPT: usize = 1_000;
 

@@ -100,7 +100,7 @@ impl Scan {
         if self.first.is_none() {
             self.first = Some(record.seq);
             // A file that a rotation had just begun: the tip's record is the last of the file before.
-            if record.seq == tip.seq + 1 && record.prev == tip.hash {
+            if record.seq == tip.seq.saturating_add(1) && record.prev == tip.hash {
                 (self.at_tip, self.last) = (Some(tip.hash), tip);
             }
         }

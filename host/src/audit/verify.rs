@@ -162,14 +162,19 @@ impl<'a> Proof<'a> {
         }
     }
 
+    /// The number of the next record. Anybody can write a line whose hash fits and whose number is the largest there is.
+    fn expected(&self) -> u64 {
+        self.report.tip.seq.saturating_add(1)
+    }
+
     fn not_a_record(&mut self) {
-        self.found(Some(self.report.tip.seq + 1), Fault::NotARecord);
+        self.found(Some(self.expected()), Fault::NotARecord);
         (self.previous, self.whole) = (None, false);
     }
 
     fn record(&mut self, record: &Line<'_>) {
         self.report.records += 1;
-        let expected = self.report.tip.seq + 1;
+        let expected = self.expected();
         let sound = record.computed() == Some(record.hash);
         let discontinuity = sound && record.text("event") == Some("discontinuity");
         // A changed record's own number may be what was changed.
@@ -264,7 +269,7 @@ impl<'a> Proof<'a> {
         self.report.open = self.open.len() as u64;
         for (witness, tip) in std::mem::take(&mut self.witnesses) {
             if tip.seq > last {
-                self.found(Some(last + 1), Fault::CutOff { witness, tip });
+                self.found(Some(last.saturating_add(1)), Fault::CutOff { witness, tip });
             }
         }
         self.report

@@ -120,7 +120,7 @@ impl Writer {
         let Options { durability, rotate } = self.options;
         if self.log.length() >= rotate && self.log.rotate(self.first, durability).is_ok() {
             // A rotation that fails, on a full disk, is tried again with the next record.
-            self.first = self.tip.seq + 1;
+            self.first = self.tip.seq.saturating_add(1);
             let note = Fields {
                 note: Some(entry::note(&rotation::note(
                     &self.open,
@@ -136,7 +136,7 @@ impl Writer {
     fn put(&mut self, shared: &Shared, fields: &Fields) -> std::io::Result<u64> {
         // Whether there is room matters to new calls only; what is written now may eat the reserve.
         let _ = self.log.reserve();
-        let seq = self.tip.seq + 1;
+        let seq = self.tip.seq.saturating_add(1);
         let body = fields.body(&shared.owner, seq, &self.tip.hash);
         let hash = body.hash();
         self.log.append(&body.line(&hash, &shared.keys.record(&hash)))?;

@@ -9,7 +9,7 @@
 //! Two threads and no runtime: a line is read by one system call, written by another, and handed to nobody between.
 
 mod link;
-mod message;
+pub(super) mod message;
 mod pending;
 
 use std::io::{BufRead, Read, Write};

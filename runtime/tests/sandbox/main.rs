@@ -24,5 +24,6 @@ mod given;
 mod held;
 mod judged;
 mod oversight;
+mod plans;
 mod schemas;
 mod values;

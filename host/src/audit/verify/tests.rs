@@ -46,6 +46,23 @@ fn what_was_written_is_clean() {
     assert_eq!((report.records, report.files, report.tip.seq), (7, 1, 7));
 }
 
+/// Found by the fuzz target `audit`: the proof counted on from the number, and ended in an overflow.
+#[test]
+fn a_forged_record_with_the_largest_number_is_found_and_does_not_end_the_proof() {
+    let place = written();
+    let mut all = lines(&place);
+    let record = all[6].replace("\"seq\":7", "\"seq\":18446744073709551615");
+    all[6] = Line::parse(record.as_bytes()).unwrap().resealed().unwrap();
+    all.push("{}".to_owned());
+    write(&place, &all);
+    let found = faults(&place);
+    assert_eq!(found.first(), Some(&"forged"), "{found:?}");
+    assert!(found.contains(&"not-a-record"), "{found:?}");
+    // A gateway that starts reads it too.
+    let (book, _) = place.open();
+    call(&book);
+}
+
 #[test]
 fn each_kind_of_change_is_named_with_its_record() {
     type Change = fn(&mut Vec<String>);

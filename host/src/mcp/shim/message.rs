@@ -10,10 +10,10 @@ use crate::mcp::handler::REFUSED;
 
 /// The few fields by which a message is known. The rest is skipped unread.
 #[derive(Deserialize)]
-pub(super) struct Head<'a> {
+pub(in crate::mcp) struct Head<'a> {
     id: Option<Value>,
     #[serde(borrow)]
-    pub(super) method: Option<Cow<'a, str>>,
+    pub(in crate::mcp) method: Option<Cow<'a, str>>,
     params: Option<Params>,
 }
 
@@ -23,14 +23,22 @@ struct Params {
     request: Option<Value>,
 }
 
-/// A request's id as JSON text: `7` and `"7"` are two.
+/// From here on a number in float form does not say which whole one was meant.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// A request's id as JSON text: `7` and `"7"` are two. `7.0` is `7`, which is what the gateway answers to it.
 fn id_text(id: &Value) -> Option<String> {
-    (id.is_string() || id.is_number()).then(|| id.to_string())
+    let whole = |number: f64| number.fract() == 0.0 && number.abs() < EXACT;
+    match id.as_f64().filter(|number| id.is_f64() && whole(*number)) {
+        #[expect(clippy::cast_possible_truncation, reason = "it is whole, and small enough")]
+        Some(number) => Some((number as i64).to_string()),
+        None => (id.is_string() || id.is_number()).then(|| id.to_string()),
+    }
 }
 
 impl<'a> Head<'a> {
     /// The head of a line; none when it is no message.
-    pub(super) fn of(line: &'a [u8]) -> Option<Self> {
+    pub(in crate::mcp) fn of(line: &'a [u8]) -> Option<Self> {
         // An object, and no array of its fields, which serde would take as well.
         if line.trim_ascii_start().first() != Some(&b'{') {
             return None;
@@ -39,7 +47,7 @@ impl<'a> Head<'a> {
     }
 
     /// The id, if this asks for an answer.
-    pub(super) fn request_id(&self) -> Option<String> {
+    pub(in crate::mcp) fn request_id(&self) -> Option<String> {
         self.method.as_ref().and(self.id.as_ref()).and_then(id_text)
     }
 
@@ -57,7 +65,7 @@ impl<'a> Head<'a> {
 
 /// Why a request is not passed on.
 #[derive(Debug, Clone)]
-pub(super) struct Refusal {
+pub(in crate::mcp) struct Refusal {
     code: i32,
     message: String,
     id: Option<String>,
@@ -65,7 +73,7 @@ pub(super) struct Refusal {
 
 impl Refusal {
     /// There is no gateway, or it does not let the agent in, for this reason: a denial's first line, or some other words.
-    pub(super) fn stopped(why: &str) -> Self {
+    pub(in crate::mcp) fn stopped(why: &str) -> Self {
         let denial = why.strip_prefix("denied[").and_then(|rest| rest.split_once("]: "));
         let (id, message) = match denial {
             Some((id, _)) => (id.to_owned(), why.to_owned()),
@@ -91,7 +99,7 @@ impl Refusal {
     }
 
     /// As a line for the client: the answer to this id.
-    pub(super) fn line(&self, id: Option<&str>) -> Vec<u8> {
+    pub(in crate::mcp) fn line(&self, id: Option<&str>) -> Vec<u8> {
         let id = id.and_then(|id| serde_json::from_str::<Value>(id).ok());
         let mut error = json!({"code": self.code, "message": self.message});
         if let (Some(denial), Value::Object(error)) = (&self.id, &mut error) {
@@ -119,6 +127,23 @@ mod tests {
         assert_eq!(head(r#"{"id":7,"method":"x"}"#).answered_id(), None);
         let cancelled = head(r#"{"method":"notifications/cancelled","params":{"requestId":"x"}}"#);
         assert_eq!(cancelled.cancelled_id().as_deref(), Some("\"x\""));
+    }
+
+    /// Found by the fuzz target `mcp`: the gateway's answer was to nobody's request, so that a client was answered once more
+    /// when the gateway ended.
+    #[test]
+    fn an_id_is_one_however_its_number_is_written() {
+        for (written, known) in [
+            ("7.0", "7"),
+            ("0e99", "0"),
+            ("-0.0", "0"),
+            ("1e2", "100"),
+            ("7.5", "7.5"),
+            ("9007199254740992.0", "9007199254740992.0"),
+        ] {
+            let line = format!("{{\"method\":\"a\",\"id\":{written}}}");
+            assert_eq!(Head::of(line.as_bytes()).unwrap().request_id().as_deref(), Some(known), "{written}");
+        }
     }
 
     proptest! {

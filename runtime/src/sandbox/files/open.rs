@@ -131,7 +131,7 @@ pub(super) fn decide<'a>(
         if want.directory() {
             return Err(ErrorCode::Invalid.into());
         }
-        let slot = grant.find_slot(dir, rest)?;
+        let slot = new_name(grant, dir, rest, want)?;
         if slot.slash {
             return Err(ErrorCode::IsDirectory.into());
         }
@@ -161,6 +161,16 @@ pub(super) fn decide<'a>(
     Ok(Plan::Existing(grant, found))
 }
 
+/// The place that a new file may have.
+fn new_name(grant: &BoundGrant, dir: &OwnedFd, rest: &str, want: Want) -> Result<Slot, Fault> {
+    grant.find_slot(dir, rest).map_err(|fault| match fault {
+        // `.`, or the grant itself: a directory that is there.
+        Fault::Failed(ErrorCode::Busy) if want.exclusive() => ErrorCode::Exist.into(),
+        Fault::Failed(ErrorCode::Busy) => ErrorCode::IsDirectory.into(),
+        fault => fault,
+    })
+}
+
 /// In a `create` grant: a new file to be written, or the granted directory itself; never a look at anything else.
 fn decide_blind<'a>(
     grant: &'a Arc<BoundGrant>,
@@ -176,7 +186,7 @@ fn decide_blind<'a>(
         }
         return Ok(Plan::Existing(grant, found));
     }
-    let slot = grant.find_slot(dir, rest)?;
+    let slot = new_name(grant, dir, rest, want)?;
     if slot.slash {
         return Err(ErrorCode::IsDirectory.into());
     }

@@ -81,7 +81,11 @@ impl Guest for Conformance {
         email: Option<String>,
     ) -> String {
         let (street, city) = address.map_or((None, None), |address| (address.street, address.city));
-        [name, street, city, contact_method, phone, email].into_iter().flatten().collect::<Vec<_>>().join(", ")
+        [name, street, city, contact_method, phone, email]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     fn routed(region: String) -> String {

@@ -23,11 +23,7 @@ pub(crate) fn take(steps: Vec<FileStep>) -> Vec<String> {
     answers
 }
 
-fn one(
-    root: &Descriptor,
-    open: &mut HashMap<u32, Descriptor>,
-    step: FileStep,
-) -> Result<String, ErrorCode> {
+fn one(root: &Descriptor, open: &mut HashMap<u32, Descriptor>, step: FileStep) -> Result<String, ErrorCode> {
     let FileStep { verb, at, path, text, number } = step;
     let file = || open.get(&at).ok_or(ErrorCode::BadDescriptor);
     match verb {

@@ -164,6 +164,6 @@ fn told(known: &Metadata) -> String {
         since.map(|since| since.as_secs()).filter(|seconds| *seconds < LONG_AGO)
     };
     let kind = (known.is_file(), known.is_dir(), known.is_symlink());
-    let size = known.is_file().then(|| known.len());
+    let size = known.is_file().then_some(known.len());
     format!("{kind:?} {size:?} {:?}", since(known.modified()))
 }

@@ -15,15 +15,15 @@ use serde_json::Value;
 
 use crate::root;
 
-/// A run that takes longer is a hang, and the test fails.
-const LONGEST: Duration = Duration::from_secs(120);
+/// A run that takes longer is a hang, and the test fails. `redteam` takes a quarter of a minute on a machine of its own; where eight
+/// others computed beside it was measured at three and a half.
+const LONGEST: Duration = Duration::from_secs(600);
 
 /// `target/debug/soulbound`, about to run.
 #[derive(Debug)]
 pub struct Program {
     command: Command,
     input: Vec<u8>,
-    longest: Duration,
 }
 
 /// How a run ended.
@@ -58,14 +58,7 @@ impl Program {
     pub fn new(home: &Path, state: &Path) -> Self {
         let mut command = Command::new(path());
         command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", home).env("SOULBOUND_HOME", state);
-        Self { command, input: Vec::new(), longest: LONGEST }
-    }
-
-    /// For a run that computes for long by itself: how long it may take on a machine that does much else beside.
-    #[must_use]
-    pub fn within(mut self, longest: Duration) -> Self {
-        self.longest = longest;
-        self
+        Self { command, input: Vec::new() }
     }
 
     /// Adds arguments.
@@ -175,7 +168,7 @@ impl Program {
         let writing = thread::spawn(move || drop(stdin.write_all(&input)));
         let stdout = reading(child.stdout.take().unwrap());
         let stderr = reading(child.stderr.take().unwrap());
-        let (code, peak) = wait(&mut child, started, self.longest);
+        let (code, peak) = wait(&mut child, started);
         let took = started.elapsed();
         writing.join().unwrap();
         Ended { code, stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap(), took, peak }
@@ -191,7 +184,7 @@ fn reading(mut from: impl Read + Send + 'static) -> thread::JoinHandle<String> {
 }
 
 /// Waits, and looks at the kernel's own high-water mark meanwhile: it only rises, so the last look is close.
-fn wait(child: &mut Child, started: Instant, longest: Duration) -> (Option<i32>, u64) {
+fn wait(child: &mut Child, started: Instant) -> (Option<i32>, u64) {
     let status = PathBuf::from(format!("/proc/{}/status", child.id()));
     let mut peak = 0;
     loop {
@@ -201,9 +194,9 @@ fn wait(child: &mut Child, started: Instant, longest: Duration) -> (Option<i32>,
         if let Some(status) = child.try_wait().unwrap() {
             return (status.code(), peak);
         }
-        if started.elapsed() > longest {
+        if started.elapsed() > LONGEST {
             child.kill().unwrap();
-            panic!("the program did not end within {longest:?}");
+            panic!("the program did not end within {LONGEST:?}");
         }
         thread::sleep(Duration::from_millis(3));
     }

@@ -8,10 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
-use soulbound_tests::{Agent, Ended, root};
+use soulbound_tests::{Agent, root};
 
-/// By the clock, on a machine that does much else beside.
-const BESIDE_OTHERS: Duration = Duration::from_secs(600);
 /// Of the processors, by the whole run with everything that it starts.
 const A_MINUTE: Duration = Duration::from_secs(60);
 
@@ -33,7 +31,7 @@ fn souls(folder: &Path) -> Vec<PathBuf> {
 /// with nothing else to do, since two processors share it; on another the clock tells of the others.
 fn nothing_gets_out(agent: &Agent, soul: &Path) {
     let before = processor_time();
-    let ended = attack(agent, soul);
+    let ended = agent.run(&["redteam", soul.to_str().unwrap(), "--json"]);
     let computed = processor_time() - before;
     let agent = soul.display();
     let document = ended.json();
@@ -49,11 +47,6 @@ fn nothing_gets_out(agent: &Agent, soul: &Path) {
     );
     assert!(tried.as_u64().unwrap() > 300, "{}", document["total"]);
     assert!(computed < A_MINUTE, "{agent} computed for {computed:?}");
-}
-
-fn attack(agent: &Agent, soul: &Path) -> Ended {
-    let words = ["redteam", soul.to_str().unwrap(), "--json"];
-    agent.program().words(&words).within(BESIDE_OTHERS).run()
 }
 
 /// What every process that this one waited for has computed, with their own.

@@ -16,15 +16,15 @@ use serde_json::Value;
 
 use crate::root;
 
-/// A run that takes longer is a hang, and the test fails.
-const LONGEST: Duration = Duration::from_secs(120);
+/// A run that takes longer is a hang, and the test fails. `redteam` takes a quarter of a minute on a machine of its own; where eight
+/// others computed beside it was measured at three and a half.
+const LONGEST: Duration = Duration::from_secs(600);
 
 /// `target/debug/soulbound`, about to run.
 #[derive(Debug)]
 pub struct Program {
     command: Command,
     input: Vec<u8>,
-    longest: Duration,
 }
 
 /// How a run ended.
@@ -61,14 +61,7 @@ impl Program {
     pub fn new(home: &Path, state: &Path) -> Self {
         let mut command = Command::new(path());
         command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", home).env("SOULBOUND_HOME", state);
-        Self { command, input: Vec::new(), longest: LONGEST }
-    }
-
-    /// For a run that computes for long by itself: how long it may take on a machine that does much else beside.
-    #[must_use]
-    pub fn within(mut self, longest: Duration) -> Self {
-        self.longest = longest;
-        self
+        Self { command, input: Vec::new() }
     }
 
     /// Adds arguments.
@@ -178,7 +171,7 @@ impl Program {
         let writing = thread::spawn(move || drop(stdin.write_all(&input)));
         let stdout = reading(child.stdout.take().unwrap());
         let stderr = reading(child.stderr.take().unwrap());
-        let (code, peak, computed) = wait(&mut child, started, self.longest);
+        let (code, peak, computed) = wait(&mut child, started);
         let took = started.elapsed();
         writing.join().unwrap();
         Ended { code, stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap(), took, computed, peak }
@@ -194,7 +187,7 @@ fn reading(mut from: impl Read + Send + 'static) -> thread::JoinHandle<String> {
 }
 
 /// Waits, and looks at the kernel's own high-water mark meanwhile: it only rises, so the last look is close.
-fn wait(child: &mut Child, started: Instant, longest: Duration) -> (Option<i32>, u64, Duration) {
+fn wait(child: &mut Child, started: Instant) -> (Option<i32>, u64, Duration) {
     let pid = Pid::from_child(child);
     let status = PathBuf::from(format!("/proc/{}/status", child.id()));
     let mut peak = 0;
@@ -208,9 +201,9 @@ fn wait(child: &mut Child, started: Instant, longest: Duration) -> (Option<i32>,
             let computed = computed(pid);
             return (child.wait().unwrap().code(), peak, computed);
         }
-        if started.elapsed() > longest {
+        if started.elapsed() > LONGEST {
             child.kill().unwrap();
-            panic!("the program did not end within {longest:?}");
+            panic!("the program did not end within {LONGEST:?}");
         }
         thread::sleep(Duration::from_millis(3));
     }

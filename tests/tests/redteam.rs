@@ -2,17 +2,12 @@
 //! sees nothing is no clean one.
 
 use std::fs;
-use std::time::Duration;
 
 use serde_json::Value;
 use soulbound_tests::{Agent, Ended, guest};
 
-/// A run takes a quarter of a minute; a machine that runs other tests beside it is given longer.
-const BESIDE_OTHERS: Duration = Duration::from_secs(600);
-
 fn attacked(agent: &Agent, words: &[&str]) -> Ended {
-    let words = agent.program().words(&["redteam", "./SOUL.md", "--json", "--seed", "5"]).words(words);
-    words.within(BESIDE_OTHERS).run()
+    agent.program().words(&["redteam", "./SOUL.md", "--json", "--seed", "5"]).words(words).run()
 }
 
 fn of_class<'a>(document: &'a Value, class: &str) -> Vec<&'a Value> {

@@ -2,16 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::time::Duration;
 
 use serde_json::Value;
 use soulbound_tests::{Agent, corpus, guest};
 
 #[path = "../corpora/ledger.rs"]
 mod ledger;
-
-/// A run takes a quarter of a minute; a machine that runs other tests beside it is given longer.
-const BESIDE_OTHERS: Duration = Duration::from_secs(600);
 
 /// A value as TOML writes one within a line: strings and numbers are JSON's.
 fn inline(value: &Value) -> String {
@@ -65,7 +61,7 @@ fn play(cases: &[&Value]) -> Value {
     let file = agent.outside("cases.toml");
     fs::write(&file, cases.iter().map(|case| script(case)).collect::<String>()).unwrap();
     let words = ["redteam", "./SOUL.md", "--json", "--class", "model", "--script", file.to_str().unwrap()];
-    agent.program().words(&words).within(BESIDE_OTHERS).run().ends(0).json()
+    agent.run(&words).ends(0).json()
 }
 
 #[test]

@@ -7,7 +7,7 @@
 //!
 //! | here | there |
 //! |---|---|
-//! | [`broker`] starts processes; [`process`] keeps one skill's; [`connection`] speaks to it; [`call`] is one call of it, [`requests`] are its requests | [`serve`] sets up and listens; [`far`] asks and tells; [`far_network`] hands requests on |
+//! | [`broker`] starts processes; [`process`] keeps one skill's; [`connection`] speaks to it; [`call`](mod@call) is one call of it, [`requests`] are its requests | [`serve`] sets up and listens; [`far`] asks and tells; [`far_network`] hands requests on |
 //!
 //! The rule: what a worker says is believed as far as a guest's own doings go, and bounded; what the grant and the overseer
 //! decide of anything but files is decided here, whatever it says.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
-use soulbound_tests::{Agent, root};
+use soulbound_tests::{Agent, Ended, root};
 
 /// Of the processors, by the whole run with everything that it starts.
 const A_MINUTE: Duration = Duration::from_secs(60);

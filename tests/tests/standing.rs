@@ -24,7 +24,8 @@ fn covered(agent: &Agent, gateway: &Gateway<'_>, tool: &str, words: &[&str], why
 
 /// Whether it waits for a person, who says no.
 fn asked(agent: &Agent, gateway: &Gateway<'_>, tool: &str, words: &[&str], why: &str) {
-    let mut call = gateway.calling("probe", tool, words);
+    let skill = if tool == "save" { "file-writer" } else { "probe" };
+    let mut call = gateway.calling(skill, tool, words);
     let mut ends = false;
     until(
         || {
@@ -92,4 +93,25 @@ fn what_is_approved_for_always_is_asked_about_again_when_any_part_of_it_is_anoth
     fs::write(&path, &settings).unwrap();
     until(|| policy() == before, "the settings that were");
     same("the settings that they were");
+}
+
+#[test]
+fn a_save_that_was_approved_for_always_is_the_same_save_again() {
+    let agent = Agent::new("- file-writer: Save\n  - write: ./ws\n  - approve: writes").directory("ws");
+    let gateway = Gateway::with(&agent);
+    let words = ["path=/ws/new", "content=x"];
+    let call = gateway.calling("file-writer", "save", &words);
+    // The file beside it, and the name that it is given.
+    for _ in 0..2 {
+        let name = until_waiting(&agent, 1).remove(0);
+        decide(&agent, &["approve", &name, "--always"]).ends(0);
+        until(
+            || !soulbound_tests::approvals::waiting(&agent).iter().any(|one| one["name"] == *name),
+            "it to go on",
+        );
+    }
+    assert_eq!(ended(call)["ok"], true);
+    fs::remove_file(agent.path("ws/new")).unwrap();
+    assert_eq!(gateway.call("file-writer", "save", &words).json()["ok"], true);
+    asked(&agent, &gateway, "save", &["path=/ws/new", "content=y"], "other content");
 }

@@ -2,8 +2,8 @@
 //! new, never a part of either, and a failed save leaves the old.
 
 use std::fs::{self, File, OpenOptions};
+use std::hash::{DefaultHasher, Hasher};
 use std::io::{ErrorKind, Write};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use granted::{DirectoryMode, Failure, Kind, mode_of, quoted};
 
@@ -59,7 +59,7 @@ fn replace(path: &str, content: &str) -> Result<bool, Failure> {
         Err(error) if error.kind() == ErrorKind::NotFound => true,
         Err(error) => return Err(at_path(error)),
     };
-    let (unfinished, mut file) = unfinished_beside(path).map_err(|error| failure_to_make(&error, path))?;
+    let (unfinished, mut file) = unfinished_beside(path, content).map_err(|error| failure_to_make(&error, path))?;
     let done = file.write_all(content.as_bytes()).and_then(|()| {
         drop(file);
         fs::rename(&unfinished, path)
@@ -80,10 +80,10 @@ fn replace(path: &str, content: &str) -> Result<bool, Failure> {
 
 /// A new file beside `path`, under a name of its own. The name can't start with `.`: such names don't exist
 /// in a grant.
-fn unfinished_beside(path: &str) -> std::io::Result<(String, File)> {
+fn unfinished_beside(path: &str, content: &str) -> std::io::Result<(String, File)> {
     let mut attempt = 0;
     loop {
-        let unfinished = unfinished_name(path, attempt);
+        let unfinished = unfinished_name(path, content, attempt);
         match new_file(&unfinished) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists && attempt < ATTEMPTS => attempt += 1,
             Err(error) => return Err(error),
@@ -92,10 +92,12 @@ fn unfinished_beside(path: &str) -> std::io::Result<(String, File)> {
     }
 }
 
-/// Such as `/drafts/report.md.unfinished-18f3a` for `/drafts/report.md`.
-fn unfinished_name(path: &str, attempt: u32) -> String {
-    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());
-    let ending = format!(".unfinished-{:x}", nanos.wrapping_add(attempt));
+/// Such as `/drafts/report.md.unfinished-18f3a` for `/drafts/report.md`. From the content: where a person is asked before
+/// a file is made, the same save asks the same, and what they said about it holds.
+fn unfinished_name(path: &str, content: &str, attempt: u32) -> String {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(content.as_bytes());
+    let ending = format!(".unfinished-{:x}", (hasher.finish() as u32).wrapping_add(attempt));
     let name = name_of(path);
     let directory = path.strip_suffix(name).unwrap_or_default();
     format!("{directory}{}{ending}", granted::cut(name, LONGEST_NAME - ending.len()))
@@ -119,9 +121,11 @@ mod tests {
 
     #[test]
     fn the_unfinished_file_lies_beside_and_is_not_hidden() {
-        let name = unfinished_name("/drafts/report.md", 0);
+        let name = unfinished_name("/drafts/report.md", "a", 0);
+        assert_eq!(name, unfinished_name("/drafts/report.md", "a", 0));
+        assert_ne!(name, unfinished_name("/drafts/report.md", "b", 0));
         assert!(name.starts_with("/drafts/report.md.unfinished-"));
-        let long = unfinished_name(&format!("/drafts/{}", "ü".repeat(127)), 0);
+        let long = unfinished_name(&format!("/drafts/{}", "ü".repeat(127)), "a", 0);
         assert!(name_of(&long).len() <= LONGEST_NAME && long.starts_with("/drafts/ü"));
     }
 }

@@ -81,7 +81,7 @@ pub(super) fn lines(listing: &Listing, style: Style) -> Vec<String> {
     for standing in &listing.standing {
         let permission = &standing.permission;
         let lasts = match standing.seconds {
-            None => "until revoked".to_owned(),
+            None => "until revoked, or what it was said about changes".to_owned(),
             Some(seconds) => format!("{seconds} s"),
         };
         let by = format!("{lasts}, by {}", soulbound_runtime::visible::line(&permission.by));

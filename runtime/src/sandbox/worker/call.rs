@@ -16,7 +16,7 @@ use crate::sandbox::log::source;
 use crate::sandbox::network::CallNetwork;
 use crate::sandbox::outcome::Ending;
 use crate::sandbox::overseer::{AccessKind, Carrier, Content, Effect, Outflow, Permit};
-use crate::sandbox::witness::Witness;
+use crate::sandbox::witness::{LONGEST_PATH, Witness};
 use crate::sandbox::worker::connection::Connection;
 use crate::sandbox::worker::message::{Answer, Refused, ToWorker, What};
 use crate::sandbox::worker::requests::Requests;
@@ -95,6 +95,8 @@ struct Answering {
     channels: Arc<tokio::sync::Mutex<CallChannels>>,
     /// The most content of a file that the overseer has to see.
     inspects: Option<u64>,
+    /// Whether any of the skill's directories is granted for more than reading.
+    may_change: bool,
     requests: Requests,
     asked: JoinSet<()>,
 }
@@ -131,6 +133,7 @@ pub(crate) async fn call(
         clock,
         channels: Arc::new(tokio::sync::Mutex::new(outside.channels)),
         inspects,
+        may_change: process.may_change(),
         requests: Requests::new(outside.network),
         asked: JoinSet::new(),
     };
@@ -177,6 +180,10 @@ impl Answering {
         let Reports { witness, log, gauge } = &self.reports;
         match what {
             What::Change { ask, change, path, to, content } => {
+                let long = |path: &String| path.len() > LONGEST_PATH;
+                if !self.may_change || long(&path) || to.as_ref().is_some_and(long) {
+                    return Heard::Nonsense;
+                }
                 if content && self.inspects.is_none_or(|most| body.len() as u64 > most) {
                     return Heard::Nonsense;
                 }

@@ -12,6 +12,7 @@ use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::sync::Mutex;
 use wasmtime::component::Component;
 
+use crate::grant::DirectoryMode;
 use crate::sandbox::files::BoundFiles;
 use crate::sandbox::worker::WorkerError;
 use crate::sandbox::worker::broker::Broker;
@@ -44,6 +45,11 @@ impl SkillProcess {
     ) -> Self {
         let setup = Setup { slots: broker.slots, ..setup };
         Self { broker, setup, component, files, current: Mutex::new(None) }
+    }
+
+    /// Whether there is a directory in which a guest could change something.
+    pub(super) fn may_change(&self) -> bool {
+        self.setup.directories.iter().any(|grant| grant.mode != DirectoryMode::Read)
     }
 
     /// A place in the worker, which is started if there is none. `content` is the most of a file that it may have to show.

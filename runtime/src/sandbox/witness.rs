@@ -38,7 +38,7 @@ const ACCESS_BYTES: usize = 64;
 /// may make any: a record has to stay one that is read again.
 pub(crate) const LONGEST_PATH: usize = 16 << 10;
 
-fn cut(text: &str, most: usize) -> String {
+pub(crate) fn cut(text: &str, most: usize) -> String {
     if text.len() <= most {
         return text.to_owned();
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 use tokio::task::JoinSet;
 
-use crate::sandbox::channels::{CallChannels, Unsent};
+use crate::sandbox::channels::{CallChannels, LONGEST_MESSAGE, Unsent};
 use crate::sandbox::clock::CallClock;
 use crate::sandbox::ending;
 use crate::sandbox::guest::{Outside, Reports};
@@ -23,9 +23,13 @@ use crate::sandbox::worker::requests::Requests;
 use crate::sandbox::worker::{SkillProcess, WorkerError};
 
 /// Questions of one call that may be open at once: more than a guest can have, whose objects are bounded.
-const OPEN_QUESTIONS: usize = 512;
+pub(super) const OPEN_QUESTIONS: usize = 512;
+/// The longest text that is sent on, in bytes: somewhat more than may be sent, so that it is refused by its length.
+pub(super) const LONGEST_SENT: usize = LONGEST_MESSAGE + 8;
+/// The longest name of a channel that is looked for, in bytes.
+pub(super) const LONGEST_CHANNEL: usize = 1_024;
 /// A guest's words about its progress are cut here already, in characters.
-const PROGRESS_CHARACTERS: usize = 1_024;
+pub(super) const PROGRESS_CHARACTERS: usize = 1_024;
 
 /// Ends a call in a worker when it is dropped, wherever the call is by then.
 #[derive(Default)]
@@ -192,6 +196,9 @@ impl Answering {
                     .answer(ask, may(Arc::clone(witness), Effect::Change { change, path, to, content }));
             }
             What::Send { ask, channel } => {
+                if body.len() > LONGEST_SENT || channel.len() > LONGEST_CHANNEL {
+                    return Heard::Nonsense;
+                }
                 let Ok(text) = String::from_utf8(body) else { return Heard::Nonsense };
                 let sent = send(Arc::clone(&self.channels), Arc::clone(witness), channel, text);
                 return self.answer(ask, sent);

@@ -286,3 +286,6 @@ async fn send(
     };
     (answer, Bytes::new())
 }
+
+#[cfg(test)]
+mod tests;

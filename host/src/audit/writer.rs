@@ -12,6 +12,7 @@ use super::entry::{self, CallEntry};
 use super::error::AuditError;
 use super::event::Event;
 use super::heartbeat::Sight;
+use super::line::LONGEST;
 use super::log::Log;
 use super::rotation;
 use super::tip::{Slots, Tip};
@@ -72,7 +73,8 @@ impl Writer {
     pub(super) fn write_or_keep(&mut self, shared: &Shared, fields: Fields) -> Result<u64, AuditError> {
         let written = self.flush(shared).and_then(|()| self.write(shared, &fields));
         written.map_err(|error| {
-            if self.waiting.len() < WAITING {
+            // One that is too long will never be written, and those behind it would wait for ever.
+            if error.kind() != std::io::ErrorKind::InvalidInput && self.waiting.len() < WAITING {
                 self.waiting.push_back(fields);
             }
             self.failed(&error)
@@ -139,7 +141,13 @@ impl Writer {
         let seq = self.tip.seq.saturating_add(1);
         let body = fields.body(&shared.owner, seq, &self.tip.hash);
         let hash = body.hash();
-        self.log.append(&body.line(&hash, &shared.keys.record(&hash)))?;
+        let line = body.line(&hash, &shared.keys.record(&hash));
+        // Whoever reads the trail takes no longer one, and would call it changed from there on.
+        if line.len() as u64 > LONGEST {
+            let why = format!("a record of {} bytes, and {LONGEST} is the most", line.len());
+            return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, why));
+        }
+        self.log.append(&line)?;
         self.tip = Tip { seq, hash };
         if let (Event::Outcome, Some(call)) = (fields.event, fields.call) {
             self.open.remove(&call);

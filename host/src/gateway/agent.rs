@@ -293,6 +293,8 @@ impl Agent {
     /// Ends every call, stream and session of this agent.
     pub(crate) fn halt(&self) {
         self.lock_running().cancel();
+        // Nor does a process stay that has its directories.
+        self.cut(None);
     }
 
     /// Why a running call's token was cancelled.

@@ -185,6 +185,7 @@ impl Live {
             });
             if !stays {
                 was.revoked.cancel();
+                was.offered.bound.end_process();
             }
         }
     }
@@ -194,6 +195,7 @@ impl Live {
         for (name, callable) in &self.callable {
             if skill.is_none_or(|skill| skill == name) {
                 callable.revoked.cancel();
+                callable.offered.bound.end_process();
             }
         }
     }

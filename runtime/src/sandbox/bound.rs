@@ -210,6 +210,14 @@ impl BoundSkill {
         self.0.digest
     }
 
+    /// Ends the process of this skill's calls, if it has one: now, or with the last call that runs in it. For whoever has just
+    /// cancelled its calls; a next call starts another.
+    pub fn end_process(&self) {
+        if let Some(process) = &self.0.process {
+            process.retire();
+        }
+    }
+
     /// What its tools may do to the world, as MCP clients are told: from the imports and the grant.
     #[must_use]
     pub fn annotations(&self) -> Annotations {

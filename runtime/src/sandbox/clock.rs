@@ -69,7 +69,7 @@ impl CallClock {
         let mut state = self.lock();
         if state.pauses == 0 {
             let ran = state.running_since.elapsed();
-            state.spent += ran;
+            state.spent = state.spent.saturating_add(ran);
         }
         state.pauses += 1;
         drop(state);

@@ -34,8 +34,11 @@ const TARGET_BYTES: usize = 4_096;
 
 /// Bytes of what was tried that a record keeps: a verb, or a method.
 const ACCESS_BYTES: usize = 64;
+/// The longest path of a change, in bytes. It stands in a record as a whole, and a guest can nest directories for as long as it
+/// may make any: a record has to stay one that is read again.
+pub(crate) const LONGEST_PATH: usize = 16 << 10;
 
-fn cut(text: &str, most: usize) -> String {
+pub(crate) fn cut(text: &str, most: usize) -> String {
     if text.len() <= most {
         return text.to_owned();
     }
@@ -166,6 +169,13 @@ impl Witness {
     /// `effect.failed` when the call is over, or the overseer's mask does not fit.
     pub(crate) async fn before_effect(&self, effect: &Effect) -> Result<Permit, Denial> {
         self.may_go_on()?;
+        if let Effect::Change { path, to, .. } = effect
+            && path.len().max(to.as_ref().map_or(0, String::len)) > LONGEST_PATH
+        {
+            let message =
+                format!("skill `{}` may not change what has a path of over {LONGEST_PATH} bytes", self.skill);
+            return Err(Denial::new(DenialId::EffectTooLarge, message));
+        }
         if !self.overseer.approves()
             && let Some(grant) = approval::of_effect(&self.approve, effect)
         {

@@ -1,7 +1,7 @@
 //! Calls in a process of their own: a second wall around a guest, for the day on which the engine has a bug.
 //!
 //! Only the guest moves: its instance, and its files through the handles of the granted directories. Whatever else leads out
-//! of a sandbox stays here, in the process that asked: messages, the overseer, budgets, the record, the clock. The
+//! of a sandbox stays here, in the process that asked: messages, the overseer, budgets, the record, the call's timer. The
 //! worker is this program again, one for each bound skill, so that no skill's process holds what another's was granted. It is
 //! handed the compiled code and the handles, confines itself to them ([`crate::confine`]), and only then hears of a call.
 //!
@@ -9,7 +9,8 @@
 //! |---|---|
 //! | [`broker`] starts processes; [`process`] keeps one skill's; [`connection`] speaks to it; [`call`](mod@call) is one call of it, [`requests`] are its requests | [`serve`] sets up and listens; [`far`] asks and tells; [`far_network`] hands requests on |
 //!
-//! The rule: what a worker says is believed as far as a guest's own doings go, and bounded; what the grant and the overseer
+//! The rule: what a worker says is believed as far as a guest's own doings go (its files, its result, how long it computed while it was
+//! held), and each word of it is bounded; what the grant and the overseer
 //! decide of anything but files is decided here, whatever it says.
 
 mod broker;

@@ -325,3 +325,26 @@ fn a_full_file_is_followed_by_another_and_killed_in_between_it_goes_on() {
     drop(book);
     assert_eq!(place.open().1, Opening::default());
 }
+
+#[test]
+fn a_record_that_nobody_would_read_again_is_refused_and_the_trail_goes_on() {
+    let place = Place::new();
+    let (book, _) = place.open();
+    let arguments = arguments("x");
+    let intent = now(book.intend(&entry(&arguments))).unwrap();
+    let access = |bytes: usize| soulbound_runtime::sandbox::Access {
+        kind: soulbound_runtime::sandbox::AccessKind::File,
+        target: "x".repeat(bytes),
+        access: "create".to_owned(),
+        decision: soulbound_runtime::sandbox::Decision::Allowed,
+        denial: None,
+    };
+    now(book.effect(intent.call(), &access(2 << 20), None)).unwrap_err();
+    now(book.effect(intent.call(), &access(100), None)).unwrap();
+    now(book.conclude(intent, &OutcomeEntry::without_result(Decision::Allowed))).unwrap();
+    drop(book);
+    assert_eq!(place.events(), ["began", "intent", "recovered", "effect", "outcome", "ended"]);
+    let (book, opening) = place.open();
+    assert_eq!(opening, Opening::default(), "nothing is torn, changed or missing");
+    call(&book);
+}

@@ -134,6 +134,7 @@ impl Call {
         let target = self.read_target(&parts.uri, &method)?;
         let entry = self.check(&target, &method, &parts)?;
         let path = self.read_path(&parts.uri, &target, &method)?;
+        self.check_length(&target, &method, &parts, &body)?;
         let slot = self.count(&target, &method)?;
         // Before anybody is asked: what could not leave anyway bothers nobody.
         self.secrets(&target, &method)?;
@@ -237,6 +238,22 @@ impl Call {
             },
         };
         Err(self.refuse(&target.to_string(), method, denial))
+    }
+
+    /// A length that is not the body's would make another request of what follows.
+    fn check_length(
+        &self,
+        target: &Target,
+        method: &str,
+        parts: &http::request::Parts,
+        body: &WasiBody,
+    ) -> Result<(), Error> {
+        if headers::tells_its_length(&parts.headers, body) {
+            return Ok(());
+        }
+        let denial = refusal::header(&self.witness, target, &header::CONTENT_LENGTH);
+        let _ = self.refuse(&target.to_string(), method, denial);
+        Err(Error::HttpRequestBodySize(body.size_hint().exact()))
     }
 
     /// The path and query, which stand in the request line as they are. An absolute URL there would address

@@ -61,6 +61,17 @@ pub(super) fn no_text(headers: &http::HeaderMap) -> Option<&HeaderName> {
     headers.iter().find(|(_, value)| !is_text(value)).map(|(name, _)| name)
 }
 
+/// Whether the length that a head tells, if it tells one, can be the body's. Where there is no body at all, the HTTP client leaves
+/// the header as it is: the server would take the next request on the connection for the body.
+pub(super) fn tells_its_length(headers: &http::HeaderMap, body: &impl http_body::Body) -> bool {
+    let mut told = headers.get_all(http::header::CONTENT_LENGTH).iter();
+    let Some(first) = told.next() else { return true };
+    let digits = first.to_str().ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let Some(length) = digits.and_then(|text| text.parse::<u64>().ok()) else { return false };
+    let known = if body.is_end_stream() { Some(0) } else { body.size_hint().exact() };
+    told.next().is_none() && known.is_none_or(|known| known == length)
+}
+
 /// What headers weigh on the wire, in bytes.
 pub(super) fn bytes(headers: &http::HeaderMap) -> usize {
     headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum()

@@ -105,6 +105,15 @@ impl Broker {
 }
 
 impl Process {
+    /// Any process, in place of a worker.
+    #[cfg(test)]
+    pub(super) fn of(mut child: Child) -> io::Result<Self> {
+        let handle = pidfd_open(rustix::process::Pid::from_child(&child), PidfdFlags::empty())?;
+        let (tell, ended) = watch::channel(None);
+        std::thread::spawn(move || tell.send(child.wait().ok()));
+        Ok(Self { handle, ended })
+    }
+
     /// Ends it, whatever it does.
     pub(super) fn kill(&self) {
         // It may be gone already.

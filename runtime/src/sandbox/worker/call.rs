@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 use tokio::task::JoinSet;
 
-use crate::sandbox::channels::{CallChannels, Unsent};
+use crate::sandbox::channels::{CallChannels, LONGEST_MESSAGE, Unsent};
 use crate::sandbox::clock::CallClock;
 use crate::sandbox::ending;
 use crate::sandbox::guest::{Outside, Reports};
@@ -16,16 +16,20 @@ use crate::sandbox::log::source;
 use crate::sandbox::network::CallNetwork;
 use crate::sandbox::outcome::Ending;
 use crate::sandbox::overseer::{AccessKind, Carrier, Content, Effect, Outflow, Permit};
-use crate::sandbox::witness::Witness;
+use crate::sandbox::witness::{LONGEST_PATH, Witness};
 use crate::sandbox::worker::connection::Connection;
 use crate::sandbox::worker::message::{Answer, Refused, ToWorker, What};
 use crate::sandbox::worker::requests::Requests;
 use crate::sandbox::worker::{SkillProcess, WorkerError};
 
 /// Questions of one call that may be open at once: more than a guest can have, whose objects are bounded.
-const OPEN_QUESTIONS: usize = 512;
+pub(super) const OPEN_QUESTIONS: usize = 512;
+/// The longest text that is sent on, in bytes: somewhat more than may be sent, so that it is refused by its length.
+pub(super) const LONGEST_SENT: usize = LONGEST_MESSAGE + 8;
+/// The longest name of a channel that is looked for, in bytes.
+pub(super) const LONGEST_CHANNEL: usize = 1_024;
 /// A guest's words about its progress are cut here already, in characters.
-const PROGRESS_CHARACTERS: usize = 1_024;
+pub(super) const PROGRESS_CHARACTERS: usize = 1_024;
 
 /// Ends a call in a worker when it is dropped, wherever the call is by then.
 #[derive(Default)]
@@ -95,6 +99,8 @@ struct Answering {
     channels: Arc<tokio::sync::Mutex<CallChannels>>,
     /// The most content of a file that the overseer has to see.
     inspects: Option<u64>,
+    /// Whether any of the skill's directories is granted for more than reading.
+    may_change: bool,
     requests: Requests,
     asked: JoinSet<()>,
 }
@@ -131,6 +137,7 @@ pub(crate) async fn call(
         clock,
         channels: Arc::new(tokio::sync::Mutex::new(outside.channels)),
         inspects,
+        may_change: process.may_change(),
         requests: Requests::new(outside.network),
         asked: JoinSet::new(),
     };
@@ -177,6 +184,10 @@ impl Answering {
         let Reports { witness, log, gauge } = &self.reports;
         match what {
             What::Change { ask, change, path, to, content } => {
+                let long = |path: &String| path.len() > LONGEST_PATH;
+                if !self.may_change || long(&path) || to.as_ref().is_some_and(long) {
+                    return Heard::Nonsense;
+                }
                 if content && self.inspects.is_none_or(|most| body.len() as u64 > most) {
                     return Heard::Nonsense;
                 }
@@ -185,6 +196,9 @@ impl Answering {
                     .answer(ask, may(Arc::clone(witness), Effect::Change { change, path, to, content }));
             }
             What::Send { ask, channel } => {
+                if body.len() > LONGEST_SENT || channel.len() > LONGEST_CHANNEL {
+                    return Heard::Nonsense;
+                }
                 let Ok(text) = String::from_utf8(body) else { return Heard::Nonsense };
                 let sent = send(Arc::clone(&self.channels), Arc::clone(witness), channel, text);
                 return self.answer(ask, sent);
@@ -272,3 +286,6 @@ async fn send(
     };
     (answer, Bytes::new())
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,6 @@ use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc;
 
-use crate::compile::protocol::TEXT_BYTES;
 use crate::sandbox::worker::broker::Process;
 use crate::sandbox::worker::frame;
 use crate::sandbox::worker::message::{ToWorker, Told, What};
@@ -26,7 +25,10 @@ const IDLE: Duration = Duration::from_secs(60);
 /// millisecond; a file operation may hang.
 const ENDING: Duration = Duration::from_secs(5);
 /// Words of one call that wait to be heard.
-const HEARD: usize = 64;
+const HEARD: usize = 16;
+/// What the head of anything that a worker says may have, in bytes: the header fields of a request, or what a call printed,
+/// each byte of them four or six times as long in JSON.
+const HEAD_BYTES: u64 = 2 << 20;
 /// What any body may have, in bytes, beside what a call's limits let it return or write at once.
 const BODY_BYTES: u64 = 1 << 20;
 
@@ -97,7 +99,8 @@ impl Connection {
         let Ok(frame) = frame::frame(message, body) else { return self.end() };
         let mut writing = self.writing.lock().await;
         let torn = Torn(Some(self));
-        if writing.write_all(&frame).await.is_ok() {
+        // One that does not read what it is told would hold up whoever speaks to it.
+        if matches!(tokio::time::timeout(ENDING, writing.write_all(&frame)).await, Ok(Ok(()))) {
             torn.whole();
         }
     }
@@ -107,6 +110,11 @@ impl Connection {
         let mut calls = self.calls();
         calls.running.remove(&call);
         calls.idle_since = Instant::now();
+        let is_last = calls.over && calls.running.is_empty();
+        drop(calls);
+        if is_last {
+            self.end();
+        }
     }
 
     /// Nobody waits for a call any more. The worker ends at once if it was the only one; else the call is given a moment.
@@ -123,12 +131,28 @@ impl Connection {
         drop(calls);
         let connection = Arc::clone(self);
         self.io.spawn(async move {
-            connection.send(&ToWorker::Cancel { call }, &[]).await;
-            tokio::time::sleep(ENDING).await;
+            // Its time runs while others wait to be told something, too.
+            let (ended, cancel) = (tokio::time::sleep(ENDING), ToWorker::Cancel { call });
+            tokio::pin!(ended);
+            tokio::select! {
+                () = &mut ended => {}
+                () = connection.send(&cancel, &[]) => ended.await,
+            }
             if connection.calls().leaving.contains(&call) {
                 connection.end();
             }
         });
+    }
+
+    /// Nothing more begins in it: it ends now, or with the last of its calls.
+    pub(super) fn retire(&self) {
+        let mut calls = self.calls();
+        calls.over = true;
+        let is_empty = calls.running.is_empty();
+        drop(calls);
+        if is_empty {
+            self.end();
+        }
     }
 
     /// Ends the worker, whatever it does, and all calls in it.
@@ -147,15 +171,20 @@ impl Connection {
     }
 
     async fn listen(self: Arc<Self>, mut reading: BufReader<OwnedReadHalf>) {
+        let mut look = tokio::time::interval(IDLE / 4);
         loop {
-            let largest = self.largest.load(Ordering::Relaxed);
-            let told = frame::read_bounded::<Told>(&mut reading, TEXT_BYTES, largest);
+            // Asked for when a head is there: a call may have begun while this waited.
+            let largest = || self.largest.load(Ordering::Relaxed);
+            let told = frame::read_bounded::<Told>(&mut reading, HEAD_BYTES, largest);
             tokio::pin!(told);
+            // However much it says meanwhile: a worker that talks of past calls is idle all the same.
             let told = loop {
-                match tokio::time::timeout(IDLE / 4, &mut told).await {
-                    Ok(told) => break told,
-                    Err(_) if self.is_idle() => break Err(std::io::ErrorKind::TimedOut.into()),
-                    Err(_) => {}
+                tokio::select! {
+                    biased;
+                    _ = look.tick() => if self.is_idle() {
+                        return self.end();
+                    },
+                    told = &mut told => break told,
                 }
             };
             let Ok((Told { call, what }, body)) = told else { return self.end() };

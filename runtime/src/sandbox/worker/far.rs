@@ -17,7 +17,8 @@ use crate::sandbox::interfaces::Progress;
 use crate::sandbox::overseer::{
     Access, AccessKind, BoxFuture, Carrier, Content, Effect, Outflow, Overseer, Permit,
 };
-use crate::sandbox::witness::Witness;
+use crate::sandbox::witness::{Witness, cut};
+use crate::sandbox::worker::call::{LONGEST_CHANNEL, LONGEST_SENT, PROGRESS_CHARACTERS};
 use crate::sandbox::worker::frame;
 use crate::sandbox::worker::http::Piece;
 use crate::sandbox::worker::message::{Answer, Refused, Told, What};
@@ -186,10 +187,15 @@ impl Overseer for Far {
     }
 
     fn progress(&self, progress: &Progress) {
-        let Progress { done, total, message } = progress.clone();
+        let Progress { done, total, message } = progress;
+        let (done, total) = (*done, *total);
+        let message = message.as_ref().map(|message| message.chars().take(PROGRESS_CHARACTERS).collect());
         self.tell(What::Progress { done, total, message }, &[]);
     }
 }
+
+/// What a text that was cut is longer by, in bytes.
+const MARK: usize = '…'.len_utf8();
 
 /// A call's channels, which are the other side's.
 pub(super) struct FarChannels {
@@ -207,6 +213,8 @@ impl Sender for FarChannels {
             };
             // After a change that was refused behind the guest's back nothing more goes out.
             self.witness.may_go_on().map_err(refused)?;
+            // No more than the other side takes: enough for it to be refused as what it is.
+            let (channel, text) = (cut(&channel, LONGEST_CHANNEL - MARK), cut(&text, LONGEST_SENT - MARK));
             match self.far.ask(|ask| What::Send { ask, channel }, text.as_bytes()).await {
                 Some((Answer::Sent(told), _)) => Ok(told),
                 Some((Answer::Unsent { kind, message, denial }, _)) => {

@@ -29,11 +29,11 @@ pub(super) fn read<H: DeserializeOwned>(input: &mut impl io::Read) -> io::Result
 pub(super) async fn read_bounded<H: DeserializeOwned>(
     input: &mut (impl AsyncRead + Unpin),
     head: u64,
-    body: u64,
+    body: impl FnOnce() -> u64,
 ) -> io::Result<(H, Vec<u8>)> {
     let head = read_block(input, head).await?;
     let head = serde_json::from_slice(&head)?;
-    Ok((head, read_block(input, body).await?))
+    Ok((head, read_block(input, body()).await?))
 }
 
 async fn read_block(input: &mut (impl AsyncRead + Unpin), most: u64) -> io::Result<Vec<u8>> {
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     async fn read(bytes: &[u8]) -> io::Result<(String, Vec<u8>)> {
-        read_bounded(&mut &*bytes, 100, 10).await
+        read_bounded(&mut &*bytes, 100, || 10).await
     }
 
     #[tokio::test]

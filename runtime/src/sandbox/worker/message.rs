@@ -12,8 +12,14 @@ use crate::sandbox::interfaces::SelfKnowledge;
 use crate::sandbox::linker::Linking;
 use crate::sandbox::outcome::{CallError, Ending, ErrorKind};
 use crate::sandbox::overseer::FileChange;
+use crate::sandbox::witness::cut;
 use crate::sandbox::worker::http::{Fault, Fields, Length, Piece, RequestHead};
 use crate::skill::Tool;
+
+/// What is kept of each text of a denial, in bytes; ours are shorter.
+const TEXT_BYTES: usize = 4 << 10;
+/// What is kept of an error's message, in bytes.
+const MESSAGE_BYTES: usize = 16 << 10;
 
 /// What a worker is made of, told once. The handles go before it, the compiled code with it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -233,14 +239,20 @@ impl Refused {
         }
     }
 
-    /// The denial; none where it has an id that there is not.
+    /// The denial, of texts that are cut; none where it has an id that there is not.
     pub(super) fn into_denial(self) -> Option<Denial> {
+        let short = |text: String| cut(&text, TEXT_BYTES);
+        let rule = self.rule.map(Line::into_rule).map(|rule| RuleRef {
+            file: short(rule.file),
+            text: short(rule.text),
+            ..rule
+        });
         Some(Denial {
             id: DenialId::parse(&self.id)?,
-            message: self.message,
-            imported: self.imported,
-            rule: self.rule.map(Line::into_rule),
-            hint: self.hint,
+            message: short(self.message),
+            imported: self.imported.map(short),
+            rule,
+            hint: self.hint.map(short),
         })
     }
 }
@@ -291,7 +303,7 @@ impl Wrong {
             None => None,
         };
         let value = if self.value { Some(serde_json::from_slice(value).ok()?) } else { None };
-        Some(CallError { id, value, ..CallError::new(self.kind, self.message) })
+        Some(CallError { id, value, ..CallError::new(self.kind, cut(&self.message, MESSAGE_BYTES)) })
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::sync::Mutex;
 use wasmtime::component::Component;
 
+use crate::grant::DirectoryMode;
 use crate::sandbox::files::BoundFiles;
 use crate::sandbox::worker::WorkerError;
 use crate::sandbox::worker::broker::Broker;
@@ -46,6 +47,11 @@ impl SkillProcess {
         Self { broker, setup, component, files, current: Mutex::new(None) }
     }
 
+    /// Whether there is a directory in which a guest could change something.
+    pub(super) fn may_change(&self) -> bool {
+        self.setup.directories.iter().any(|grant| grant.mode != DirectoryMode::Read)
+    }
+
     /// A place in the worker, which is started if there is none. `content` is the most of a file that it may have to show.
     pub(super) async fn enter(&self, content: u64) -> Result<(Arc<Connection>, u64, Words), WorkerError> {
         // What is counted of a result is less than its JSON: a number can be longer, a quote is two bytes.
@@ -64,6 +70,16 @@ impl SkillProcess {
         Ok((connection, call, words))
     }
 
+    /// Ends the worker that there is, now or with the last of its calls. Another is started by the next call.
+    pub(crate) fn retire(&self) {
+        // While a call enters it is that call's, which ends it when it is dropped, or an idle minute does.
+        if let Ok(mut current) = self.current.try_lock()
+            && let Some(connection) = current.take()
+        {
+            connection.retire();
+        }
+    }
+
     async fn start(&self) -> Result<Arc<Connection>, WorkerError> {
         let wrong = |error: &dyn std::fmt::Display| WorkerError::Start(error.to_string());
         let code = self.component.serialize().map_err(|error| wrong(&error))?;
@@ -76,12 +92,14 @@ impl SkillProcess {
         let mut reading = BufReader::new(reading);
         let started = async {
             writing.write_all(&frame::frame(&self.setup, &code)?).await?;
-            frame::read_bounded::<Start>(&mut reading, START_BYTES, 0).await
+            frame::read_bounded::<Start>(&mut reading, START_BYTES, || 0).await
         };
         match tokio::time::timeout(READY, started).await {
             Ok(Ok((Start::Ready(_), _))) => Ok(Connection::open(process, reading, writing, &self.broker.io)),
             Ok(Ok((Start::Failed(why), _))) => Err(WorkerError::Start(crate::visible::line(&why))),
             Ok(Err(_)) => {
+                // It may have said nonsense and live.
+                process.kill();
                 let status = process.ended().await;
                 Err(WorkerError::Start(status.map_or_else(String::new, |status| status.to_string())))
             }

@@ -13,6 +13,7 @@ use wasmtime_wasi_http::{RequestOptions, WasiBody};
 
 use crate::sandbox::network::CallNetwork;
 use crate::sandbox::witness::Witness;
+use crate::sandbox::worker::call::OPEN_QUESTIONS;
 use crate::sandbox::worker::connection::Connection;
 use crate::sandbox::worker::http::{FarBody, Length, Piece, RequestHead, fields, give, headers};
 use crate::sandbox::worker::message::{Answer, Refused, ToWorker};
@@ -45,7 +46,11 @@ impl Requests {
         ask: u64,
         head: RequestHead,
     ) -> bool {
-        if self.open.contains_key(&ask) {
+        if self.open.len() >= OPEN_QUESTIONS {
+            // Those that failed are given up by the worker, whenever it gets to that.
+            self.open.retain(|_, open| !open.task.is_finished());
+        }
+        if self.open.len() >= OPEN_QUESTIONS || self.open.contains_key(&ask) {
             return false;
         }
         let ((wanted, asked), (pieces, body)) = (mpsc::channel(1), mpsc::channel(1));

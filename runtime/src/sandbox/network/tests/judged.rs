@@ -205,3 +205,44 @@ async fn a_held_back_body_is_charged_once_and_a_refused_one_not_at_all() {
         assert!(charge.contains(&charged), "{charged}");
     }
 }
+
+/// A body of which nothing is known, as a guest streams it.
+fn streamed(data: &'static str) -> WasiBody {
+    pieces(&[data], None, false)
+}
+
+#[tokio::test]
+async fn a_length_that_lies_is_refused_whether_the_body_is_judged_or_streams() {
+    // Without a body hyper writes the header and nothing after it; the next request on the connection would be the body.
+    for method in ["POST", "GET"] {
+        let (world, call, _) = stage(Inspector::of(1_000)).await;
+        let refused = [
+            (empty(), vec!["5"]),
+            (full(Vec::new()), vec!["38"]),
+            (full(b"secret".to_vec()), vec!["5"]),
+            (full(b"secret".to_vec()), vec!["7"]),
+            (full(b"secret".to_vec()), vec!["6", "6"]),
+            (full(b"secret".to_vec()), vec!["+6"]),
+            (streamed("secret"), vec!["6, 6"]),
+            (streamed("secret"), vec![""]),
+            (streamed("secret"), vec!["6", "7"]),
+        ];
+        for (body, lengths) in refused {
+            let mut request = post(body);
+            *request.method_mut() = method.parse().unwrap();
+            for length in &lengths {
+                request.headers_mut().append("content-length", length.parse().unwrap());
+            }
+            assert!(call.send(request).await.is_err(), "{lengths:?}");
+        }
+        assert!(world.log.seen().is_empty() && world.dialled().is_empty(), "nothing left");
+        assert_eq!(call.denial().id, DenialId::HostHeader);
+    }
+    let (world, call, _) = stage(Inspector::of(1_000)).await;
+    for (body, length) in [(empty(), "0"), (full(b"secret".to_vec()), "6"), (streamed("secret"), "6")] {
+        let mut request = post(body);
+        request.headers_mut().append("content-length", length.parse().unwrap());
+        call.send(request).await.unwrap();
+    }
+    assert_eq!(world.log.seen().len(), 3, "the truth is sent");
+}

@@ -19,6 +19,7 @@ mod why;
 
 use std::io::Write;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use clap::{Parser, Subcommand};
 
@@ -63,8 +64,8 @@ pub(crate) fn run() -> Exit {
         Ok(arguments) => arguments,
         Err(error) => {
             if !error.use_stderr() {
-                let _ = error.print();
-                return Exit::Done;
+                wrote(error.print());
+                return unless_lost(Exit::Done);
             }
             // Its text quotes the arguments, which a model may have chosen: no colour is worth showing them raw.
             note(&escaped(error.render().to_string().trim_end()));
@@ -89,11 +90,55 @@ pub(crate) fn run() -> Exit {
         Command::Redteam(redteam) => redteam.run(),
         Command::Completions(completions) => completions.run(),
     };
-    done.unwrap_or_else(|error| {
-        complain(&format!("{error:#}"));
+    unless_lost(done.unwrap_or_else(|error| {
+        complain(&told(&error));
         Exit::CouldNotRun
-    })
+    }))
 }
+
+/// Why standard output did not take all that it was given, where it did not.
+static LOST: OnceLock<std::io::Error> = OnceLock::new();
+
+/// How the program ends: a document of which a part was lost (a full disk) is not done, whatever it would have said.
+fn unless_lost(exit: Exit) -> Exit {
+    let Some(error) = LOST.get() else { return exit };
+    complain(&format!("standard output could not be written, so what it got is not whole: {error}"));
+    Exit::CouldNotRun
+}
+
+/// Whether there is somebody to go on writing for. A reader that went away (`| head`) is no error; anything else ends the
+/// program with one.
+fn wrote(written: std::io::Result<()>) -> bool {
+    match written {
+        Ok(()) => true,
+        Err(error) => {
+            if error.kind() != std::io::ErrorKind::BrokenPipe {
+                LOST.get_or_init(|| error);
+            }
+            false
+        }
+    }
+}
+
+/// An error and its causes, each once, and what to do about it last.
+fn told(error: &anyhow::Error) -> String {
+    let (mut what, mut hints) = (String::new(), String::new());
+    for cause in error.chain().map(ToString::to_string) {
+        let (cause, hint) = cause.split_at(cause.find(HINT).unwrap_or(cause.len()));
+        // Some errors already say the one below them.
+        if !what.contains(cause) {
+            let between = if what.is_empty() { "" } else { ": " };
+            what = format!("{what}{between}{cause}");
+        }
+        if !hints.contains(hint) {
+            hints.push_str(hint);
+        }
+    }
+    what + &hints
+}
+
+/// What stands before the advice in an error's text.
+const HINT: &str = "\n  hint: ";
 
 /// What could not be done, on standard error. The last wall for names in it that somebody else chose.
 fn complain(text: &str) {
@@ -111,10 +156,15 @@ pub(crate) fn note(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// Data on standard output. A reader that went away (`| head`) is no error.
+/// Data on standard output.
 fn print(text: &str) {
+    put(text);
+}
+
+/// Data on standard output. Whether there is somebody to go on for.
+fn put(text: &str) -> bool {
     let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+    wrote(writeln!(out, "{text}").and_then(|()| out.flush()))
 }
 
 /// One JSON document on standard output, with nothing in it that a terminal would act on.
@@ -131,8 +181,13 @@ fn show_token(made: &Token, file: Option<&Path>) -> anyhow::Result<Exit> {
             note(&format!("the token is in `{}`, which only you can read", file.display()));
         }
         None => {
-            print(made.reveal());
-            note("this token is shown once; at rest there is only its hash");
+            if put(made.reveal()) {
+                note("this token is shown once; at rest there is only its hash");
+            } else {
+                note(
+                    "this token was not shown, and there is only its hash: run the command again for another",
+                );
+            }
         }
     }
     Ok(Exit::Done)

@@ -2,9 +2,9 @@
 //!
 //! Without this a `rate 2/minute` would be parsed, and ten calls from a shell would all run.
 
-use std::fs::File;
+use std::fs::{DirBuilder, File};
 use std::io::{Read, Seek, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -32,7 +32,8 @@ impl KeptBudgets {
     ) -> Result<(Self, std::result::Result<Admitted, Denial>)> {
         state.make()?;
         let folder = state.path().join("budgets");
-        std::fs::create_dir_all(&folder).with_context(|| format!("`{}` cannot be made", folder.display()))?;
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+        made.with_context(|| format!("`{}` cannot be made", folder.display()))?;
         let soul = std::fs::canonicalize(soul).unwrap_or_else(|_| soul.to_owned());
         let name = Digest::of(format!("{}\0{skill}", soul.display()).as_bytes());
         let path = folder.join(name.to_string());

@@ -12,6 +12,7 @@ mod canary;
 mod egress;
 mod flows;
 mod import;
+mod interrupt;
 mod mounts;
 mod oracle;
 mod plan;
@@ -126,6 +127,11 @@ impl Order {
 ///
 /// It could not be attacked, which says nothing about its walls.
 pub(crate) fn run(order: &Order, state: &StateFolder, settings: Settings) -> Result<Report> {
+    interrupt::listen()?;
+    if order.mounts {
+        // Started by a run: what ends that one ends this one.
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM))?;
+    }
     let threads = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("soulbound-redteam")

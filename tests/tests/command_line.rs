@@ -415,3 +415,14 @@ fn colour_is_for_terminals_and_no_color_is_honoured() {
     let piped: Ended = agent.run(&words);
     assert!(!piped.said().contains('\u{1b}'));
 }
+
+#[test]
+fn an_error_says_its_reason_once_and_the_hint_last() {
+    let agent = probe();
+    for words in [&["check", "odd/none.md"][..], &["redteam", "odd/SOUL.md"], &["agents", "add", "ex/nope"]] {
+        let said = agent.run(words).ends(2).stderr.clone();
+        assert_eq!(said.matches("No such file").count(), 1, "{words:?}: {said}");
+        let (what, hint) = said.split_once("\n  hint: ").unwrap();
+        assert!(what.contains("No such file") && !hint.contains("No such file"), "{words:?}: {said}");
+    }
+}

@@ -161,6 +161,14 @@ fn a_file_that_holds_it_is_not_written_and_an_example_is() {
         "output.blocked"
     );
     assert_eq!(std::fs::read_dir(strict.path("drafts")).unwrap().count(), 0);
+    // Over a file that is there, the tool says neither that it is not nor that something was left.
+    strict.write("drafts/q.md", "old");
+    let refused = gateway.call("file-writer", "save", &["path=/drafts/q.md", &text]);
+    let said = refused.ends(1).said();
+    assert!(said.contains("the write of `/drafts/q.md` was refused"), "{said}");
+    assert!(!said.contains("nothing is at") && !said.contains("was left"), "{said}");
+    assert_eq!(std::fs::read_to_string(strict.path("drafts/q.md")).unwrap(), "old");
+    assert_eq!(std::fs::read_dir(strict.path("drafts")).unwrap().count(), 1);
 }
 
 #[test]

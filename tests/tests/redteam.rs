@@ -2,8 +2,10 @@
 //! sees nothing is no clean one.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use serde_json::Value;
+use soulbound_tests::gateway::{self, until};
 use soulbound_tests::{Agent, Ended, guest};
 
 fn attacked(agent: &Agent, words: &[&str]) -> Ended {
@@ -216,6 +218,40 @@ fn a_probe_is_no_skill_that_an_agent_can_list() {
 #[test]
 fn nothing_tried_is_no_clean_end() {
     let agent = Agent::new("- reader: Reads");
-    attacked(&agent, &["--attack", "paths.no-such"]).ends(2);
+    for id in ["paths.no-such", "nope", "nope.x", "network."] {
+        attacked(&agent, &["--attack", id]).ends(2).complains(&format!("no attack has the id \"{id}\""));
+    }
+    attacked(&agent, &["--attack", "paths.control-read@/in", "--class", "network"])
+        .ends(2)
+        .complains("no attack has the id");
     attacked(&agent, &["--skill", "other"]).ends(2).complains("other");
+}
+
+/// The copies hold what the agent may read, which other users may not.
+#[test]
+fn scratch_copies_are_for_this_user_alone_and_gone_after_an_interrupted_run() {
+    let agent = Agent::new("- reader: Reads\n  - read: ./in").file("in/a.txt", "a");
+    for (signal, name) in [("-INT", "SIGINT"), ("-TERM", "SIGTERM")] {
+        let place = agent.outside(name);
+        fs::create_dir(&place).unwrap();
+        let words = ["redteam", "./SOUL.md", "--class", "exhaustion", "--class", "paths"];
+        let child = agent.program().words(&words).variable("TMPDIR", &place).start();
+        let copies = || fs::read_dir(&place).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+        until(|| copies().iter().any(|copy| copy.join("agent/in/a.txt").exists()), "a copy");
+        for copy in copies() {
+            assert_eq!(
+                fs::metadata(&copy).unwrap().permissions().mode() & 0o777,
+                0o700,
+                "{}",
+                copy.display()
+            );
+        }
+        gateway::signal(i32::try_from(child.id()).unwrap(), signal);
+        let ended = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(2), "{said}");
+        assert!(said.contains(&format!("ended by {name}")), "{said}");
+        // A run of its own in a mount namespace ends with this one.
+        until(|| copies().is_empty(), "no copy");
+    }
 }

@@ -58,6 +58,43 @@ fn what_real_calls_did_stood_under_grants_and_what_did_not_is_found() {
     let text = fs::read_to_string(&path).unwrap().replace("/docs/deep/a\"", "/etc/shadow\"");
     fs::write(&path, text).unwrap();
     let found = agent.run(&["audit", "replay", ECHO]);
-    let said = &found.ends(1).stdout;
+    let said = &found.ends(1).complains("does not verify").stdout;
     assert!(said.contains("no directory entry covers it") && said.contains("/etc/shadow"), "{said}");
+}
+
+#[test]
+fn a_trail_that_does_not_verify_is_never_blessed_and_an_empty_one_is_nothing_to_judge() {
+    let agent = Agent::new("- probe: Try things\n  - read: ./docs\n  - write: ./ws")
+        .guest("probe")
+        .file("docs/a", "a")
+        .directory("ws");
+    let gateway = Gateway::with(&agent);
+    let replay = || agent.run(&["audit", "replay", ECHO]);
+    let untouched = replay();
+    assert!(untouched.ends(0).stdout.contains("nothing to judge"), "{}", untouched.stdout);
+    gateway.call("probe", "read", &["path=/docs/a"]).ends(0);
+    gateway.call("probe", "write", &["path=/ws/b", "text=x"]).ends(0);
+    assert!(replay().ends(0).stdout.contains("each under a grant"));
+    // What a person reads of an effect is which.
+    let shown = agent.run(&["audit", "show", ECHO]);
+    let effect = shown.stdout.lines().find(|line| line.contains(" effect ")).unwrap();
+    assert!(effect.contains("create \"/ws/b\""), "{effect}");
+    drop(gateway);
+    let path = agent.state().join("agents").join(ECHO).join("audit.jsonl");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("/docs/a\"", "/docs/b\"")).unwrap();
+    let forged = replay();
+    assert!(
+        !forged.ends(1).complains("does not verify").stdout.contains(": each under a grant\n"),
+        "{}",
+        forged.stdout
+    );
+    assert_eq!(agent.run(&["audit", "replay", "--json"]).ends(1).json()["trails"][0]["verified"], false);
+    fs::write(&path, "").unwrap();
+    let emptied = replay();
+    assert!(
+        emptied.ends(1).complains("does not verify").stdout.contains("nothing to judge"),
+        "{}",
+        emptied.stdout
+    );
 }

@@ -86,7 +86,10 @@ fn rollback_of_an_unchanged_folder_returns_to_what_was_trusted_before() {
         (trusted(&agent), fs::read_to_string(agent.soul()).unwrap()),
         (first.clone(), SOUL.to_owned())
     );
-    agent.run(&["agents", "rollback", "echo", "--to", &second[..12]]).ends(0);
+    // Nobody is asked, so what more may be reached again is said.
+    let back = agent.run(&["agents", "rollback", "echo", "--to", &second[..12]]);
+    back.ends(0).complains("widens probe: ").complains("./private");
+    assert!(!back.stderr.contains("./more"), "what narrows: {}", back.stderr);
     assert_eq!(trusted(&agent), second);
     agent.run(&["agents", "rollback", "echo", "--to", "ffffffffffff"]).ends(2).complains("history");
     let history = agent.run(&["agents", "history", "echo", "--json"]).json();

@@ -1,6 +1,6 @@
 //! `soulbound heartbeat AGENT`: its HEARTBEAT.md, once or as it changes.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -38,9 +38,7 @@ impl Heartbeat {
             let now = read(&page)?;
             if now != shown {
                 // A reader that went away ends the following.
-                let mut out = std::io::stdout().lock();
-                let page = super::escaped(&now);
-                if writeln!(out, "{}\n", page.trim_end()).and_then(|()| out.flush()).is_err() {
+                if !super::put(&format!("{}\n", super::escaped(&now).trim_end())) {
                     return Ok(Exit::Done);
                 }
                 shown = now;

@@ -71,9 +71,19 @@ impl Redteam {
         if let Some(unknown) = self.skill.iter().find(|name| subject.soul.skill(name).is_none()) {
             bail!("{}", crate::agent::not_listed(&subject.soul, unknown));
         }
+        let classes = match &self.attack {
+            // Before anything runs, where the id alone tells; and no other class is worth its time.
+            Some(attack) => vec![Class::of(attack).ok_or_else(|| no_attack(attack))?],
+            None => self.class.clone(),
+        };
+        if let (Some(attack), [class], false) = (&self.attack, classes.as_slice(), self.class.is_empty())
+            && !self.class.contains(class)
+        {
+            return Err(no_attack(attack));
+        }
         let seed = self.seed.map_or_else(random, Ok)?;
         let order = Order {
-            classes: self.class,
+            classes,
             skills: self.skill,
             attack: self.attack,
             mounts: self.mounts,
@@ -81,6 +91,12 @@ impl Redteam {
         };
         let required = settings.require_redteam;
         let report = redteam::run(&order, &state, settings)?;
+        let blind = report.total().blind > 0;
+        if let Some(attack) = &order.attack
+            && !(order.mounts || blind || report.findings.iter().any(|finding| finding.id == *attack))
+        {
+            return Err(no_attack(attack));
+        }
         if let Some(file) = &self.sarif {
             write(file, &serde_json::to_string_pretty(&sarif::log(&report))?)?;
         }
@@ -134,6 +150,14 @@ fn written_down(state: &StateFolder, order: &Order, report: &Report, required: b
             Ok(())
         }
     }
+}
+
+/// Which attacks there are follows from the grants.
+fn no_attack(id: &str) -> anyhow::Error {
+    anyhow::anyhow!(
+        "no attack has the id {}\n  hint: `--json` without `--attack` lists every attack with its id, such as `paths.control-read@/docs`",
+        soulbound_runtime::visible::quoted_target(id)
+    )
 }
 
 fn random() -> Result<u64> {

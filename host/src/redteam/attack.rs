@@ -54,6 +54,12 @@ impl Class {
         }
     }
 
+    /// That of the attack with this id; none for what is no id.
+    pub(crate) fn of(id: &str) -> Option<Self> {
+        let (word, rest) = id.split_once('.')?;
+        Self::ALL.into_iter().find(|class| class.word() == word && !rest.is_empty())
+    }
+
     /// OWASP's agentic risks (ASI) and MITRE ATLAS' techniques (AML).
     pub(crate) fn tags(self) -> &'static [&'static str] {
         match self {

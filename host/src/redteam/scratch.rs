@@ -6,6 +6,7 @@ mod plant;
 mod watch;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -16,6 +17,7 @@ use soulbound_runtime::soul::SkillEntry;
 use tempfile::TempDir;
 
 use super::canary::{Canary, Seed};
+use super::interrupt;
 
 pub(crate) use plant::{EXECUTABLE, FILE_MOUNT, INSIDE, MOUNT, RACE, RACE_DIRECTORY, TREE_MOUNT};
 pub(crate) use watch::Watch;
@@ -69,8 +71,11 @@ fn is_hidden(path: &Path) -> bool {
 impl Scratch {
     /// Copies what the skills of an agent are granted, and puts canaries beside, above and below it.
     pub(crate) fn make(soul: &Soul, text: &[u8], folder: &Path, seed: Seed) -> Result<Self> {
-        let place = tempfile::Builder::new().prefix("soulbound-redteam-").tempdir();
-        let place = place.context("no temporary folder can be made")?;
+        // Copies of what the agent may read are nobody else's to read.
+        let private = fs::Permissions::from_mode(0o700);
+        let mut builder = tempfile::Builder::new();
+        builder.prefix("soulbound-redteam-").permissions(private);
+        let place = interrupt::cleared(|| builder.tempdir()).context("no temporary folder can be made")?;
         let mut scratch = Self { place, canaries: Vec::new(), copies: Vec::new(), left_out: Vec::new() };
         fs::create_dir_all(scratch.agent())?;
         let granted = soul.skills().iter().flat_map(|entry| entry.grant.directories.iter());

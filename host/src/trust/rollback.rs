@@ -8,6 +8,7 @@ use soulbound_runtime::sandbox::files::OpenRules;
 use soulbound_runtime::skill::Digest;
 
 use super::act::{Asks, Done, asked, short, trusting, write};
+use super::change::{Amounts, Change};
 use super::event::{Event, What};
 use super::manifest::Manifest;
 use super::record::{How, Record};
@@ -40,14 +41,16 @@ pub(super) fn roll_back(
     }
     Manifest::load(registry.store(), target)?.verify(registry.store())?;
     let trusted = Trusted::load(registry.store(), id, &record.folder, target)?;
+    let mut said = Vec::new();
     if target != before {
+        said = gained(registry, &record, &trusted);
         // Putting back the bytes of what is trusted already trusts nothing.
         asked(registry, target, asks, &format!("soulbound redteam {id} --manifest {}", short(target)))?;
         record.accept(trusting(target, How::RolledBack, &who));
         record.name = trusted.soul.name().to_owned();
         write(registry, record.clone(), &trusted)?;
     }
-    let mut said = restore::put_back(registry.store(), &trusted)?;
+    said.extend(restore::put_back(registry.store(), &trusted)?);
     // With the stamps of the files as they are now.
     write(registry, record, &trusted)?;
     // Bytes can be put back; a directory that is another one only by whoever moved it.
@@ -64,6 +67,23 @@ pub(super) fn roll_back(
     });
     let what = What::RolledBack { manifest: target, before };
     Ok(Done { event: Event { agent: id.to_owned(), what, who }, said })
+}
+
+/// What more may be reached than by what was trusted until now, in the words of `agents diff`.
+fn gained(registry: &Registry, record: &Record, target: &Trusted) -> Vec<String> {
+    let before = match Trusted::load(registry.store(), &record.id, &record.folder, record.trusted) {
+        Ok(before) => before,
+        Err(error) => return vec![format!("what this widens cannot be told: {error:#}")],
+    };
+    let differences = before.soul.differences(&target.soul, &record.folder);
+    let changes = differences.into_iter().map(Change::from);
+    let wider = changes.filter(|change| change.effect == Amounts::Widening);
+    wider
+        .map(|change| {
+            let skill = change.skill.as_ref().map(|skill| format!("{skill}: ")).unwrap_or_default();
+            format!("{} {skill}{}", change.effect.word(), change.text)
+        })
+        .collect()
 }
 
 /// What is trusted now, if the folder differs from it; else what was before.

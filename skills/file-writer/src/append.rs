@@ -7,7 +7,7 @@ use granted::Failure;
 
 use crate::bindings::Written;
 use crate::path::plain;
-use crate::save::failure_to_make;
+use crate::save::{failure_to_make, failure_to_write};
 
 /// Adds `content` to the end of `path`.
 pub(crate) fn append(path: &str, content: &str) -> Result<Written, Failure> {
@@ -21,6 +21,6 @@ pub(crate) fn append(path: &str, content: &str) -> Result<Written, Failure> {
         }
         Err(error) => return Err(at_path(error)),
     };
-    file.write_all(content.as_bytes()).map_err(at_path)?;
+    file.write_all(content.as_bytes()).map_err(|error| failure_to_write(&error, &path))?;
     Ok(Written { path, bytes: content.len() as u64, created })
 }

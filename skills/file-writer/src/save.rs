@@ -36,10 +36,10 @@ fn create(path: &str, content: &str) -> Result<bool, Failure> {
         _ => failure_to_make(&error, path),
     })?;
     file.write_all(content.as_bytes()).map_err(|error| {
-        let failure = Failure::from_io(&error, path);
+        let failure = failure_to_write(&error, path);
         Failure::new(
             failure.kind,
-            format!("{}; a part was written and can't be removed here", failure.message),
+            format!("{}; a part of it may be there, and can't be removed here", failure.message),
         )
     })?;
     Ok(true)
@@ -65,15 +65,15 @@ fn replace(path: &str, content: &str) -> Result<bool, Failure> {
         fs::rename(&unfinished, path)
     });
     done.map_err(|error| {
-        // The save has failed already; if this fails too, the host's record of both is all that can be left.
-        let removed = fs::remove_file(&unfinished);
-        let failure = at_path(error);
-        match removed {
-            Ok(()) => failure,
-            Err(_) => {
-                Failure::new(failure.kind, format!("{}; {} was left", failure.message, quoted(&unfinished)))
-            }
+        let failure = failure_to_write(&error, path);
+        // What was refused may have been taken back by the host; only what is still there was left.
+        if fs::remove_file(&unfinished).is_err() && fs::symlink_metadata(&unfinished).is_ok() {
+            return Failure::new(
+                failure.kind,
+                format!("{}; {} was left", failure.message, quoted(&unfinished)),
+            );
         }
+        failure
     })?;
     Ok(created)
 }
@@ -107,6 +107,17 @@ fn unfinished_name(path: &str, content: &str, attempt: u32) -> String {
 pub(crate) fn failure_to_make(error: &std::io::Error, path: &str) -> Failure {
     match error.kind() {
         ErrorKind::NotFound => Failure::no_directory_for(path),
+        _ => Failure::from_io(error, path),
+    }
+}
+
+/// What the file system answered for a file that is open: it is there, so 'no such entry' is the host's refusal (of the
+/// content, or by a person), and says nothing of what is at `path`.
+pub(crate) fn failure_to_write(error: &std::io::Error, path: &str) -> Failure {
+    match error.kind() {
+        ErrorKind::NotFound => {
+            Failure::new(Kind::Denied, format!("the write of {} was refused", quoted(path)))
+        }
         _ => Failure::from_io(error, path),
     }
 }

@@ -54,8 +54,7 @@ impl Export {
         if format == Format::Json && gone.is_ok() {
             gone = writeln!(out, "\n]");
         }
-        // A reader that went away (`| head`) is no error.
-        let _ = gone.and_then(|()| out.flush());
+        super::super::wrote(gone.and_then(|()| out.flush()));
         read?;
         Ok(Exit::Done)
     }

@@ -12,10 +12,10 @@ use crate::state::StateFolder;
 use crate::style::Style;
 use crate::trust::Registry;
 
-/// Judge every recorded access again, by a second matcher: exit 0 when each stood under a grant, 1 with findings
+/// Judge every recorded access again, by a second matcher: exit 0 when each stood under a grant, 1 with findings or a trail that does not verify
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  soulbound audit replay\n  soulbound audit replay echo --json\n\n\
-    Whether the records are genuine is for `soulbound audit verify`.")]
+    What is wrong with a trail that does not verify, `soulbound audit verify` says.")]
 pub(super) struct ReplayTrails {
     /// The agent's id; without, every agent's trail, removed ones too
     agent: Option<String>,
@@ -27,10 +27,18 @@ pub(super) struct ReplayTrails {
 impl ReplayTrails {
     pub(super) fn run(self) -> Result<Exit> {
         let state = StateFolder::find()?;
-        let agents = match self.agent {
-            Some(agent) => vec![super::trail_of(&state, Some(&agent))?.1],
+        let agents = match &self.agent {
+            Some(agent) => vec![super::trail_of(&state, Some(agent))?.1],
             None => super::verify::agents(&state)?,
         };
+        // Records that are not genuine prove nothing, whatever they say.
+        let (reports, _) = super::verify::reports(&state, self.agent.as_deref())?;
+        let forged: Vec<&str> = reports
+            .iter()
+            .filter(|report| !report.findings.is_empty())
+            .map(|report| report.owner.as_str())
+            .collect();
+        let is_genuine = |agent: &str| !forged.contains(&agent);
         let registry = Registry::open(&state);
         let soul = |digest: Digest| {
             let bytes = registry.store().get(digest).ok()?;
@@ -41,20 +49,28 @@ impl ReplayTrails {
             let (folder, agent) = super::trail_of(&state, Some(&agent))?;
             replays.push((agent, replay(&folder, &soul)?));
         }
-        let clean = replays.iter().all(|(_, replay)| replay.findings.is_empty());
+        let clean = forged.is_empty() && replays.iter().all(|(_, replay)| replay.findings.is_empty());
         if self.json {
-            let trails: Vec<Value> = replays.iter().map(|(agent, replay)| document(agent, replay)).collect();
+            let trails: Vec<Value> =
+                replays.iter().map(|(agent, replay)| document(agent, replay, is_genuine(agent))).collect();
             super::super::print_json(&json!({"ok": clean, "trails": trails}))?;
         } else if replays.is_empty() {
             super::super::note("there is no trail yet");
         } else {
-            replays.iter().for_each(|(agent, replay)| super::super::print(&text(agent, replay)));
+            replays
+                .iter()
+                .for_each(|(agent, replay)| super::super::print(&text(agent, replay, is_genuine(agent))));
+        }
+        for owner in &forged {
+            super::super::note(&format!(
+                "the trail of `{owner}` does not verify, so what it says is no proof\n  hint: `soulbound audit verify` says what is wrong with it"
+            ));
         }
         Ok(if clean { Exit::Done } else { Exit::Refused })
     }
 }
 
-fn document(agent: &str, replay: &Replay) -> Value {
+fn document(agent: &str, replay: &Replay, verified: bool) -> Value {
     let findings: Vec<Value> = replay
         .findings
         .iter()
@@ -63,11 +79,11 @@ fn document(agent: &str, replay: &Replay) -> Value {
                 "message": finding.why})
         })
         .collect();
-    json!({"agent": agent, "judged": replay.judged, "refused": replay.refused, "unjudged": replay.unjudged,
+    json!({"agent": agent, "verified": verified, "judged": replay.judged, "refused": replay.refused, "unjudged": replay.unjudged,
         "findings": findings, "more_findings": replay.more_findings})
 }
 
-fn text(agent: &str, replay: &Replay) -> String {
+fn text(agent: &str, replay: &Replay, verified: bool) -> String {
     let style = Style::stdout();
     let found = replay.findings.len() as u64 + replay.more_findings;
     let judged = format!(
@@ -75,6 +91,8 @@ fn text(agent: &str, replay: &Replay) -> String {
         replay.judged, replay.refused, replay.unjudged
     );
     let verdict = match found {
+        0 if replay.judged == 0 => style.dim("nothing to judge"),
+        0 if !verified => style.red("each under a grant, if the trail were genuine: it does not verify"),
         0 => style.green("each under a grant"),
         1 => style.red("1 under no grant"),
         found => style.red(&format!("{found} under no grant")),

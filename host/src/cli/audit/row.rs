@@ -25,6 +25,8 @@ pub(super) fn row(record: &Line<'_>, style: Style) -> String {
     // Writing to a String does not fail.
     if record.text("skill").is_some() {
         let _ = write!(row, "  {} ({})", text("skill"), text("tool"));
+    } else if event == Event::Effect.name() && record.member("accesses").is_some() {
+        row.push_str(&accesses(record));
     } else if let Some(event) = Event::parse(event) {
         let _ = write!(row, "  {}", event.sentence());
     }
@@ -51,4 +53,16 @@ pub(super) fn row(record: &Line<'_>, style: Style) -> String {
         let _ = write!(row, "  by {}", text("who"));
     }
     row
+}
+
+/// What a running call is about to change or request: `write /drafts/a.md`.
+fn accesses(record: &Line<'_>) -> String {
+    let all = record.member("accesses").and_then(|accesses| accesses.as_array());
+    let mut said = String::new();
+    for access in all.into_iter().flatten() {
+        let text = |name: &str| access.get(name).and_then(|text| text.as_str()).unwrap_or_default();
+        let target = visible::quoted_target(text("target"));
+        said.push_str(&format!("  {} {target}", visible::line(text("access"))));
+    }
+    said
 }

@@ -1,7 +1,6 @@
 //! `soulbound audit show`: a trail's records, the newest last.
 
 use std::collections::VecDeque;
-use std::io::Write;
 
 use anyhow::Result;
 use clap::Args;
@@ -60,11 +59,9 @@ impl Show {
             return Ok(Exit::Done);
         }
         let following = Following::begin(&folder, filter, &mut keep)?;
-        let mut out = std::io::stdout();
         // A reader that went away ends the following.
-        let mut say = |line: &str| writeln!(out, "{line}").and_then(|()| out.flush()).is_ok();
-        if newest.iter().all(|line| say(line)) {
-            following.go_on(&mut |record| say(&shown(record)))?;
+        if newest.iter().all(|line| super::super::put(line)) {
+            following.go_on(&mut |record| super::super::put(&shown(record)))?;
         }
         Ok(Exit::Done)
     }

@@ -1,5 +1,7 @@
 //! `soulbound audit verify`: proof that trails are what was written, or which record is not.
 
+use std::sync::Arc;
+
 use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::{Value, json};
@@ -23,40 +25,8 @@ pub(super) struct Verify {
 
 impl Verify {
     pub(super) fn run(self) -> Result<Exit> {
-        let state = StateFolder::find()?;
-        if let Some(agent) = &self.agent {
-            super::trail_of(&state, Some(agent))?;
-        }
-        let agents = agents(&state)?;
-        let Some(keys) = Keys::read(state.path())? else {
-            let written = agents.iter().map(|agent| agent_folder(state.path(), agent));
-            if written.chain([state.path().to_owned()]).any(|folder| folder.join("audit.jsonl").exists()) {
-                bail!(
-                    "the keys of the trails are gone from `{}`\n  hint: put them back from a backup",
-                    state.path().join("keys").display()
-                );
-            }
-            return self.said(&[], None);
-        };
-        let live = live::is_live(state.path());
-        // The gateway's own first, also for one agent: it remembers how far each trail was.
-        let gateway = trail(state.path(), GATEWAY, &keys, None, live)?;
-        let mut reports = Vec::new();
-        for agent in known(&agents, &gateway) {
-            if self.agent.as_ref().is_none_or(|wanted| *wanted == agent) {
-                let remembered = gateway.agents.get(&agent).copied();
-                let folder = agent_folder(state.path(), &agent);
-                reports.push(if folder.is_dir() {
-                    trail(&folder, &agent, &keys, remembered, live)?
-                } else {
-                    Report::gone(&agent)
-                });
-            }
-        }
-        if self.agent.is_none() {
-            reports.insert(0, gateway);
-        }
-        self.said(&reports, Some(&keys))
+        let (reports, keys) = reports(&StateFolder::find()?, self.agent.as_deref())?;
+        self.said(&reports, keys.as_deref())
     }
 
     fn said(&self, reports: &[Report], keys: Option<&Keys>) -> Result<Exit> {
@@ -72,6 +42,43 @@ impl Verify {
         }
         Ok(if clean { Exit::Done } else { Exit::Refused })
     }
+}
+
+/// What verifying one agent's trail shows, or the gateway's own and then every agent's; and the keys, where there are trails.
+pub(super) fn reports(state: &StateFolder, asked: Option<&str>) -> Result<(Vec<Report>, Option<Arc<Keys>>)> {
+    if let Some(agent) = asked {
+        super::trail_of(state, Some(agent))?;
+    }
+    let agents = agents(state)?;
+    let Some(keys) = Keys::read(state.path())? else {
+        let written = agents.iter().map(|agent| agent_folder(state.path(), agent));
+        if written.chain([state.path().to_owned()]).any(|folder| folder.join("audit.jsonl").exists()) {
+            bail!(
+                "the keys of the trails are gone from `{}`\n  hint: put them back from a backup",
+                state.path().join("keys").display()
+            );
+        }
+        return Ok((Vec::new(), None));
+    };
+    let live = live::is_live(state.path());
+    // The gateway's own first, also for one agent: it remembers how far each trail was.
+    let gateway = trail(state.path(), GATEWAY, &keys, None, live)?;
+    let mut reports = Vec::new();
+    for agent in known(&agents, &gateway) {
+        if asked.is_none_or(|wanted| wanted == agent) {
+            let remembered = gateway.agents.get(&agent).copied();
+            let folder = agent_folder(state.path(), &agent);
+            reports.push(if folder.is_dir() {
+                trail(&folder, &agent, &keys, remembered, live)?
+            } else {
+                Report::gone(&agent)
+            });
+        }
+    }
+    if asked.is_none() {
+        reports.insert(0, gateway);
+    }
+    Ok((reports, Some(keys)))
 }
 
 /// Agents with a folder, and those that the gateway remembers.

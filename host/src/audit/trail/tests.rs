@@ -343,7 +343,7 @@ fn a_record_that_nobody_would_read_again_is_refused_and_the_trail_goes_on() {
     now(book.effect(intent.call(), &access(100), None)).unwrap();
     now(book.conclude(intent, &OutcomeEntry::without_result(Decision::Allowed))).unwrap();
     drop(book);
-    assert_eq!(place.events(), ["began", "intent", "recovered", "effect", "outcome", "ended"]);
+    assert_eq!(place.events(), ["began", "intent", "recovered", "effect", "outcome"]);
     let (book, opening) = place.open();
     assert_eq!(opening, Opening::default(), "nothing is torn, changed or missing");
     call(&book);

@@ -242,3 +242,15 @@ fn a_huge_file_is_read_in_pieces_or_not_at_all() {
     fs::File::create(reader.path("docs/huge")).unwrap().set_len(1 << 30).unwrap();
     reader.call("file-reader", "read", &["path=/docs/huge", "length=1000"]).ends(0);
 }
+
+/// Like every other folder of the state.
+#[test]
+fn the_folder_of_kept_budgets_is_for_this_user_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let agent = Agent::new("- probe: Try\n  - read: ./docs\n  - limit: rate 5/minute")
+        .guest("probe")
+        .file("docs/a", "a");
+    agent.call("probe", "read", &["path=/docs/a"]).ends(0);
+    let folder = std::fs::metadata(agent.state().join("budgets")).unwrap();
+    assert_eq!(folder.permissions().mode() & 0o777, 0o700);
+}

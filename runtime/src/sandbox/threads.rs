@@ -385,14 +385,19 @@ mod tests {
             threads.spawn(info(agent), false, call).detach();
             answered.recv().unwrap().unwrap()
         };
-        assert_eq!(kind("b", Duration::ZERO), "soulbound-quick");
-        // Four times what may be used at once, so that the share that comes back meanwhile is not enough.
-        let kinds: Vec<String> = (0..20).map(|_| kind("a", QUICK_AT_ONCE / 5)).collect();
+        // Four times what may be used at once, so that the share that comes back meanwhile is not enough; and each time another
+        // agent was there just before.
+        let kinds: Vec<String> = (0..20)
+            .map(|_| {
+                kind("b", Duration::ZERO);
+                kind("a", QUICK_AT_ONCE / 5)
+            })
+            .collect();
+        assert_eq!(kinds.first().unwrap(), "soulbound-quick", "{kinds:?}");
         assert_eq!(kinds.last().unwrap(), "soulbound-heavy", "{kinds:?}");
-        assert_eq!(kind("b", Duration::ZERO), "soulbound-quick");
-        // Alone it uses what there is, whatever it used before.
-        assert_eq!(kind("b", RECENT), "soulbound-quick");
-        assert_eq!(kind("b", Duration::ZERO), "soulbound-quick");
+        // Who comes new is not below, and alone it uses what there is.
+        assert_eq!(kind("c", 2 * RECENT), "soulbound-quick");
+        assert_eq!(kind("c", Duration::ZERO), "soulbound-quick");
     }
 
     #[test]

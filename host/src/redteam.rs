@@ -140,6 +140,7 @@ pub(crate) fn run(order: &Order, state: &StateFolder, settings: Settings) -> Res
         .context("no threads for the stub network")?;
     let ran = threads.block_on(attack_all(order, state, settings));
     threads.shutdown_background();
+    interrupt::give_way();
     ran
 }
 

@@ -1,6 +1,6 @@
 //! A running gateway of one test: started as an operator starts it, on a port of its own, and gone with the test.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -191,9 +191,15 @@ impl Mcp {
 
 /// `soulbound agents add`, with the digest that the card shows.
 pub fn add(agent: &Agent) {
-    let card = agent.run(&["agents", "add", ".", "--json"]).json();
+    add_folder(agent, Path::new("."));
+}
+
+/// Adds another folder's agent to the same state folder.
+pub fn add_folder(agent: &Agent, folder: &Path) {
+    let add = |words: &[&str]| agent.program().words(&["agents", "add"]).words(&[folder]).words(words).run();
+    let card = add(&["--json"]).json();
     let digest = card["digest"].as_str().unwrap_or_else(|| panic!("no digest: {card}"));
-    agent.run(&["agents", "add", ".", "--yes", "--digest", digest]).ends(0);
+    add(&["--yes", "--digest", digest]).ends(0);
 }
 
 /// `soulbound agents trust`, with the digest that it asks for.

@@ -7,6 +7,7 @@
 //! - [`terminal::Terminal`]: a run that somebody sits before
 //! - [`guest`]: skills to put beside an agent: the probes, the standard ones, and components written as text
 //! - [`gateway::Gateway`]: a running gateway with the agent added; [`http`] speaks to it
+//! - [`namespace`]: a script on disks of its own: full, or read-only
 //! - [`trusted`]: an agent that was added, and questions about it
 //! - [`tls`]: the same over TLS, with a certificate authority of the test's own
 //! - [`Peer`]: a server on loopback that answers as a test wants, or never
@@ -25,6 +26,7 @@ pub mod approvals;
 pub mod gateway;
 pub mod guest;
 pub mod http;
+pub mod namespace;
 pub mod peer;
 pub mod program;
 pub mod terminal;

@@ -198,7 +198,7 @@ fn wait(child: &mut Child, started: Instant) -> (Option<i32>, u64, Duration) {
         // Without taking its number away: what it computed is asked of what is left of it.
         let ended = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         if waitid(WaitId::Pid(pid), ended).unwrap().is_some() {
-            let computed = computed(pid);
+            let computed = computed(pid.as_raw_pid());
             return (child.wait().unwrap().code(), peak, computed);
         }
         if started.elapsed() > LONGEST {
@@ -211,8 +211,9 @@ fn wait(child: &mut Child, started: Instant) -> (Option<i32>, u64, Duration) {
 
 /// The processor time of a process and of those that it waited for, from the fields 14 to 17 of `/proc/PID/stat`
 /// (proc_pid_stat(5)), which count in hundredths of a second.
-fn computed(pid: Pid) -> Duration {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_pid())).unwrap();
+#[must_use]
+pub fn computed(pid: i32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let (_, rest) = stat.rsplit_once(')').unwrap();
     let ticks = rest.split_whitespace().skip(11).take(4).map(|ticks| ticks.parse::<u64>().unwrap());
     Duration::from_millis(ticks.sum::<u64>() * 10)

@@ -8,14 +8,14 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde_json::{Value, json};
 use soulbound_tests::gateway::{ECHO, is_running, until};
-use soulbound_tests::{Agent, Gateway, program};
+use soulbound_tests::program::computed;
+use soulbound_tests::{Agent, Gateway, namespace};
 
 /// Sets a process's limit of descriptors, and gives the one before.
 fn descriptors(pid: i32, soft: u64) -> u64 {
@@ -25,13 +25,6 @@ fn descriptors(pid: i32, soft: u64) -> u64 {
     let (before, maximum) = (numbers.next().unwrap(), numbers.next());
     prlimit(Pid::from_raw(pid), Resource::Nofile, Rlimit { current: Some(soft), maximum }).unwrap();
     before
-}
-
-/// Processor time of a process so far, in hundredths of a second.
-fn processor_time(pid: i32) -> u64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
 }
 
 fn open_descriptors(pid: i32) -> u64 {
@@ -56,11 +49,11 @@ fn without_descriptors_the_gateway_refuses_waits_and_goes_on_and_the_stop_works(
     let refused = client.call("probe__read", read.clone());
     assert_eq!(refused["isError"], true, "{refused}");
     assert!(refused["content"][0]["text"].as_str().unwrap().starts_with("denied[busy]"), "{refused}");
-    let (spent, started) = (processor_time(gateway.pid), std::time::Instant::now());
+    let (spent, started) = (computed(gateway.pid), std::time::Instant::now());
     thread::sleep(Duration::from_secs(2));
-    let wall = u64::try_from(started.elapsed().as_millis()).unwrap() / 10;
-    let spent = processor_time(gateway.pid) - spent;
-    assert!(spent < wall / 4, "waiting for descriptors took {spent} of {wall} hundredths of a second");
+    let wall = started.elapsed();
+    let spent = computed(gateway.pid) - spent;
+    assert!(spent < wall / 4, "waiting for descriptors took {spent:?} of {wall:?}");
 
     descriptors(gateway.pid, before);
     assert_eq!(client.call("probe__read", read.clone())["structuredContent"]["result"], "content");
@@ -76,7 +69,7 @@ fn without_descriptors_the_gateway_refuses_waits_and_goes_on_and_the_stop_works(
     agent.run(&["audit", "verify"]).ends(0);
 }
 
-/// `$1` is the program, `$2` the state folder, `$3` the agent's folder.
+/// See [`namespace::run`].
 const READ_ONLY: &str = r#"
 mount --bind "$2" "$2" && mount -o remount,bind,ro "$2" || exit 9
 echo mounted
@@ -91,20 +84,7 @@ done
 fn a_state_folder_that_cannot_be_written_starts_nothing_changes_nothing_and_is_still_read() {
     let agent = Agent::new("- probe: Try").guest("probe");
     drop(Gateway::with(&agent));
-    let ended = Command::new("unshare")
-        .args(["--user", "--map-root-user", "--mount", "sh", "-c", READ_ONLY, "sh"])
-        .args([program::path(), agent.state(), agent.folder()])
-        .env_clear()
-        .env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin")
-        .env("HOME", agent.home())
-        .env("SOULBOUND_HOME", agent.state())
-        .stdin(Stdio::null())
-        .output();
-    let Ok(ended) = ended else { return eprintln!("NOT RUN: there is no `unshare` here") };
-    let said = String::from_utf8_lossy(&ended.stdout);
-    if !said.contains("mounted") {
-        return eprintln!("NOT RUN: this system allows no mount namespace");
-    }
+    let Some(said) = namespace::run(&agent, READ_ONLY) else { return };
     let of = |words: &str| {
         let (_, rest) = said.split_once(&format!("== {words}\n")).unwrap();
         rest.split("== ").next().unwrap().to_owned()

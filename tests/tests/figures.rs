@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use soulbound_tests::gateway::{ECHO, add};
+use soulbound_tests::gateway::{ECHO, add, add_folder};
 use soulbound_tests::guest::core;
 use soulbound_tests::{Agent, Gateway, Peer};
 
@@ -30,9 +30,7 @@ fn add_twin(agent: &Agent) {
     let soul = std::fs::read_to_string(agent.soul()).unwrap();
     assert!(soul.contains("- Name: Echo"), "{soul}");
     std::fs::write(folder.join("SOUL.md"), soul.replace("- Name: Echo", "- Name: Twin")).unwrap();
-    let card = agent.program().words(&["agents", "add", "--json"]).words(&[&folder]).run().json();
-    let digest = card["digest"].as_str().unwrap().to_owned();
-    agent.program().words(&["agents", "add", "--yes", "--digest", &digest]).words(&[&folder]).run().ends(0);
+    add_folder(agent, &folder);
 }
 
 fn sorted(mut times: Vec<Duration>) -> Vec<Duration> {

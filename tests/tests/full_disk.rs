@@ -3,11 +3,9 @@
 //! The disk is a small file system in a mount namespace of the test's own. Where the system allows none, this says so; that the
 //! trail behaves is then held by the audit's own tests with injected errors.
 
-use std::process::{Command, Stdio};
+use soulbound_tests::{Agent, namespace};
 
-use soulbound_tests::{Agent, program};
-
-/// What happens in the namespace. `$1` is the program, `$2` the state folder, `$3` the agent's.
+/// What happens in the namespace; see [`namespace::run`].
 const SCRIPT: &str = r#"
 set -e
 mount -t tmpfs -o size=16m,mode=700 none "$2"
@@ -32,24 +30,10 @@ rm "$2/other"
 #[test]
 fn a_full_disk_refuses_calls_and_still_takes_the_stop() {
     let agent = Agent::new("- probe: Try\n  - limit: rate 100000/minute").guest("probe");
-    let ended = Command::new("unshare")
-        .args(["--user", "--map-root-user", "--mount", "sh", "-c", SCRIPT, "sh"])
-        .args([program::path(), agent.state(), agent.folder()])
-        .env_clear()
-        .env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin")
-        .env("HOME", agent.home())
-        .env("SOULBOUND_HOME", agent.state())
-        .stdin(Stdio::null())
-        .output();
-    let Ok(ended) = ended else { return eprintln!("not tested: there is no `unshare` here") };
-    let (said, errors) = (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
-    if !said.contains("mounted") {
-        return eprintln!("not tested: this system allows no mount namespace: {errors}");
-    }
-    assert!(ended.status.success(), "{said}\n{errors}");
+    let Some(said) = namespace::run(&agent, SCRIPT) else { return };
     for wanted in
         ["called", "denied[audit.unavailable]", "stopped `", "stopped is there", "the trail is whole"]
     {
-        assert!(said.contains(wanted), "no `{wanted}` in:\n{said}\n{errors}");
+        assert!(said.contains(wanted), "no `{wanted}` in:\n{said}");
     }
 }

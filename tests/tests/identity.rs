@@ -1,7 +1,7 @@
 //! Who may come in over HTTP: one token an agent, compared before anything is said; no page of a browser, no other name.
 
 use serde_json::json;
-use soulbound_tests::gateway::{ECHO, add};
+use soulbound_tests::gateway::{ECHO, add, add_folder};
 use soulbound_tests::{Agent, Gateway};
 
 fn probe() -> Agent {
@@ -15,9 +15,7 @@ fn an_agents_token_reaches_that_agents_skills_and_nothing_else() {
     std::fs::create_dir(&other).unwrap();
     std::fs::write(other.join("SOUL.md"), "# Other\n## Identity\n- Name: Other\n").unwrap();
     let gateway = Gateway::with(&agent);
-    let shown = agent.program().words(&["agents", "add", "--json"]).words(&[&other]).run().json();
-    let digest = shown["digest"].as_str().unwrap().to_owned();
-    agent.program().words(&["agents", "add", "--yes", "--digest", &digest]).words(&[&other]).run().ends(0);
+    add_folder(&agent, &other);
     let (echo, others) = (gateway.token(ECHO), gateway.token("other"));
     let mut own = gateway.mcp(ECHO, &echo);
     assert_eq!(own.call("probe__who", json!({}))["structuredContent"]["result"][0], ECHO);

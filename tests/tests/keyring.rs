@@ -18,7 +18,7 @@ use std::time::Duration;
 use dbus::arg::{PropMap, RefArg, Variant};
 use dbus::channel::Channel;
 use dbus::{Message, Path as Object};
-use soulbound_tests::gateway::ECHO;
+use soulbound_tests::gateway::{ECHO, add_folder};
 use soulbound_tests::{Agent, Ended, trusted};
 
 const ITEM: &str = "/org/freedesktop/secrets/collection/login/1";
@@ -221,9 +221,7 @@ fn a_key_that_somebody_put_in_the_place_of_the_one_that_sealed_seals_nothing_of_
     let folder = agent.outside("other");
     std::process::Command::new("cp").arg("-r").arg(agent.folder()).arg(&folder).status().unwrap();
     fs::write(folder.join("SOUL.md"), soul).unwrap();
-    let folder = folder.display().to_string();
-    let card = agent.run(&["agents", "add", &folder, "--json"]).json();
-    agent.run(&["agents", "add", &folder, "--yes", "--digest", card["digest"].as_str().unwrap()]).ends(0);
+    add_folder(&agent, &folder);
 
     let set = |id| {
         run(&agent, None, &["secrets", "set", "TOKEN", "--agent", id, "--for", "https://api.example.com"])

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use soulbound_tests::gateway::{ECHO, Mcp, add, until};
+use soulbound_tests::gateway::{ECHO, Mcp, add, add_folder, until};
 use soulbound_tests::guest::{core, write};
 use soulbound_tests::{Agent, Gateway, Peer};
 
@@ -61,6 +61,14 @@ fn noisy(silent: &Peer) -> Agent {
     .gateway("[gateway]\nlisten = \"127.0.0.1:0\"\n[limits]\nrate = \"1000000/second\"\n")
 }
 
+/// The noisy agent and the quiet one, added.
+fn both(silent: &Peer) -> Agent {
+    let agent = noisy(silent);
+    add(&agent);
+    add_quiet(&agent);
+    agent
+}
+
 /// A second agent in the same gateway: one skill, which does nothing.
 fn add_quiet(agent: &Agent) {
     let folder = agent.outside("quiet");
@@ -68,10 +76,7 @@ fn add_quiet(agent: &Agent) {
     let soul =
         "# Quiet\n## Identity\n- Name: Quiet\n## Skills\n- tiny: Nothing\n  - limit: rate 1000000/second\n";
     std::fs::write(folder.join("SOUL.md"), soul).unwrap();
-    let card = agent.program().words(&["agents", "add", "--json"]).words(&[&folder]).run().json();
-    let digest = card["digest"].as_str().unwrap().to_owned();
-    let adding = agent.program().words(&["agents", "add", "--yes", "--digest", &digest]);
-    adding.words(&[&folder]).run().ends(0);
+    add_folder(agent, &folder);
 }
 
 /// One call of the quiet agent, which must succeed.
@@ -121,9 +126,7 @@ fn beside<T>(gateway: &Gateway<'_>, token: &str, kind: &Kind, meanwhile: impl Fn
 #[test]
 fn no_neighbour_starves_another_agent_or_holds_its_slots() {
     let silent = Peer::silent();
-    let agent = noisy(&silent);
-    add(&agent);
-    add_quiet(&agent);
+    let agent = both(&silent);
     let gateway = Gateway::start(&agent);
     let (token, quiets) = (gateway.token(ECHO), gateway.token("quiet"));
     for kind in kinds(&silent) {
@@ -150,9 +153,7 @@ fn percentile(times: &mut [Duration], percent: usize) -> Duration {
 #[ignore = "a measurement"]
 fn what_each_kind_of_neighbour_does_to_the_p99_of_another() {
     let silent = Peer::silent();
-    let agent = noisy(&silent);
-    add(&agent);
-    add_quiet(&agent);
+    let agent = both(&silent);
     let gateway = Gateway::start(&agent);
     let (token, quiets) = (gateway.token(ECHO), gateway.token("quiet"));
     let calls = |name: &str| {

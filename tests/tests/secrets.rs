@@ -13,7 +13,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use soulbound_tests::agent::tree;
-use soulbound_tests::gateway::{ECHO, add, trust, until};
+use soulbound_tests::gateway::{ECHO, add, add_folder, trust, until};
 use soulbound_tests::tls::{Authority, TlsPeer, reply};
 use soulbound_tests::{Agent, Ended, Gateway};
 
@@ -404,9 +404,7 @@ fn entries_of_two_agents_cannot_be_swapped() {
     fs::create_dir_all(folder.join("drafts")).unwrap();
     fs::write(folder.join("SOUL.md"), soul).unwrap();
     std::process::Command::new("cp").arg("-r").arg(agent.path("skills")).arg(&folder).status().unwrap();
-    let folder = folder.display().to_string();
-    let card = agent.run(&["agents", "add", &folder, "--json"]).json();
-    agent.run(&["agents", "add", &folder, "--yes", "--digest", card["digest"].as_str().unwrap()]).ends(0);
+    add_folder(&agent, &folder);
     let call = || {
         let arguments = json!({"method": "GET", "url": peer.origin(), "headers": [], "body": null});
         let words = ["call", "--json", "other", "probe-web", "request", "-"];

@@ -4,6 +4,7 @@
 //! The rule: nothing is remembered that the disk could have changed without being asked. Before each call the markers and
 //! the stamps of what the operator trusted are looked at; what differs is read anew.
 
+mod door;
 mod keeping;
 mod seen;
 mod served;
@@ -19,13 +20,13 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use door::Door;
 use seen::Seen;
 
 use crate::audit::{Book, Decision, Event, Header, Weight};
 use crate::gateway::Gateway;
 use crate::gateway::attempts::Attempts;
 use crate::gateway::budgets;
-use crate::gateway::doors;
 use crate::gateway::live::{Callable, Live};
 use crate::gateway::metrics;
 use crate::gateway::watch::Watched;
@@ -40,13 +41,6 @@ const REFUSALS: u32 = 600;
 const REFUSAL_EVERY: Duration = Duration::from_millis(100);
 /// An agent that nobody asked anything of for this long may be let go.
 const IDLE: Duration = Duration::from_secs(60);
-
-/// Requests of an agent's HTTP clients at once.
-const REQUESTS: usize = 128;
-/// The largest request, in bytes; MCP's own door takes no more.
-const BODY_BYTES: usize = 4 << 20;
-/// How long a request's body may take to come.
-const BODY_WITHIN: Duration = Duration::from_secs(15);
 
 /// A loaded agent.
 pub(crate) struct Agent {
@@ -77,18 +71,6 @@ pub(crate) struct Agent {
     used: Mutex<Instant>,
     /// When it last gave a large answer.
     large_answer: Mutex<Option<Instant>>,
-}
-
-/// The MCP service over HTTP, and the token that it ends with.
-struct Door {
-    running: CancellationToken,
-    /// What the service serves.
-    #[expect(
-        clippy::redundant_allocation,
-        reason = "the service's own count tells whether a session uses it"
-    )]
-    served: Arc<Arc<Agent>>,
-    service: mcp::HttpService<Arc<Agent>>,
 }
 
 impl Agent {
@@ -139,7 +121,7 @@ impl Agent {
             running: Mutex::new(gateway.killed().child_token()),
             door: Mutex::default(),
             refusals: Attempts::new(REFUSALS, REFUSAL_EVERY),
-            requests: Arc::new(Semaphore::new(REQUESTS)),
+            requests: Arc::new(Semaphore::new(door::REQUESTS)),
             kept_budgets: Mutex::new(kept),
             used: Mutex::new(Instant::now()),
             large_answer: Mutex::new(None),
@@ -310,48 +292,6 @@ impl Agent {
         })
     }
 
-    /// Answers an HTTP request for its MCP endpoint. Who asks is known.
-    pub(crate) async fn serve_http(
-        self: &Arc<Self>,
-        request: axum::extract::Request,
-    ) -> axum::response::Response {
-        use axum::response::IntoResponse;
-        if self.lock_running().is_cancelled()
-            && let Err(denial) = self.may_run()
-        {
-            return (axum::http::StatusCode::SERVICE_UNAVAILABLE, denial.first_line()).into_response();
-        }
-        // One agent's clients leave room for others'.
-        let Ok(_room) = Arc::clone(&self.requests).try_acquire_owned() else {
-            return (axum::http::StatusCode::TOO_MANY_REQUESTS, "too many requests of this agent at once")
-                .into_response();
-        };
-        let (head, body) = request.into_parts();
-        // A body that does not come holds a connection, and there are so many.
-        let read = tokio::time::timeout(BODY_WITHIN, axum::body::to_bytes(body, BODY_BYTES)).await;
-        let body = match read {
-            Ok(Ok(body)) => body,
-            Ok(Err(_)) => return axum::http::StatusCode::PAYLOAD_TOO_LARGE.into_response(),
-            Err(_) => return axum::http::StatusCode::REQUEST_TIMEOUT.into_response(),
-        };
-        let request = axum::http::Request::from_parts(head, axum::body::Body::from(body));
-        // Headers are held against a tool's schema before any method runs, by what was looked at last.
-        if self.seen.counting().is_none() {
-            // Why it cannot be looked at is the method's own to say.
-            let _ = self.live().await;
-        }
-        let service = self.service();
-        let gateway = self.gateway();
-        let answering = async move { service.handle(request).await.map(axum::body::Body::new) };
-        match gateway {
-            Some(gateway) if self.is_bulky() => {
-                let answered = gateway.doors().in_bulk(answering).await;
-                answered.unwrap_or_else(|_| axum::http::StatusCode::INTERNAL_SERVER_ERROR.into_response())
-            }
-            _ => answering.await,
-        }
-    }
-
     /// Keeps count of calls that have not ended.
     pub(crate) fn tracker(&self) -> Option<TaskTracker> {
         Some(self.gateway.upgrade()?.calls().clone())
@@ -389,21 +329,6 @@ impl Agent {
         used.elapsed() > IDLE && self.last().is_none_or(|live| !live.is_changed())
     }
 
-    /// Whether nobody holds it but the gateway's map and its own door, which no session uses.
-    pub(crate) fn is_unused(self: &Arc<Self>) -> bool {
-        let door = self.door.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*door {
-            // The door and its service hold one value between them; every session holds it once more.
-            Some(open) => Arc::strong_count(&open.served) <= 2 && Arc::strong_count(self) <= 2,
-            None => Arc::strong_count(self) == 1,
-        }
-    }
-
-    /// Lets go of the HTTP service, which holds the agent.
-    fn close_door(&self) {
-        *self.door.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
     /// Whether its folder is other than trusted, as it was last looked at.
     pub(crate) fn differs(&self) -> bool {
         self.last().is_some_and(|live| live.is_changed())
@@ -412,19 +337,6 @@ impl Agent {
     /// How a refused call is to be recorded.
     pub(crate) fn refusals(&self) -> &Attempts {
         &self.refusals
-    }
-
-    /// An answer of so many bytes was given.
-    pub(crate) fn answered(&self, bytes: usize) {
-        if bytes >= doors::LARGE {
-            *self.large_answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-        }
-    }
-
-    /// Whether its answers were large lately.
-    fn is_bulky(&self) -> bool {
-        let last = *self.large_answer.lock().unwrap_or_else(PoisonError::into_inner);
-        last.is_some_and(|when| when.elapsed() < doors::LATELY)
     }
 
     /// For `gateway status`.
@@ -459,26 +371,6 @@ impl Agent {
             return Condition::Removed;
         }
         gateway.registry().condition(&self.id)
-    }
-
-    fn service(self: &Arc<Self>) -> mcp::HttpService<Arc<Self>> {
-        let running = self.running();
-        let mut door = self.door.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*door {
-            Some(open) if !open.running.is_cancelled() => open.service.clone(),
-            _ => {
-                let hosts =
-                    self.gateway.upgrade().map(|gateway| gateway.own_names().all()).unwrap_or_default();
-                let origins = hosts.iter().map(|host| format!("http://{host}")).collect();
-                let served = Arc::new(Arc::clone(self));
-                let service = mcp::http_service(
-                    Arc::clone(&served),
-                    mcp::HttpDoor { hosts, origins, end: running.clone() },
-                );
-                *door = Some(Door { running, served, service: service.clone() });
-                service
-            }
-        }
     }
 
     /// What was last looked at, if the disk and the operator's settings still say the same.

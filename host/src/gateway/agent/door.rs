@@ -1,0 +1,121 @@
+//! An agent's HTTP door: its MCP service, made anew when the agent runs again, and what one agent's clients may take of the
+//! threads that serve everybody's.
+
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use tokio_util::sync::CancellationToken;
+
+use super::Agent;
+use crate::gateway::doors;
+use crate::mcp;
+
+/// Requests of an agent's HTTP clients at once.
+pub(super) const REQUESTS: usize = 128;
+/// The largest request, in bytes; MCP's own door takes no more.
+const BODY_BYTES: usize = 4 << 20;
+/// How long a request's body may take to come.
+const BODY_WITHIN: Duration = Duration::from_secs(15);
+
+/// The MCP service over HTTP, and the token that it ends with.
+pub(super) struct Door {
+    running: CancellationToken,
+    /// What the service serves.
+    #[expect(
+        clippy::redundant_allocation,
+        reason = "the service's own count tells whether a session uses it"
+    )]
+    served: Arc<Arc<Agent>>,
+    service: mcp::HttpService<Arc<Agent>>,
+}
+
+impl Agent {
+    /// Answers an HTTP request for its MCP endpoint. Who asks is known.
+    pub(crate) async fn serve_http(self: &Arc<Self>, request: axum::extract::Request) -> Response {
+        if self.lock_running().is_cancelled()
+            && let Err(denial) = self.may_run()
+        {
+            return (StatusCode::SERVICE_UNAVAILABLE, denial.first_line()).into_response();
+        }
+        // One agent's clients leave room for others'.
+        let Ok(_room) = Arc::clone(&self.requests).try_acquire_owned() else {
+            return (StatusCode::TOO_MANY_REQUESTS, "too many requests of this agent at once")
+                .into_response();
+        };
+        let (head, body) = request.into_parts();
+        // A body that does not come holds a connection, and there are so many.
+        let read = tokio::time::timeout(BODY_WITHIN, axum::body::to_bytes(body, BODY_BYTES)).await;
+        let body = match read {
+            Ok(Ok(body)) => body,
+            Ok(Err(_)) => return StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+            Err(_) => return StatusCode::REQUEST_TIMEOUT.into_response(),
+        };
+        let request = axum::http::Request::from_parts(head, Body::from(body));
+        // Headers are held against a tool's schema before any method runs, by what was looked at last.
+        if self.seen.counting().is_none() {
+            // Why it cannot be looked at is the method's own to say.
+            let _ = self.live().await;
+        }
+        let service = self.service();
+        let gateway = self.gateway();
+        let answering = async move { service.handle(request).await.map(Body::new) };
+        match gateway {
+            Some(gateway) if self.is_bulky() => {
+                let answered = gateway.doors().in_bulk(answering).await;
+                answered.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+            }
+            _ => answering.await,
+        }
+    }
+
+    /// Whether nobody holds it but the gateway's map and its own door, which no session uses.
+    pub(crate) fn is_unused(self: &Arc<Self>) -> bool {
+        let door = self.door.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*door {
+            // The door and its service hold one value between them; every session holds it once more.
+            Some(open) => Arc::strong_count(&open.served) <= 2 && Arc::strong_count(self) <= 2,
+            None => Arc::strong_count(self) == 1,
+        }
+    }
+
+    /// Lets go of the HTTP service, which holds the agent.
+    pub(super) fn close_door(&self) {
+        *self.door.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn service(self: &Arc<Self>) -> mcp::HttpService<Arc<Self>> {
+        let running = self.running();
+        let mut door = self.door.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*door {
+            Some(open) if !open.running.is_cancelled() => open.service.clone(),
+            _ => {
+                let hosts =
+                    self.gateway.upgrade().map(|gateway| gateway.own_names().all()).unwrap_or_default();
+                let origins = hosts.iter().map(|host| format!("http://{host}")).collect();
+                let served = Arc::new(Arc::clone(self));
+                let service = mcp::http_service(
+                    Arc::clone(&served),
+                    mcp::HttpDoor { hosts, origins, end: running.clone() },
+                );
+                *door = Some(Door { running, served, service: service.clone() });
+                service
+            }
+        }
+    }
+
+    /// An answer of so many bytes was given.
+    pub(crate) fn answered(&self, bytes: usize) {
+        if bytes >= doors::LARGE {
+            *self.large_answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
+    }
+
+    /// Whether its answers were large lately.
+    fn is_bulky(&self) -> bool {
+        let last = *self.large_answer.lock().unwrap_or_else(PoisonError::into_inner);
+        last.is_some_and(|when| when.elapsed() < doors::LATELY)
+    }
+}

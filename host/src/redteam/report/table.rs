@@ -20,10 +20,11 @@ pub(crate) fn text(report: &Report, style: Style) -> String {
     let mut page = String::new();
     let _ = writeln!(
         page,
-        "{}  {} attacks on {} grants in {:.1} s, seed {}\n",
+        "{}  {} attacks on {} grants{} in {:.1} s, seed {}\n",
         style.bold(&report.agent),
         total.tried,
         report.skills().len(),
+        if report.live { " over the real directories" } else { "" },
         report.seconds,
         report.seed
     );

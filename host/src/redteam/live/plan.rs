@@ -4,6 +4,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use rustix::fs::Access;
 use serde_json::{Value, json};
 use soulbound_runtime::grant::DirectoryMode;
 use soulbound_runtime::visible;
@@ -27,7 +28,7 @@ pub(super) fn controls(given: &Given, walked: &Walked) -> Vec<Attack> {
     let mut all =
         vec![control("live-control-directory", given.guest.trim_start_matches('/'), given.at.clone())];
     // What this user may not open no skill of theirs opens.
-    let opens = |file: &&String| std::fs::File::open(given.at.join(file)).is_ok();
+    let opens = |file: &&String| rustix::fs::access(given.at.join(file), Access::READ_OK).is_ok();
     all.extend(
         walked
             .file

@@ -105,7 +105,6 @@ fn nothing_changes_nothing_is_told_and_nothing_is_made_anywhere() {
     let before: Vec<_> = places.iter().map(|place| state(place)).collect();
     let program = agent.program().words(&["redteam", "./SOUL.md", "--live", "--yes", "--json"]);
     let ended = program.variable("TMPDIR", &temporary).run();
-    let document = ended.ends(0).json();
     let after: Vec<_> = places.iter().map(|place| state(place)).collect();
     assert_eq!(before, after);
     for pipe in &mut held {
@@ -116,6 +115,8 @@ fn nothing_changes_nothing_is_told_and_nothing_is_made_anywhere() {
     for words in ["private words", "TOKEN=", "the secret outside"] {
         assert!(!ended.said().contains(words), "{words}");
     }
+    // All of that holds also where a wall does not stand: only then does it matter how the run ended.
+    let document = ended.ends(0).json();
     assert_eq!(document["live"], true);
     assert!(document["total"]["refused"].as_u64().unwrap() > 300, "{}", document["total"]);
     // Whatever does more than look is told as not tried, each class with a reason.

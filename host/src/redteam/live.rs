@@ -202,12 +202,13 @@ async fn one(
 }
 
 fn paths(given: &[Given], walked: &[Walked], landmarks: &[std::path::PathBuf]) -> Vec<Attack> {
-    let mut all = plan::of_the_root(given, landmarks);
+    let mut all = Vec::new();
     for (given, walked) in given.iter().zip(walked) {
         all.extend(plan::controls(given, walked));
-        all.extend(plan::spelled(given, walked, landmarks));
         all.extend(plan::lying(given, walked));
+        all.extend(plan::spelled(given, walked, landmarks));
     }
+    all.extend(plan::of_the_root(given, landmarks));
     all
 }
 

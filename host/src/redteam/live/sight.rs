@@ -27,25 +27,23 @@ impl Sight {
     }
 
     /// What a probe told of an attack, as evidence, unless it is of something inside.
+    ///
+    /// What the attack is after comes first: the kernel's clock for files stands still for milliseconds, so that a file inside
+    /// can have the numbers of one outside.
     pub(crate) fn escaped(&self, attack: &Attack, told: &str) -> Option<String> {
         let print = numbers(told);
-        if self.0.contains(print) {
-            return None;
+        let meant = attack.real.as_deref().and_then(|real| Some((real, fs::metadata(real).ok()?)));
+        if let Some((real, metadata)) = meant.filter(|(_, metadata)| self::print(metadata) == print) {
+            let shown = visible::quoted_target(&real.to_string_lossy());
+            let (device, inode) = (metadata.dev(), metadata.ino());
+            return Some(format!(
+                "it reached {shown}, device {device:x}, inode {inode}, which the grant does not open"
+            ));
         }
-        let real = attack.real.as_deref();
-        let meant = real.and_then(|real| Some((real, fs::metadata(real).ok()?)));
-        Some(match meant.filter(|(_, metadata)| self::print(metadata) == print) {
-            Some((real, metadata)) => format!(
-                "it reached {}, device {:x}, inode {}, which is nothing that was granted",
-                visible::quoted_target(&real.to_string_lossy()),
-                metadata.dev(),
-                metadata.ino()
-            ),
-            None => {
-                let size = print.split(' ').next().unwrap_or_default();
-                format!("it reached something of {size} bytes that is nothing that was granted")
-            }
-        })
+        let size = print.split(' ').next().unwrap_or_default();
+        let known = self.0.contains(print);
+        (!known)
+            .then(|| format!("it reached something of {size} bytes that the host does not see in the grant"))
     }
 
     /// Whether a probe found just this.
@@ -88,6 +86,11 @@ mod tests {
         let attack = Attack::file(Class::Paths, "x", "x", json!({})).after(outside.clone());
         assert_eq!(sight.escaped(&attack, &format!("File {}", of(&inside))), None);
         assert_eq!(sight.escaped(&attack, "Directory 0 - -"), None);
+        let twin = Sight::new([of(&outside)]);
+        assert!(
+            twin.escaped(&attack, &format!("File {}", of(&outside))).is_some(),
+            "one inside has its numbers"
+        );
         let named = sight.escaped(&attack, &format!("File {}", of(&outside))).unwrap();
         let inode = fs::metadata(&outside).unwrap().ino();
         assert!(named.contains("outside.txt") && named.contains(&format!("inode {inode},")), "{named}");

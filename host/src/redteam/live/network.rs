@@ -154,6 +154,7 @@ fn names(text: &str) -> Vec<(String, IpAddr)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use soulbound_runtime::Soul;
 
     use super::*;
@@ -194,6 +195,20 @@ mod tests {
         );
         let own = all.iter().filter(|attack| attack.id.contains("live-own")).count();
         assert_eq!(own, 4);
+    }
+
+    proptest! {
+        #[test]
+        fn a_hosts_file_of_anything_gives_names_and_what_is_written_for_a_name_is_found(
+            around in "[ -~\t\n]{0,200}", name in "[a-zA-Z][a-zA-Z0-9.-]{0,20}", address: IpAddr
+        ) {
+            let found = names(&format!("{around}\n{address}\t{name} # {name}x\n{around}"));
+            prop_assert!(found.contains(&(name.to_lowercase(), address)));
+            for (name, _) in found {
+                let plain = !name.is_empty() && !name.contains([' ', '\t', '\n', '#']);
+                prop_assert!(plain && name == name.to_lowercase());
+            }
+        }
     }
 
     /// Nothing may be reached but by the controls, and they are what the entries open.

@@ -186,6 +186,8 @@ mod tests {
     use std::os::unix::fs::symlink;
     use std::os::unix::net::UnixListener;
 
+    use proptest::prelude::*;
+
     use super::*;
     use crate::redteam::live::walk::walk;
 
@@ -200,6 +202,22 @@ mod tests {
         assert_eq!(way("/a/b", "/a"), "../");
         assert_eq!(way("/a/b", "/"), "../../");
         assert_eq!(way("/a/b", "/etc/passwd"), "../../etc/passwd");
+    }
+
+    proptest! {
+        #[test]
+        fn the_way_from_anywhere_leads_to_anywhere(from in "(/[ab]){1,5}", to in "(/[ab]){0,5}") {
+            let to = if to.is_empty() { "/".to_owned() } else { to };
+            let way = relative(Path::new(&from), Path::new(&to)).unwrap();
+            let mut walked = PathBuf::from(&from);
+            for part in Path::new(&way).components() {
+                match part {
+                    Component::ParentDir => prop_assert!(walked.pop(), "above the root"),
+                    part => walked.push(part),
+                }
+            }
+            prop_assert_eq!(walked, PathBuf::from(to));
+        }
     }
 
     /// Everything that is planned only looks, and nothing but files and directories is opened.

@@ -385,3 +385,32 @@ fn runtime(
     config.secrets = secrets.map(|vault| vault as Arc<dyn SecretSource>);
     Ok(Runtime::new(config)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_live_run_is_never_the_whole_run_and_what_got_out_in_it_is_written_down() {
+        let text = b"# A\n## Identity\n- Name: Echo\n## Skills\n- reader: Reads\n  - read: ./in\n".to_vec();
+        let subject = subject::Subject {
+            named: "echo".to_owned(),
+            soul: Soul::parse("SOUL.md", &text).unwrap(),
+            folder: PathBuf::from("/srv/echo"),
+            text,
+            files: Vec::new(),
+            manifest: Some(Digest([1; 32])),
+        };
+        let mut order = Order::whole(subject, 5, Vec::new());
+        assert!(!order.live, "asked for in words alone");
+        let mut report = Report::new("echo", "echo", "SOUL.md", 5);
+        let attack = Attack::new(Class::Paths, "x", "x", "files", serde_json::Value::Null);
+        report.findings.push(Finding::new(&attack, "reader", 5, Verdict::NoEffect));
+        assert!(order.ran(&report).is_some_and(|ran| ran.is_clean()));
+        order.live = true;
+        assert_eq!(order.ran(&report), None);
+        report.findings.push(Finding::new(&attack, "reader", 5, Verdict::Escaped("out".to_owned())));
+        let ran = order.ran(&report).unwrap();
+        assert!(ran.escaped == 1 && !ran.whole);
+    }
+}

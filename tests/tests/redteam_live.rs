@@ -227,6 +227,13 @@ fn no_other_command_does_it_and_it_is_no_run_that_anything_asks_for() {
     offered.ends(0).complains("nothing got out");
     assert!(!offered.said().contains("over the real directories"), "{}", offered.said());
     assert!(!offered.said().contains("live"), "{}", offered.said());
+    // Nor does it take the place of the run that counted.
+    let kept = || state(&agent.state().join("redteam"));
+    let before = kept();
+    let ended = agent.run(&["redteam", "echo", "--live", "--yes"]);
+    ended.ends(0).complains("this run is no proof");
+    assert!(ended.stdout.contains("over the real directories"), "{}", ended.stdout);
+    assert_eq!(kept(), before);
 }
 
 /// What a person, or another program, called things stands escaped in every form.

@@ -3,7 +3,8 @@
 use wasip2::clocks::wall_clock::Datetime;
 use wasip2::filesystem::preopens::get_directories;
 use wasip2::filesystem::types::{
-    Descriptor, DescriptorFlags, DescriptorStat, DescriptorType, ErrorCode, NewTimestamp, OpenFlags, PathFlags,
+    Descriptor, DescriptorFlags, DescriptorStat, DescriptorType, ErrorCode, NewTimestamp, OpenFlags,
+    PathFlags,
 };
 
 use crate::bindings::{Act, Step};
@@ -87,7 +88,11 @@ fn print(stat: DescriptorStat) -> String {
         None => "-".to_owned(),
     };
     let (kind, size) = (stat.type_, stat.size);
-    format!("{kind:?} {size} {} {}", time(stat.data_modification_timestamp), time(stat.status_change_timestamp))
+    format!(
+        "{kind:?} {size} {} {}",
+        time(stat.data_modification_timestamp),
+        time(stat.status_change_timestamp)
+    )
 }
 
 fn list(from: &Descriptor, path: &str) -> Result<String, ErrorCode> {

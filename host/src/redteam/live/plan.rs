@@ -267,7 +267,7 @@ mod tests {
         let landmarks = [root.join("outside/secret.txt"), PathBuf::from("/etc/passwd")];
         let all: Vec<Attack> = controls(&given, &walked)
             .into_iter()
-            .chain(of_the_root(&[given.clone()], &landmarks))
+            .chain(of_the_root(std::slice::from_ref(&given), &landmarks))
             .chain(spelled(&given, &walked, &landmarks))
             .chain(lying(&given, &walked))
             .collect();

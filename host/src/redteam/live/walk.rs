@@ -81,12 +81,14 @@ type Names = HashMap<(u64, u64), (u64, Vec<Way>)>;
 /// Looks through a directory.
 pub(super) fn walk(given: &Given, allow_hard_links: bool) -> Walked {
     let mut walked = Walked::default();
-    let (mut names, mut oldest, mut seen) = (Names::new(), i64::MAX, 0_usize);
+    let (mut names, mut oldest, mut seen, mut unread) = (Names::new(), i64::MAX, 0_usize, 0_usize);
     walked.prints.extend(fs::metadata(&given.at).ok().map(|metadata| print(&metadata)));
     let device = fs::metadata(&given.at).map_or(0, |metadata| metadata.dev());
     let mut left = vec![PathBuf::new()];
     'all: while let Some(folder) = left.pop() {
-        for name in entries(&given.at.join(&folder)) {
+        let folder_at = given.at.join(&folder);
+        unread += usize::from(fs::read_dir(&folder_at).is_err());
+        for name in entries(&folder_at) {
             seen += 1;
             if seen > MOST {
                 walked.left_out.push(format!(
@@ -133,6 +135,9 @@ pub(super) fn walk(given: &Given, allow_hard_links: bool) -> Walked {
                 }
             }
         }
+    }
+    if unread > 0 {
+        walked.left_out.push(format!("{} has {unread} directories that this user may not read", given.guest));
     }
     // All of whose names lie here have none outside.
     walked.second_names = names

@@ -13,6 +13,7 @@ mod gateway;
 mod heartbeat;
 mod inspect;
 mod mcp;
+mod question;
 mod redteam;
 mod secrets;
 mod why;

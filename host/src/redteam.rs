@@ -13,6 +13,7 @@ mod egress;
 mod flows;
 mod import;
 mod interrupt;
+pub(crate) mod live;
 mod mounts;
 mod oracle;
 mod plan;
@@ -38,6 +39,7 @@ use soulbound_runtime::compile::{Cache, Compiler};
 use soulbound_runtime::grant::limit::Rate;
 use soulbound_runtime::sandbox::{AgentIdentity, Runtime, RuntimeConfig, SecretSource};
 use soulbound_runtime::skill::{Digest, SkillFolder};
+use soulbound_runtime::soul::SkillEntry;
 use tokio::task::JoinSet;
 
 use attack::{Attack, Class};
@@ -83,6 +85,8 @@ pub(crate) struct Order {
     pub(crate) manifest: Option<Digest>,
     /// Whether only mount points are attacked, in the mount namespace that this process is in.
     pub(crate) mounts: bool,
+    /// Whether the real directories are attacked, by looking alone.
+    pub(crate) live: bool,
     /// What a model is to call.
     pub(crate) scripts: Vec<Script>,
 }
@@ -92,8 +96,22 @@ impl Order {
     pub(crate) fn whole(subject: subject::Subject, seed: u64, scripts: Vec<Script>) -> Self {
         let subject::Subject { named, soul, folder, text, files, manifest } = subject;
         let (classes, skills, attack) = (Vec::new(), Vec::new(), None);
-        let mounts = false;
-        Self { named, soul, folder, seed, classes, skills, attack, text, files, manifest, mounts, scripts }
+        let (mounts, live) = (false, false);
+        Self {
+            named,
+            soul,
+            folder,
+            seed,
+            classes,
+            skills,
+            attack,
+            text,
+            files,
+            manifest,
+            mounts,
+            live,
+            scripts,
+        }
     }
 
     /// What there is to write down of a run, where it was one of a trust manifest.
@@ -105,10 +123,22 @@ impl Order {
             tried: total.tried,
             escaped: total.escaped,
             blind: total.blind,
-            whole: self.classes.is_empty() && self.skills.is_empty() && self.attack.is_none() && !self.mounts,
+            whole: self.is_whole(),
             seed: self.seed,
         };
         ran.says_something().then_some(ran)
+    }
+
+    /// Whether it is everything that there is. A live run leaves out whatever changes anything.
+    fn is_whole(&self) -> bool {
+        let narrowed = !self.classes.is_empty() || !self.skills.is_empty() || self.attack.is_some();
+        !(narrowed || self.mounts || self.live)
+    }
+
+    /// The skills' entries that are attacked.
+    fn entries(&self) -> impl Iterator<Item = &SkillEntry> {
+        let wanted = |entry: &&SkillEntry| self.skills.is_empty() || self.skills.contains(&entry.name);
+        self.soul.skills().iter().filter(wanted)
     }
 
     fn wants(&self, class: Class) -> bool {
@@ -138,7 +168,12 @@ pub(crate) fn run(order: &Order, state: &StateFolder, settings: Settings) -> Res
         .enable_all()
         .build()
         .context("no threads for the stub network")?;
-    let ran = threads.block_on(attack_all(order, state, settings));
+    let ran = threads.block_on(async {
+        match order.live {
+            true => live::attacks(order, state, &settings).await,
+            false => attack_all(order, state, settings).await,
+        }
+    });
     threads.shutdown_background();
     interrupt::give_way();
     ran
@@ -155,12 +190,7 @@ async fn attack_all(order: &Order, state: &StateFolder, settings: Settings) -> R
     report.notes.extend(scratch.left_out.clone());
     let runtime = runtime(state, &settings, Some(secrets::Vault::of(Seed(order.seed))?))?;
     let mut targets = Vec::new();
-    for entry in order
-        .soul
-        .skills()
-        .iter()
-        .filter(|entry| order.skills.is_empty() || order.skills.contains(&entry.name))
-    {
+    for entry in order.entries() {
         let stub = Arc::new(Stub::start().await?);
         let mut limits = settings.limits.clone();
         limits.rate = vec![Rate { amount: OFTEN, per: std::time::Duration::from_secs(1) }];
@@ -193,7 +223,7 @@ async fn attack_all(order: &Order, state: &StateFolder, settings: Settings) -> R
     // From here on nothing more is bound: a directory with such a file is granted to nobody for writing.
     scratch.plant_steering()?;
     for target in &targets {
-        let others = others(order, &scratch, target);
+        let others = others(order, |entry| scratch.given(entry), &target.given);
         let ground = Ground { target, scratch: &scratch, others: &others, listener: own };
         let plan = plan::attacks(&ground);
         report.findings.extend(in_turn(order, &ground, plan, settings.files.allow_hard_links).await?);
@@ -316,11 +346,10 @@ async fn at_once(order: &Order, targets: Vec<Target>, scratch: &Scratch, own: So
 }
 
 /// Directories of other skills that this one was not given.
-fn others(order: &Order, scratch: &Scratch, target: &Target) -> Vec<Given> {
-    let all = order.soul.skills().iter().flat_map(|entry| scratch.given(entry));
-    let foreign = |other: &Given| {
-        !target.given.iter().any(|own| other.at.starts_with(&own.at) || own.at.starts_with(&other.at))
-    };
+fn others(order: &Order, given: impl Fn(&SkillEntry) -> Vec<Given>, own: &[Given]) -> Vec<Given> {
+    let all = order.soul.skills().iter().flat_map(given);
+    let foreign =
+        |other: &Given| !own.iter().any(|own| other.at.starts_with(&own.at) || own.at.starts_with(&other.at));
     let mut found: Vec<Given> = Vec::new();
     for other in all.filter(foreign) {
         if !found.iter().any(|one| one.at == other.at) {
@@ -355,4 +384,33 @@ fn runtime(
     config.limits = settings.limits.clone();
     config.secrets = secrets.map(|vault| vault as Arc<dyn SecretSource>);
     Ok(Runtime::new(config)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_live_run_is_never_the_whole_run_and_what_got_out_in_it_is_written_down() {
+        let text = b"# A\n## Identity\n- Name: Echo\n## Skills\n- reader: Reads\n  - read: ./in\n".to_vec();
+        let subject = subject::Subject {
+            named: "echo".to_owned(),
+            soul: Soul::parse("SOUL.md", &text).unwrap(),
+            folder: PathBuf::from("/srv/echo"),
+            text,
+            files: Vec::new(),
+            manifest: Some(Digest([1; 32])),
+        };
+        let mut order = Order::whole(subject, 5, Vec::new());
+        assert!(!order.live, "asked for in words alone");
+        let mut report = Report::new("echo", "echo", "SOUL.md", 5);
+        let attack = Attack::new(Class::Paths, "x", "x", "files", serde_json::Value::Null);
+        report.findings.push(Finding::new(&attack, "reader", 5, Verdict::NoEffect));
+        assert!(order.ran(&report).is_some_and(|ran| ran.is_clean()));
+        order.live = true;
+        assert_eq!(order.ran(&report), None);
+        report.findings.push(Finding::new(&attack, "reader", 5, Verdict::Escaped("out".to_owned())));
+        let ran = order.ran(&report).unwrap();
+        assert!(ran.escaped == 1 && !ran.whole);
+    }
 }

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
+use crate::cli::question::{self, Heard};
 use crate::exit::Exit;
 use crate::operator;
 use crate::redteam::attack::Class;
 use crate::redteam::report::Report;
 use crate::redteam::report::{json, junit, sarif, table};
 use crate::redteam::subject::Subject;
-use crate::redteam::{self, Order, script};
+use crate::redteam::{self, Order, live, script};
 use crate::settings::Settings;
 use crate::state::StateFolder;
 use crate::style::Style;
@@ -21,7 +22,7 @@ use crate::trust::act::Act;
 /// Attack an agent's own grants, on a scratch copy and a stub network, and say what got out
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  soulbound redteam examples/guardian/SOUL.md\n  soulbound redteam guardian --class paths --json\n  soulbound redteam guardian --sarif redteam.sarif --junit redteam.xml\n\nExit 0: nothing got out; 1: something did; 2: it could not be told."
+    after_help = "Example:\n  soulbound redteam examples/guardian/SOUL.md\n  soulbound redteam guardian --class paths --json\n  soulbound redteam guardian --live\n  soulbound redteam guardian --sarif redteam.sarif --junit redteam.xml\n\nExit 0: nothing got out; 1: something did; 2: it could not be told."
 )]
 pub(super) struct Redteam {
     /// An agent's id, for what may run of it now; or a SOUL.md (a path with `/` or `.md`)
@@ -49,6 +50,13 @@ pub(super) struct Redteam {
     /// `unshare --map-root-user --mount soulbound redteam …`
     #[arg(long, conflicts_with_all = ["class", "script", "manifest"])]
     mounts: bool,
+    /// Attack the real granted directories and this machine's own addresses, by looking alone: nothing is written, made, read or
+    /// sent, and no granted host is asked for anything
+    #[arg(long, conflicts_with_all = ["mounts", "script"])]
+    live: bool,
+    /// Do not ask before a live run
+    #[arg(long, requires = "live")]
+    yes: bool,
     /// One JSON document with every attack
     #[arg(long)]
     json: bool,
@@ -87,8 +95,12 @@ impl Redteam {
             skills: self.skill,
             attack: self.attack,
             mounts: self.mounts,
+            live: self.live,
             ..Order::whole(subject, seed, script::read(&self.script)?)
         };
+        if order.live && !agreed(&order, self.yes)? {
+            return Ok(Exit::CouldNotRun);
+        }
         let required = settings.require_redteam;
         let report = redteam::run(&order, &state, settings)?;
         let blind = report.total().blind > 0;
@@ -119,6 +131,27 @@ impl Redteam {
     }
 }
 
+/// Whether the operator wants a live run, once they read what it does.
+fn agreed(order: &Order, yes: bool) -> Result<bool> {
+    super::note(&live::announcement(order));
+    if yes {
+        return Ok(true);
+    }
+    Ok(match question::ask("Look around there?")? {
+        Heard::Yes => true,
+        Heard::No => {
+            super::note("nothing was attacked");
+            false
+        }
+        Heard::Nobody => {
+            super::complain(
+                "there is no terminal to ask at, so nothing was attacked\n  hint: `--yes` beside `--live`, or without `--live` on a scratch copy",
+            );
+            false
+        }
+    })
+}
+
 /// Attacks a folder that an operator is asked to trust, with everything, and says what came of it. Whether nothing got out.
 pub(super) fn before_the_question(named: &str, candidate: &Candidate, state: &StateFolder) -> Result<bool> {
     let settings = Settings::read(state)?;
@@ -136,7 +169,7 @@ fn written_down(state: &StateFolder, order: &Order, report: &Report, required: b
     let Some(ran) = order.ran(report) else {
         if required {
             super::note(
-                "this run is no proof that `[trust] require_redteam` asks for: that is one of everything, on an agent as it is trusted or could be, with nothing out",
+                "this run is no proof that `[trust] require_redteam` asks for: that is one of everything, over a scratch copy, on an agent as it is trusted or could be, with nothing out",
             );
         }
         return Ok(());

@@ -2,6 +2,7 @@
 //! only obeys.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 use serde::Serialize;
@@ -159,8 +160,13 @@ pub(crate) struct Attack {
     /// What of the network it may touch.
     pub(crate) contact: Contact,
     /// A name below a granted directory that the host flips between a file and a way out while the attack runs.
-    pub(crate) race: Option<std::path::PathBuf>,
+    pub(crate) race: Option<PathBuf>,
+    /// What it is after on this very machine, where that is no copy.
+    pub(crate) real: Option<PathBuf>,
 }
+
+/// Acts that change nothing and read nothing of a file, whatever a path turns out to lead to.
+const LOOKS: [&str; 2] = ["look", "stat"];
 
 impl Attack {
     /// An attack that may have no effect.
@@ -186,12 +192,31 @@ impl Attack {
             aim: Aim::Nothing,
             contact: Contact::default(),
             race: None,
+            real: None,
+        }
+    }
+
+    /// Whether it only looks at files. Requests end at the stub network's server, whatever they ask for.
+    pub(crate) fn only_looks(&self) -> bool {
+        let looks =
+            |step: &Value| step.get("act").and_then(Value::as_str).is_some_and(|act| LOOKS.contains(&act));
+        match self.tool {
+            "files" => {
+                self.arguments.get("steps").and_then(Value::as_array).is_some_and(|all| all.iter().all(looks))
+            }
+            tool => tool == "fetch",
         }
     }
 
     /// An attack on files, of one step.
     pub(crate) fn file(class: Class, id: &str, what: impl Into<String>, step: Value) -> Self {
         Self::new(class, id, what, "files", json!({"steps": [step]}))
+    }
+
+    /// After this, which is no copy.
+    pub(crate) fn after(mut self, real: PathBuf) -> Self {
+        self.real = Some(real);
+        self
     }
 
     /// With another aim.

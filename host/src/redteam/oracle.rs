@@ -8,6 +8,7 @@ use soulbound_runtime::{Denial, visible};
 
 use super::attack::{Aim, Amount, Attack, Contact, Counted};
 use super::canary::Search;
+use super::live::sight::Sight;
 use super::stub::Traffic;
 use crate::answer;
 
@@ -59,6 +60,8 @@ pub(crate) struct Standard<'a> {
     pub(crate) forbidden: &'a Search,
     /// The limits of each call; none where there is nothing that could be called.
     pub(crate) limits: Option<&'a CallLimits>,
+    /// What may be seen of this very machine; none over a scratch copy.
+    pub(crate) sight: Option<&'a Sight>,
 }
 
 /// Judges an attack.
@@ -68,7 +71,7 @@ pub(crate) fn judge(attack: &Attack, evidence: &Evidence, standard: &Standard<'_
     }
     let ids = ids(&evidence.outcomes);
     match &attack.aim {
-        Aim::Control if worked(attack, evidence) => Verdict::Allowed,
+        Aim::Control if worked(attack, evidence) && is_seen(attack, evidence, standard) => Verdict::Allowed,
         Aim::Control => Verdict::Blind(match evidence.outcomes.first() {
             Some(outcome) => cut(&answer::document(outcome).to_string()),
             None => "it was not called".to_owned(),
@@ -107,6 +110,11 @@ fn escape(attack: &Attack, evidence: &Evidence, standard: &Standard<'_>) -> Opti
         }
         if let Some(acts) = acts(outcome) {
             return Some(acts);
+        }
+        if let Some(sight) = standard.sight.filter(|_| attack.aim == Aim::Nothing)
+            && let Some(seen) = seen(outcome).into_iter().find_map(|print| sight.escaped(attack, print))
+        {
+            return Some(seen);
         }
         if let Some(passed) = standard.limits.and_then(|limits| passed(outcome, limits)) {
             return Some(passed);
@@ -221,6 +229,19 @@ fn worked(attack: &Attack, evidence: &Evidence) -> bool {
     !evidence.outcomes.is_empty()
         && evidence.outcomes.iter().all(returned)
         && (attack.contact.addresses.is_empty() || !evidence.traffic.requests.is_empty())
+}
+
+/// What the steps of an attack on files told that succeeded.
+fn seen(outcome: &Outcome) -> Vec<&str> {
+    let Ending::Returned(value) = &outcome.ending else { return Vec::new() };
+    let steps = value.as_array().map(Vec::as_slice).unwrap_or_default();
+    steps.iter().filter_map(|step| step.get("ok")?.as_str()).collect()
+}
+
+/// Whether a control on this very machine found what the host finds there itself.
+fn is_seen(attack: &Attack, evidence: &Evidence, standard: &Standard<'_>) -> bool {
+    let (Some(sight), Some(real)) = (standard.sight, &attack.real) else { return true };
+    evidence.outcomes.iter().flat_map(seen).all(|print| sight.is(real, print))
 }
 
 fn cut(text: &str) -> String {

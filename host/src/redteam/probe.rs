@@ -12,6 +12,7 @@ use soulbound_runtime::soul::SkillEntry;
 
 use super::attack::ProbeKind;
 use super::canary::Search;
+use super::live::sight::Sight;
 use super::scratch::Given;
 use super::stub::Stub;
 use crate::standard;
@@ -94,6 +95,8 @@ pub(crate) struct Target {
     pub(crate) entry: SkillEntry,
     /// Its directories in the scratch copy.
     pub(crate) given: Vec<Given>,
+    /// What may be seen of this very machine, where the directories are no copies.
+    pub(crate) sight: Option<Sight>,
     /// Its network.
     pub(crate) stub: Arc<Stub>,
     /// What must not come back.
@@ -130,6 +133,7 @@ impl Target {
             line: entry.line,
             entry,
             given,
+            sight: None,
             stub,
             forbidden,
             runtime,

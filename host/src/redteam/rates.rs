@@ -55,7 +55,8 @@ pub(super) async fn attack(target: &Target, probes: &Probes, identity: &AgentIde
             };
             match Search::new(Vec::new()) {
                 Ok(none) => {
-                    oracle::judge(&attack, &evidence, &Standard { forbidden: &none, limits: Some(limits) })
+                    let standard = Standard { forbidden: &none, limits: Some(limits), sight: None };
+                    oracle::judge(&attack, &evidence, &standard)
                 }
                 Err(error) => Verdict::Blind(error.to_string()),
             }

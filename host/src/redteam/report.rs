@@ -56,6 +56,8 @@ pub(crate) struct Report {
     pub(crate) file: String,
     /// What made the canaries.
     pub(crate) seed: u64,
+    /// Whether the directories were the real ones.
+    pub(crate) live: bool,
     /// How long it took.
     pub(crate) seconds: f64,
     /// Every attack.
@@ -126,6 +128,7 @@ impl Report {
             agent: agent.to_owned(),
             file: file.to_owned(),
             seed,
+            live: false,
             seconds: 0.0,
             findings: Vec::new(),
             notes: Vec::new(),
@@ -161,7 +164,8 @@ impl Report {
     /// The command that does one attack again.
     pub(crate) fn again(&self, finding: &Finding) -> String {
         let (agent, skill, id, seed) = (&self.named, &finding.skill, &finding.id, self.seed);
-        format!("soulbound redteam {agent} --skill {skill} --attack {id} --seed {seed}")
+        let live = if self.live { " --live" } else { "" };
+        format!("soulbound redteam {agent}{live} --skill {skill} --attack {id} --seed {seed}")
     }
 }
 

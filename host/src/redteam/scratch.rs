@@ -64,7 +64,7 @@ impl Given {
 }
 
 /// Whether a name on the path starts with a dot.
-fn is_hidden(path: &Path) -> bool {
+pub(crate) fn is_hidden(path: &Path) -> bool {
     path.components().any(|name| name.as_os_str().as_encoded_bytes().first() == Some(&b'.'))
 }
 

@@ -233,7 +233,7 @@ impl Stage {
             Ok(forbidden) => oracle::judge(
                 &attack,
                 &evidence,
-                &Standard { forbidden: &forbidden, limits: limits.as_ref() },
+                &Standard { forbidden: &forbidden, limits: limits.as_ref(), sight: None },
             ),
             Err(error) => Verdict::Blind(error.to_string()),
         };

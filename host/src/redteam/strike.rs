@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use soulbound_runtime::Denial;
 use soulbound_runtime::sandbox::{Access, BoxFuture, Effect, Outcome, Overseer, Permit, Progress};
+use soulbound_runtime::{Denial, DenialId};
 
 use super::attack::Attack;
 use super::oracle::{self, Evidence, LATE, Standard, Verdict};
@@ -19,19 +19,37 @@ const NEVER: Duration = Duration::from_secs(5);
 /// How long a name stays what it is while it is flipped.
 const FLIP: Duration = Duration::from_micros(40);
 
-/// Hears what a probe reports; every effect goes on.
+/// Hears what a probe reports; every effect goes on, unless it would change what is no copy.
 #[derive(Default)]
-pub(crate) struct Ear(Mutex<String>);
+pub(crate) struct Ear {
+    heard: Mutex<String>,
+    /// Whether the directories are the real ones.
+    real: bool,
+    /// What a probe was about to do to them.
+    held: AtomicBool,
+}
 
 impl Ear {
+    fn of(target: &Target) -> Self {
+        Self { real: target.sight.is_some(), ..Self::default() }
+    }
+
     fn heard(&self) -> String {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn judge(&self, effect: &Effect) -> Result<Permit, Denial> {
+        if self.real && !matches!(effect, Effect::Request { .. }) {
+            self.held.store(true, Ordering::Relaxed);
+            return Err(Denial::new(DenialId::PathReadOnly, "a live run changes nothing"));
+        }
+        Ok(Permit::Unchanged)
     }
 }
 
 impl Overseer for Ear {
-    fn before_effect<'a>(&'a self, _: &'a Effect) -> BoxFuture<'a, Result<Permit, Denial>> {
-        Box::pin(std::future::ready(Ok(Permit::Unchanged)))
+    fn before_effect<'a>(&'a self, effect: &'a Effect) -> BoxFuture<'a, Result<Permit, Denial>> {
+        Box::pin(std::future::ready(self.judge(effect)))
     }
 
     fn approves(&self) -> bool {
@@ -42,19 +60,24 @@ impl Overseer for Ear {
     fn record(&self, _: &Access) {}
 
     fn progress(&self, progress: &Progress) {
-        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         heard.push_str(progress.message.as_deref().unwrap_or_default());
     }
 }
 
 /// Carries an attack out and judges it. `watch` is none for attacks that run beside others: what the disk and the network see
-/// is nobody's in particular then.
+/// is nobody's in particular then. On this very machine nothing is carried out that does more than look.
 pub(crate) async fn strike(target: &Target, attack: &Attack, watch: Option<&mut Watch>) -> Verdict {
     let Some(probe) = target.probe(attack.probe) else { return Verdict::NoEffect };
-    if watch.is_some() {
+    let is_real = target.sight.is_some();
+    if is_real && !attack.only_looks() {
+        return Verdict::NotTried("it would do more than look, and this is no copy".to_owned());
+    }
+    let alone = is_real || watch.is_some();
+    if alone {
         target.stub.set(&attack.contact);
     }
-    let ear = Arc::new(Ear::default());
+    let ear = Arc::new(Ear::of(target));
     let flipping = attack.race.as_deref().map(Flipping::start);
     let mut outcomes: Vec<Outcome> = Vec::new();
     for _ in 0..attack.times {
@@ -66,13 +89,17 @@ pub(crate) async fn strike(target: &Target, attack: &Attack, watch: Option<&mut 
         }
     }
     drop(flipping);
+    if ear.held.load(Ordering::Relaxed) {
+        return Verdict::Blind("it was about to change what is no copy, and was held".to_owned());
+    }
     let evidence = Evidence {
         outcomes,
-        traffic: if watch.is_some() { target.stub.take() } else { Traffic::default() },
+        traffic: if alone { target.stub.take() } else { Traffic::default() },
         changes: watch.map(Watch::changes).unwrap_or_default(),
         progress: ear.heard(),
     };
-    let standard = Standard { forbidden: &target.forbidden, limits: Some(probe.limits()) };
+    let (forbidden, sight) = (&target.forbidden, target.sight.as_ref());
+    let standard = Standard { forbidden, limits: Some(probe.limits()), sight };
     oracle::judge(attack, &evidence, &standard)
 }
 
@@ -103,5 +130,28 @@ impl Drop for Flipping {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use soulbound_runtime::sandbox::FileChange;
+
+    use super::*;
+
+    #[test]
+    fn what_would_change_what_is_no_copy_is_held_and_the_same_goes_on_over_a_copy() {
+        let change = Effect::Change {
+            change: FileChange::Delete,
+            path: "/docs/a.txt".to_owned(),
+            to: None,
+            content: None,
+        };
+        let live = Ear { real: true, ..Ear::default() };
+        assert!(live.judge(&change).is_err());
+        assert!(live.held.load(Ordering::Relaxed));
+        let scratch = Ear::default();
+        assert!(scratch.judge(&change).is_ok());
+        assert!(!scratch.held.load(Ordering::Relaxed));
     }
 }

@@ -75,6 +75,11 @@ impl Stub {
         config
     }
 
+    /// Where its server listens, really, on this machine.
+    pub(crate) fn server(&self) -> SocketAddr {
+        self.server
+    }
+
     /// Sets the scene for one attack, and forgets what was seen before.
     pub(crate) fn set(&self, contact: &Contact) {
         *lock(&self.shared.traffic) = Traffic::default();

@@ -1,7 +1,11 @@
 //! Files by `wasi:filesystem` itself: a library between would refuse or rewrite many a hostile path before the host sees it.
 
+use wasip2::clocks::wall_clock::Datetime;
 use wasip2::filesystem::preopens::get_directories;
-use wasip2::filesystem::types::{Descriptor, DescriptorFlags, ErrorCode, NewTimestamp, OpenFlags, PathFlags};
+use wasip2::filesystem::types::{
+    Descriptor, DescriptorFlags, DescriptorStat, DescriptorType, ErrorCode, NewTimestamp, OpenFlags,
+    PathFlags,
+};
 
 use crate::bindings::{Act, Step};
 
@@ -27,8 +31,9 @@ fn attempt(step: &Step) -> Result<String, ErrorCode> {
         Act::Read => read(&from, FOLLOW, path),
         Act::ReadNoFollow => read(&from, NO_FOLLOW, path),
         Act::List => list(&from, path),
-        Act::Stat => from.stat_at(FOLLOW, path).map(|stat| format!("{:?} {}", stat.type_, stat.size)),
-        Act::StatLink => from.stat_at(NO_FOLLOW, path).map(|stat| format!("{:?} {}", stat.type_, stat.size)),
+        Act::Stat => from.stat_at(FOLLOW, path).map(print),
+        Act::StatLink => from.stat_at(NO_FOLLOW, path).map(print),
+        Act::Look => look(&from, path),
         Act::ReadLink => from.readlink_at(path),
         Act::Hash => {
             from.metadata_hash_at(FOLLOW, path).map(|hash| format!("{:x}{:x}", hash.upper, hash.lower))
@@ -65,6 +70,29 @@ fn read(from: &Descriptor, follow: PathFlags, path: &str) -> Result<String, Erro
     let file = from.open_at(follow, path, OpenFlags::empty(), reading())?;
     let (bytes, _) = file.read(MOST_READ, 0)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn look(from: &Descriptor, path: &str) -> Result<String, ErrorCode> {
+    let opened = from.open_at(FOLLOW, path, OpenFlags::empty(), reading())?;
+    let stat = opened.stat()?;
+    if stat.type_ == DescriptorType::Directory {
+        opened.read_directory()?.read_directory_entry()?;
+    }
+    Ok(print(stat))
+}
+
+/// By which the host knows what was found: it has the same numbers, and knows whose they are.
+fn print(stat: DescriptorStat) -> String {
+    let time = |time: Option<Datetime>| match time {
+        Some(time) => format!("{}.{:09}", time.seconds, time.nanoseconds),
+        None => "-".to_owned(),
+    };
+    let (kind, size) = (stat.type_, stat.size);
+    format!(
+        "{kind:?} {size} {} {}",
+        time(stat.data_modification_timestamp),
+        time(stat.status_change_timestamp)
+    )
 }
 
 fn list(from: &Descriptor, path: &str) -> Result<String, ErrorCode> {

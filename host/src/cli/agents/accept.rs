@@ -3,12 +3,11 @@
 //! The rule: no answer is no. A script says yes by naming the digest that it read before; it cannot say yes to whatever is
 //! there.
 
-use std::io::{self, BufRead, IsTerminal, Write};
-
 use anyhow::Result;
 use clap::Args;
 use soulbound_runtime::skill::Digest;
 
+use crate::cli::question::{self, Heard};
 use crate::exit::Exit;
 use crate::settings::Settings;
 use crate::state::StateFolder;
@@ -83,22 +82,19 @@ impl Answer {
         if self.yes {
             return Ok(Said::Yes);
         }
-        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-            crate::cli::complain(&format!(
-                "there is no terminal to ask at, so nothing was trusted\n  hint: {command} --yes --digest {found}"
-            ));
-            return Ok(Said::No(Exit::CouldNotRun));
-        }
-        let mut err = io::stderr();
-        write!(err, "\n{} [y/N] ", Style::stderr().bold("Trust these bytes?"))?;
-        err.flush()?;
-        let mut line = String::new();
-        io::stdin().lock().read_line(&mut line)?;
-        if matches!(line.trim(), "y" | "Y" | "yes") {
-            return Ok(Said::Yes);
-        }
-        crate::cli::note("nothing was trusted");
-        Ok(Said::No(Exit::Refused))
+        Ok(match question::ask("Trust these bytes?")? {
+            Heard::Yes => Said::Yes,
+            Heard::No => {
+                crate::cli::note("nothing was trusted");
+                Said::No(Exit::Refused)
+            }
+            Heard::Nobody => {
+                crate::cli::complain(&format!(
+                    "there is no terminal to ask at, so nothing was trusted\n  hint: {command} --yes --digest {found}"
+                ));
+                Said::No(Exit::CouldNotRun)
+            }
+        })
     }
 }
 

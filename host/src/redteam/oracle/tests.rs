@@ -40,7 +40,7 @@ fn evidence(outcome: Outcome) -> Evidence {
 
 fn judged(attack: &Attack, evidence: &Evidence) -> Verdict {
     let forbidden = Search::new(vec![canary()]).unwrap();
-    judge(attack, evidence, &Standard { forbidden: &forbidden, limits: None })
+    judge(attack, evidence, &Standard { forbidden: &forbidden, limits: None, sight: None })
 }
 
 fn escaped(attack: &Attack, evidence: &Evidence) -> String {

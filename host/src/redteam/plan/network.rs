@@ -68,7 +68,7 @@ impl Open {
 }
 
 /// An attack of these requests.
-pub(super) fn fetch(class: Class, id: String, what: &str, requests: Vec<Value>, contact: Contact) -> Attack {
+pub(crate) fn fetch(class: Class, id: String, what: &str, requests: Vec<Value>, contact: Contact) -> Attack {
     Attack::new(class, &id, what, "fetch", json!({"requests": requests})).over_http(contact)
 }
 
@@ -79,7 +79,8 @@ pub(super) fn attacks(ground: &Ground<'_>) -> Vec<Attack> {
         return Vec::new();
     }
     let grants = &target.entry.grant.hosts;
-    let mut all = addresses(ground, grants);
+    let listener = ground.listener;
+    let mut all = addresses(grants, vec![listener.to_string(), format!("localhost:{}", listener.port())]);
     for (number, grant) in grants.iter().enumerate() {
         let Some(open) = Open::of(grant) else { continue };
         let network = |name: &str, what: &str, requests: Vec<Value>, contact: Contact| {
@@ -376,8 +377,8 @@ fn smuggled(number: usize, open: &Open) -> Vec<Attack> {
     ["0", "1", "+0", "0, 0"].into_iter().enumerate().map(attack).collect()
 }
 
-/// Addresses written out, in every spelling; names of metadata services; the gateway itself.
-fn addresses(ground: &Ground<'_>, grants: &[HostGrant]) -> Vec<Attack> {
+/// Addresses written out, in every spelling; names of metadata services; what listens on this machine.
+pub(crate) fn addresses(grants: &[HostGrant], listening: Vec<String>) -> Vec<Attack> {
     let literal = |address: IpAddr| {
         grants.iter().any(|grant| match grant.pattern() {
             HostPattern::Address(granted) => *granted == address,
@@ -389,8 +390,7 @@ fn addresses(ground: &Ground<'_>, grants: &[HostGrant]) -> Vec<Attack> {
         SPECIAL.iter().filter_map(|text| text.parse().ok()).filter(|address| !literal(*address)).map(shown);
     let mut hosts: Vec<String> = special.collect();
     hosts.extend(NUMBERS.iter().chain(METADATA_NAMES).map(|text| (*text).to_owned()));
-    hosts.push(ground.listener.to_string());
-    hosts.push(format!("localhost:{}", ground.listener.port()));
+    hosts.extend(listening);
     let mut all = Vec::new();
     for (number, host) in hosts.iter().enumerate() {
         for scheme in ["http", "https"] {
@@ -409,7 +409,8 @@ fn addresses(ground: &Ground<'_>, grants: &[HostGrant]) -> Vec<Attack> {
     all
 }
 
-fn shown(address: IpAddr) -> String {
+/// An address as it stands in a URL.
+pub(crate) fn shown(address: IpAddr) -> String {
     match address {
         IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(address) => format!("[{address}]"),

@@ -14,6 +14,7 @@ pub(crate) fn document(report: &Report) -> Value {
         "agent": report.agent,
         "file": report.file,
         "seed": report.seed,
+        "live": report.live,
         "seconds": report.seconds,
         "total": total,
         "ids": total.ids.iter().map(|(id, times)| json!({"id": id, "times": times})).collect::<Vec<_>>(),

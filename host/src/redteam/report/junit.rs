@@ -11,6 +11,7 @@ pub(crate) fn document(report: &Report) -> Result<String> {
     let mut document = quick_junit::Report::new(format!("soulbound redteam {}", report.agent));
     for skill in report.skills() {
         let mut suite = TestSuite::new(skill);
+        suite.add_property(("live", if report.live { "true" } else { "false" }));
         suite.add_test_cases(
             report.findings.iter().filter(|finding| finding.skill == skill).map(|one| case(report, one)),
         );

@@ -43,7 +43,7 @@ pub(crate) fn log(report: &Report) -> Value {
                 "rules": rules.into_iter().map(|(_, rule)| rule).collect::<Vec<_>>(),
             }},
             "results": results,
-            "properties": {"seed": report.seed, "agent": report.agent, "total": report.total()},
+            "properties": {"seed": report.seed, "live": report.live, "agent": report.agent, "total": report.total()},
         }],
     })
 }

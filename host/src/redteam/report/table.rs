@@ -20,10 +20,11 @@ pub(crate) fn text(report: &Report, style: Style) -> String {
     let mut page = String::new();
     let _ = writeln!(
         page,
-        "{}  {} attacks on {} grants in {:.1} s, seed {}\n",
+        "{}  {} attacks on {} grants{} in {:.1} s, seed {}\n",
         style.bold(&report.agent),
         total.tried,
         report.skills().len(),
+        if report.live { " over the real directories" } else { "" },
         report.seconds,
         report.seed
     );
@@ -33,14 +34,16 @@ pub(crate) fn text(report: &Report, style: Style) -> String {
     );
     let _ = writeln!(page, "{}", style.dim(&head));
     for skill in report.skills() {
-        let _ = writeln!(page, "{}", style.bold(skill));
-        for class in Class::ALL {
-            let of =
-                report.findings.iter().filter(|finding| finding.skill == skill && finding.class == class);
-            let count = Count::of(of);
-            if count.tried + count.blind + count.not_tried > 0 {
-                let _ = writeln!(page, "{}", row(&format!("  {}", class.word()), &count, style));
-            }
+        let of = |class: Class| {
+            let found = report.findings.iter().filter(|one| one.skill == skill && one.class == class);
+            (class, Count::of(found))
+        };
+        let rows: Vec<(Class, Count)> = Class::ALL.into_iter().map(of).filter(has_row).collect();
+        if !rows.is_empty() {
+            let _ = writeln!(page, "{}", style.bold(skill));
+        }
+        for (class, count) in rows {
+            let _ = writeln!(page, "{}", row(&format!("  {}", class.word()), &count, style));
         }
     }
     by_class(&mut page, report, style);
@@ -58,10 +61,15 @@ pub(crate) fn text(report: &Report, style: Style) -> String {
     page
 }
 
+/// What was not tried at all is told below the table, with the reason.
+fn has_row((_, count): &(Class, Count)) -> bool {
+    count.tried + count.blind > 0
+}
+
 /// All skills together, a row a class: what is left when a reviewer has half a minute.
 fn by_class(page: &mut String, report: &Report, style: Style) {
     let _ = writeln!(page, "{}", style.bold("by class"));
-    for (class, count) in report.classes() {
+    for (class, count) in report.classes().into_iter().filter(has_row) {
         let _ = writeln!(page, "{}", row(&format!("  {}", class.word()), &count, style));
         let _ = writeln!(page, "    {}", style.dim(&class.tags().join(" ")));
     }
@@ -119,9 +127,12 @@ fn listed(page: &mut String, report: &Report, style: Style) {
 
 /// What could not be tried on this machine, each with the reason.
 fn not_tried(page: &mut String, report: &Report) {
+    let mut before = "\n";
     for finding in &report.findings {
         if let Verdict::NotTried(why) = &finding.verdict {
-            let _ = writeln!(page, "\nnot tried: {}: {}: {}", finding.id, finding.what, visible::line(why));
+            let why = visible::line(why);
+            let _ = writeln!(page, "{before}not tried: {}: {}: {why}", finding.id, finding.what);
+            before = "";
         }
     }
 }

@@ -43,4 +43,4 @@ pub use overseer::{
 };
 pub use runtime::{AgentIdentity, Load, Runtime, RuntimeConfig, RuntimeError};
 pub use secret::{Secret, SecretError, SecretRefusal, SecretSource};
-pub use threads::lower_priority;
+pub use threads::{leave_a_core, lower_priority};

@@ -49,7 +49,10 @@ impl Doors {
         let quick = of("soulbound-door", THREADS).max_blocking_threads(64).build();
         let bulk = of("soulbound-bulk", BULK_THREADS)
             .max_blocking_threads(8)
-            .on_thread_start(|| soulbound_runtime::sandbox::lower_priority(BULK_NICE))
+            .on_thread_start(|| {
+                soulbound_runtime::sandbox::lower_priority(BULK_NICE);
+                soulbound_runtime::sandbox::leave_a_core();
+            })
             .build();
         let started = "the gateway's threads do not start";
         Ok(Self { quick: quick.context(started)?, bulk: bulk.context(started)? })

@@ -12,6 +12,8 @@
 //! The rule: an agent takes a thread only while it holds fewer than are free. Of eight, the first has at most four, a
 //! second two, a third one, and the last waits for whoever comes next.
 
+mod below;
+
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,14 +23,17 @@ use std::time::{Duration, Instant};
 
 use async_task::{Runnable, Task};
 
+use below::Cores;
+pub use below::{leave_a_core, lower_priority};
+
 /// How much lower the heavy threads' priority is (the `nice` value): enough for a short call to run at once, not so much
 /// that a heavy thread which holds the process's memory lock is kept from giving it back.
 const HEAVY_NICE: i32 = 5;
 
 /// What an agent may use of the quick threads at once, before it goes on on the heavy ones.
 const QUICK_AT_ONCE: Duration = Duration::from_millis(50);
-/// In the long run, so much of one thread's time: a quarter.
-const QUICK_SHARE: u32 = 4;
+/// In the long run, so much of one thread's time: a twentieth.
+const QUICK_SHARE: u32 = 20;
 
 /// Another agent whose call ended so recently is there.
 const RECENT: Duration = Duration::from_secs(1);
@@ -103,11 +108,12 @@ impl GuestThreads {
         ] {
             line.lock().free = count;
             for _ in 0..count {
-                let (line, io) = (Arc::clone(line), io.clone());
+                let (line, io, quick) = (Arc::clone(line), io.clone(), Arc::clone(&threads.quick));
                 thread::Builder::new().name(name.into()).spawn(move || {
                     let _entered = io.enter();
                     lower_priority(nice);
-                    line.serve();
+                    // Quick threads make room for nobody.
+                    line.serve((nice > 0).then_some(&*quick));
                 })?;
             }
         }
@@ -136,7 +142,9 @@ impl GuestThreads {
         };
         let (runnable, task) = async_task::Builder::new().metadata(info).spawn(|_| future, schedule);
         if here {
+            let agent = Arc::clone(&runnable.metadata().agent);
             runnable.run();
+            self.quick.lock().was_there(&agent, Instant::now());
         } else {
             runnable.schedule();
         }
@@ -188,8 +196,10 @@ impl Line {
         None
     }
 
-    /// One thread's life: take the next agent's next task, run it until it yields.
-    fn serve(&self) {
+    /// One thread's life: take the next agent's next task, run it until it yields. Tasks that are below others make room for
+    /// the agents that are `above`.
+    fn serve(&self, above: Option<&Line>) {
+        let mut cores = Cores::of_this_thread();
         loop {
             let mut turns = self.lock();
             let runnable = loop {
@@ -209,6 +219,9 @@ impl Line {
             }
             let agent = Arc::clone(&runnable.metadata().agent);
             let started = Instant::now();
+            if let Some(above) = above {
+                cores.leave_one(!above.lock().is_alone(&agent, started));
+            }
             // A panic of a task was caught by the future itself; this is for what escapes it (a panicking drop).
             let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runnable.run()));
             self.lock().done(&agent, started);
@@ -243,21 +256,31 @@ impl Turns {
 
     /// Whether an agent has used more than its share, where that is counted.
     fn is_used_up(&mut self, agent: &Arc<str>) -> bool {
-        let Some(used) = &mut self.used else { return false };
         let now = Instant::now();
-        let is_alone = !self
-            .last
-            .iter()
-            .flatten()
-            .any(|(other, when)| other != agent && now.saturating_duration_since(*when) < RECENT);
-        if is_alone {
+        if self.is_alone(agent, now) {
             return false;
         }
+        let Some(used) = &mut self.used else { return false };
         let left = used.get(agent).map(|used| used.left(now));
         if left == Some(Duration::ZERO) {
             used.remove(agent);
         }
         left.is_some_and(|left| left > QUICK_AT_ONCE)
+    }
+
+    /// Whether no other agent was there lately.
+    fn is_alone(&self, agent: &Arc<str>, now: Instant) -> bool {
+        let is_here = |when: Instant| now.saturating_duration_since(when) < RECENT;
+        !self.last.iter().flatten().any(|(other, when)| other != agent && is_here(*when))
+    }
+
+    /// A task of this agent was run here.
+    fn was_there(&mut self, agent: &Arc<str>, now: Instant) {
+        let [last, other] = &mut self.last;
+        if last.as_ref().is_some_and(|(last, _)| last != agent) {
+            *other = last.take();
+        }
+        *last = Some((Arc::clone(agent), now));
     }
 
     /// A thread came back from a task of this agent, that it began then.
@@ -266,11 +289,7 @@ impl Turns {
             let now = Instant::now();
             let used = used.entry(Arc::clone(agent)).or_insert(Used { time: Duration::ZERO, when: now });
             *used = Used { time: used.left(now) + now.saturating_duration_since(began), when: now };
-            let [last, other] = &mut self.last;
-            if last.as_ref().is_some_and(|(last, _)| last != agent) {
-                *other = last.take();
-            }
-            *last = Some((Arc::clone(agent), now));
+            self.was_there(agent, now);
         }
         self.free += 1;
         if let Some(held) = self.held.get_mut(agent) {
@@ -279,14 +298,6 @@ impl Turns {
                 self.held.remove(agent);
             }
         }
-    }
-}
-
-/// Lowers this thread's own priority by so many steps of `nice`. Refusals are ignored: fairness suffers, containment does not.
-pub fn lower_priority(nice: i32) {
-    if nice > 0 {
-        // On Linux "this process" is the calling thread alone here.
-        let _ = rustix::process::setpriority_process(None, nice);
     }
 }
 
@@ -401,12 +412,33 @@ mod tests {
     }
 
     #[test]
+    fn long_calls_leave_a_core_to_another_agent_while_it_is_there() {
+        let io = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let cores = || rustix::thread::sched_getaffinity(None).unwrap().count();
+        let all = cores();
+        let left = if all > 1 { all - 1 } else { 1 };
+        for here in [false, true] {
+            let threads = GuestThreads::start(io.handle()).unwrap();
+            let cores_of_a = || {
+                let long = TaskInfo { agent: "a".into(), heavy: Arc::new(AtomicBool::new(true)) };
+                io.block_on(threads.spawn(long, false, async move { cores() }))
+            };
+            assert_eq!(cores_of_a(), all);
+            // However slow the machine is, once in so many times the other was there just before.
+            assert!((0..100).any(|_| {
+                io.block_on(threads.spawn(info("b"), here, async {}));
+                cores_of_a() == left
+            }));
+        }
+    }
+
+    #[test]
     fn a_share_comes_back_with_time() {
         let when = Instant::now();
         let used = Used { time: Duration::from_secs(1), when };
         assert_eq!(used.left(when), Duration::from_secs(1));
-        assert_eq!(used.left(when + Duration::from_secs(2)), Duration::from_millis(500));
-        assert_eq!(used.left(when + Duration::from_secs(9)), Duration::ZERO);
+        assert_eq!(used.left(when + Duration::from_secs(10)), Duration::from_millis(500));
+        assert_eq!(used.left(when + Duration::from_secs(21)), Duration::ZERO);
     }
 
     #[test]

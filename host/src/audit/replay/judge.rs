@@ -175,7 +175,8 @@ mod tests {
         granted("file", "list", "/");
         granted("file", "stat", "/work");
         granted("file", "write", "/work/out/x");
-        granted("file", "rename", "/work/out/x → y");
+        granted("file", "rename", "/work/out/x");
+        granted("file", "rename-to", "/work/out/x → y");
         granted("file", "create", "/in/x");
         granted("host", "GET", "https://a.example.com:443");
         granted("host", "GET", "https://a.example.com/path:1?x");
@@ -204,7 +205,41 @@ mod tests {
         found("host", "GET", "https://a.example.com@evil.test/");
         found("channel", "send", "slack: other");
         found("memory", "read", "x");
-        assert_eq!(ruling(&soul, "file", "read", "/documents/../etc"), Ruling::Unclear);
+        for (access, target) in [
+            ("read", "/documents/../etc"),
+            ("read", "/work/../documents/../etc"),
+            // Of an earlier build, perhaps.
+            ("rename", "/work/out/x → /documents/y"),
+        ] {
+            assert_eq!(ruling(&soul, "file", access, target), Ruling::Unclear, "{target}");
+        }
+        let cut = format!("/documents/{}…", "x".repeat(4_090));
+        assert_eq!(ruling(&soul, "file", "read", &cut), Ruling::Unclear);
+        found("file", "read", "/work/../etc/passwd");
+        found("file", "read", "/../documents/a");
+        found("file", "write", "/documents/a/../b");
+        found("file", "write", "/work/out/../out/S\u{200b}OUL.md");
+        found("file", "link", "/work/out/x");
+        found("file", "delete", "/work/out");
+        found("file", "make-directory", "/work");
+        found("file", "set-size", "/documents/a");
+        let failed = |access, target| {
+            let tried = Tried { kind: "file", target, access, failed: true };
+            judge(&soul, "probe", &tried, &mut Course::default())
+        };
+        for (access, target) in
+            [("make-directory", "/work"), ("write", "/"), ("delete", "/work/out"), ("write", "/in/none/x")]
+        {
+            assert_eq!(failed(access, target), Ruling::Granted, "{target}");
+        }
+        for (access, target) in [
+            ("make-directory", "/works"),
+            ("create", "/etc/x"),
+            ("stat", "/in/x"),
+            ("create", "/work/out/.git/x"),
+        ] {
+            assert!(matches!(failed(access, target), Ruling::Ungranted(_)), "{target}");
+        }
         let other = Tried { kind: "file", target: "/documents/a", access: "read", failed: false };
         assert!(matches!(judge(&soul, "other", &other, &mut Course::default()), Ruling::Ungranted(_)));
     }

@@ -101,10 +101,10 @@ impl Book {
     pub(crate) async fn effect(
         &self,
         call: u64,
-        access: &Access,
+        accesses: &[Access],
         approval: Option<&str>,
     ) -> Result<u64, AuditError> {
-        self.trail.effect(call, access, approval).await
+        self.trail.effect(call, accesses, approval).await
     }
 
     /// Whether calls may begin, as far as the trail is concerned.

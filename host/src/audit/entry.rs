@@ -40,6 +40,8 @@ pub(crate) struct CallEntry<'a> {
     pub(crate) digest: Option<Digest>,
     /// The digest of the trusted SOUL.md.
     pub(crate) soul: Option<Digest>,
+    /// The digest of the SOUL.md on disk, where it is another one: the call runs under what both permit.
+    pub(crate) narrowed_by: Option<Digest>,
     /// The digest of the ceiling under which it runs.
     pub(crate) policy: Option<Digest>,
     /// The arguments, secrets taken out.
@@ -59,7 +61,7 @@ impl CallEntry<'_> {
             bytes_in: Some(arguments.len() as u64),
             args: Some(bounded(arguments, self.arguments.values().any(|value| is_deeper(value, LEVELS)))),
             digest: self.digest,
-            note: self.approval.map(approval),
+            note: self.note(),
             policy: self.policy,
             skill: Some(self.skill.to_owned()),
             soul: self.soul,
@@ -67,6 +69,16 @@ impl CallEntry<'_> {
             who: Some(self.who.to_owned()),
             ..Fields::new(event)
         }
+    }
+}
+
+impl CallEntry<'_> {
+    fn note(&self) -> Option<String> {
+        let mut note = Map::new();
+        note.extend(self.approval.map(|name| ("approval".to_owned(), name.into())));
+        let digits = |digest: Digest| Hex::of(&digest.0).as_str().into();
+        note.extend(self.narrowed_by.map(|digest| ("narrowed_by".to_owned(), digits(digest))));
+        (!note.is_empty()).then(|| canonical::text(&note))
     }
 }
 
@@ -233,9 +245,9 @@ pub(super) fn approval(name: &str) -> String {
     canonical::text(&json!({ "approval": name }))
 }
 
-/// One access as a list of one.
-pub(super) fn listed(access: &Access) -> String {
-    format!("[{}]", canonical::text(access))
+/// The accesses of an effect: all of them.
+pub(super) fn listed(accesses: &[Access]) -> String {
+    canonical::text(&accesses)
 }
 
 fn cut(text: &str) -> Cow<'_, str> {

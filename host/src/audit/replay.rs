@@ -3,7 +3,12 @@
 //!
 //! The rule: what cannot be judged from the record alone is counted as such, never as fine.
 
+mod files;
 mod judge;
+#[cfg(test)]
+mod layers;
+#[cfg(test)]
+mod origins;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -15,12 +20,14 @@ use soulbound_runtime::skill::Digest;
 use super::error::AuditError;
 use super::line::Line;
 use super::read::{self, Filter};
+use files::Course;
 use judge::{Ruling, Tried};
 
 /// Whether the second matcher finds a grant for a request of a skill.
 #[cfg(feature = "fuzz")]
 pub(crate) fn grants_request(soul: &Soul, skill: &str, method: &str, target: &str) -> bool {
-    judge::judge(soul, skill, &Tried { kind: "host", target, access: method }) == Ruling::Granted
+    let tried = Tried { kind: "host", target, access: method, failed: false };
+    judge::judge(soul, skill, &tried, &mut Course::default()) == Ruling::Granted
 }
 
 /// Findings kept one by one.
@@ -79,6 +86,7 @@ pub(crate) fn replay(folder: &Path, souls: &Souls<'_>) -> Result<Replay, AuditEr
 struct Call {
     skill: String,
     soul: Option<Digest>,
+    course: Course,
 }
 
 struct Replaying<'a> {
@@ -94,7 +102,9 @@ impl Replaying<'_> {
             Some("intent") => {
                 let soul = record.text("soul").and_then(Digest::parse);
                 let skill = record.text("skill").unwrap_or_default().to_owned();
-                self.open.insert(record.seq, Call { skill, soul });
+                let narrowed = record.member("note").is_some_and(|note| note.get("narrowed_by").is_some());
+                let course = Course::of(narrowed);
+                self.open.insert(record.seq, Call { skill, soul, course });
             }
             Some("effect") => {
                 if let Some(call) = record.number("call") {
@@ -115,7 +125,7 @@ impl Replaying<'_> {
         let more = record.member("accesses_more").and_then(|more| more.get("count")?.as_u64());
         self.replay.unjudged += more.unwrap_or_default();
         let Some(accesses) = record.member("accesses").and_then(Value::as_array) else { return };
-        let Some(call) = self.open.get(&call) else {
+        let Some(call) = self.open.get_mut(&call) else {
             self.replay.unjudged += accesses.len() as u64;
             return;
         };
@@ -132,8 +142,13 @@ impl Replaying<'_> {
                 self.replay.unjudged += 1;
                 continue;
             };
-            let tried = Tried { kind: text("kind"), target: text("target"), access: text("access") };
-            match judge::judge(soul, &call.skill, &tried) {
+            let tried = Tried {
+                kind: text("kind"),
+                target: text("target"),
+                access: text("access"),
+                failed: access.get("failed").is_some(),
+            };
+            match judge::judge(soul, &call.skill, &tried, &mut call.course) {
                 Ruling::Granted => self.replay.judged += 1,
                 Ruling::Unclear => self.replay.unjudged += 1,
                 Ruling::Ungranted(why) => {

@@ -124,11 +124,11 @@ impl Trail {
     pub(crate) async fn effect(
         &self,
         call: u64,
-        access: &Access,
+        accesses: &[Access],
         approval: Option<&str>,
     ) -> Result<u64, AuditError> {
         let fields = Fields {
-            accesses: Some(entry::listed(access)),
+            accesses: Some(entry::listed(accesses)),
             call: Some(call),
             note: approval.map(entry::approval),
             ..Fields::new(Event::Effect)

@@ -261,6 +261,7 @@ impl Named {
             tool: &self.tool,
             digest: callable.map(|one| one.offered.bound.digest()),
             soul: callable.map(|one| one.soul),
+            narrowed_by: callable.and_then(|one| one.narrowed_by),
             policy: callable.map(|one| one.policy),
             arguments,
             who: request.door,

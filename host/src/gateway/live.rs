@@ -32,6 +32,8 @@ pub(crate) struct Callable {
     pub(crate) offered: Arc<OfferedSkill>,
     /// The trusted SOUL.md, for the records.
     pub(crate) soul: Digest,
+    /// The one on disk, where it narrows that, for the records.
+    pub(crate) narrowed_by: Option<Digest>,
     /// The operator's settings, for the records.
     pub(crate) policy: Digest,
     /// Cancelled when the agent is stopped or the skill loses authority: running calls end.
@@ -231,7 +233,7 @@ impl Live {
         if let Some((before, was)) = was
             && self.is_same(before, was, &entry.name)
         {
-            return Ok(was.clone());
+            return Ok(Callable { narrowed_by: self.standing.narrowed_by, ..was.clone() });
         }
         let mut callable = self.bind(entry, gateway.registry(), running)?;
         // Calls that go on hang on the old token: it stays the skill's, so that the next narrowing ends them too.
@@ -312,6 +314,7 @@ impl Live {
         };
         Ok(Callable {
             offered: Arc::new(offered),
+            narrowed_by: self.standing.narrowed_by,
             soul: self.trusted.manifest.soul,
             policy: self.policy.digest,
             revoked: running.child_token(),

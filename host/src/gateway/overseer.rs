@@ -76,8 +76,10 @@ impl Overseer for CallWatch {
             }
             let permit = self.oversight.before_effect(&self.facts, self.call, effect).await?;
             let approval = self.facts.granted.take(Some(effect));
-            let access = self.oversight.secrets().access(of_effect(effect));
-            let recorded = self.book.effect(self.call, &access, approval.as_deref()).await;
+            let secrets = self.oversight.secrets();
+            let accesses: Vec<Access> =
+                of_effect(effect).into_iter().map(|access| secrets.access(access)).collect();
+            let recorded = self.book.effect(self.call, &accesses, approval.as_deref()).await;
             recorded.map(|_| permit).map_err(|error| super::call::unrecordable(&error))
         })
     }
@@ -127,21 +129,27 @@ impl Overseer for CallWatch {
     }
 }
 
-/// An effect as an access that is about to be.
-fn of_effect(effect: &Effect) -> Access {
-    let (kind, target, access) = match effect {
-        Effect::Request { method, url, .. } => (AccessKind::Host, url.clone(), method.clone()),
-        Effect::Change { change, path, to, .. } => {
-            let target = match to {
-                Some(to) => format!("{path} → {to}"),
-                None => path.clone(),
-            };
-            (AccessKind::File, target, verb(*change).to_owned())
-        }
-        Effect::Message { channel, .. } => (AccessKind::Channel, channel.clone(), "send".to_owned()),
-        _ => (AccessKind::File, String::new(), "effect".to_owned()),
+/// An effect as accesses that are about to be: one, or a rename's two ends.
+pub(crate) fn of_effect(effect: &Effect) -> Vec<Access> {
+    let access = |kind, target: &str, access: &str| Access {
+        kind,
+        target: target.to_owned(),
+        access: access.to_owned(),
+        decision: Decision::Allowed,
+        denial: None,
+        failed: None,
     };
-    Access { kind, target, access, decision: Decision::Allowed, denial: None }
+    match effect {
+        Effect::Request { method, url, .. } => vec![access(AccessKind::Host, url, method)],
+        Effect::Change { change, path, to, .. } => {
+            let mut accesses = vec![access(AccessKind::File, path, verb(*change))];
+            // Apart, as the outcome has them: a name may hold whatever would stand between the two.
+            accesses.extend(to.iter().map(|to| access(AccessKind::File, to, "rename-to")));
+            accesses
+        }
+        Effect::Message { channel, .. } => vec![access(AccessKind::Channel, channel, "send")],
+        _ => vec![access(AccessKind::File, "", "effect")],
+    }
 }
 
 /// The change in a word.

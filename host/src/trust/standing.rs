@@ -25,6 +25,8 @@ pub(crate) struct Standing {
     pub(crate) changes: Vec<Change>,
     /// Skills that are listed and may not run, with what a call of each is answered.
     pub(crate) refused: Vec<(String, Denial)>,
+    /// The SOUL.md on disk, where it is not the trusted one and narrows it.
+    pub(crate) narrowed_by: Option<Digest>,
     soul: Fingerprint,
     skills: Vec<SkillStanding>,
     directories: Fingerprint,
@@ -56,6 +58,7 @@ impl Standing {
             effective: None,
             changes: Vec::new(),
             refused: Vec::new(),
+            narrowed_by: None,
             // Before the content: a change in between is seen at the next look.
             soul: Fingerprint::take(vec![(file.clone(), Look::Content)]),
             skills: Vec::new(),
@@ -163,6 +166,7 @@ impl Standing {
             self.refuse(&skill.name, skill.grant.line.clone().into_iter().fold(denial, Denial::rule));
         }
         self.effective = Some(trusted.soul.narrowed_by(&disk, &trusted.folder));
+        self.narrowed_by = Some(digest);
     }
 }
 

@@ -144,13 +144,18 @@ pub struct Access {
     /// The path as the skill spelled it, or the origin (`https://example.com:443`). Chosen by the guest: escape it
     /// before showing it.
     pub target: String,
-    /// What was tried: `read`, `write`, `create`, `list`, `stat`, `delete`, `rename`, … or the HTTP method.
+    /// What was tried: `read`, `write`, `create`, `list`, `stat`, `delete`, `rename`, … or the HTTP method. `open-new` is a
+    /// new file whose content is held back: `create` follows when it is put in place.
     pub access: String,
     /// Whether it was allowed.
     pub decision: Decision,
     /// Why not.
     #[serde(serialize_with = "denial_id")]
     pub denial: Option<Denial>,
+    /// Of a file: how it failed though nothing refused it, as WASI calls it: `no-entry`, `exist`, … Nothing was changed by
+    /// it, but for a write that a full disk cut short.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
 }
 
 /// What kind of thing was reached for.
@@ -169,7 +174,7 @@ pub enum AccessKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Decision {
-    /// The grant covers it, and the overseer let it go on.
+    /// Nothing refused it: the grant covers it, and the overseer let it go on; or it failed before it came to that.
     Allowed,
     /// Refused, for the reason in the access's denial.
     Denied,

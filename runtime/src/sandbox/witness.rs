@@ -32,7 +32,7 @@ const KEPT_DENIALS: usize = 100;
 /// a thousand of them must not be the host's memory.
 const TARGET_BYTES: usize = 4_096;
 
-/// Bytes of what was tried that a record keeps: a verb, or a method.
+/// Bytes of what was tried that a record keeps: a verb, or a method. And of how it failed.
 const ACCESS_BYTES: usize = 64;
 /// The longest path of a change, in bytes. It stands in a record as a whole, and a guest can nest directories for as long as it
 /// may make any: a record has to stay one that is read again.
@@ -130,6 +130,19 @@ impl Witness {
             access: cut(access, ACCESS_BYTES),
             decision: Decision::Allowed,
             denial: None,
+            failed: None,
+        });
+    }
+
+    /// Writes down an access that nothing refused and that failed all the same.
+    pub(crate) fn failed(&self, kind: AccessKind, target: &str, access: &str, how: &str) {
+        self.push(Access {
+            kind,
+            target: cut(target, TARGET_BYTES),
+            access: cut(access, ACCESS_BYTES),
+            decision: Decision::Allowed,
+            denial: None,
+            failed: Some(cut(how, ACCESS_BYTES)),
         });
     }
 
@@ -142,6 +155,7 @@ impl Witness {
             access: cut(access, ACCESS_BYTES),
             decision: Decision::Denied,
             denial: Some(denial),
+            failed: None,
         });
     }
 

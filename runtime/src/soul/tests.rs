@@ -5,6 +5,7 @@ mod corpus;
 mod hostile;
 mod messages;
 mod reading;
+mod written_again;
 
 use super::{Soul, SoulErrors};
 

@@ -60,7 +60,7 @@ proptest! {
     ) {
         let keys = keys();
         let arguments = members.into_iter().collect();
-        let call = CallEntry { skill: &skill, tool: &tool, digest: Some(Digest::of(b"x")), soul: None, policy: None,
+        let call = CallEntry { skill: &skill, tool: &tool, digest: Some(Digest::of(b"x")), soul: None, narrowed_by: None, policy: None,
             arguments: &arguments, who: &who, approval: None };
         let outcome = OutcomeEntry { result: Some(&result), ..OutcomeEntry::without_result(Decision::Allowed) };
         for fields in [call.fields(Event::Intent, &keys), outcome.fields(&keys)] {
@@ -95,6 +95,7 @@ fn long_arguments_and_many_accesses_are_cut_and_counted() {
         tool: "t",
         digest: None,
         soul: None,
+        narrowed_by: None,
         policy: None,
         arguments: &arguments,
         who: "w",
@@ -111,6 +112,7 @@ fn long_arguments_and_many_accesses_are_cut_and_counted() {
         access: "read".to_owned(),
         decision: soulbound_runtime::sandbox::Decision::Allowed,
         denial: None,
+        failed: None,
     };
     let accesses: Vec<Access> = (0..150).map(access).collect();
     let outcome = OutcomeEntry {
@@ -139,6 +141,7 @@ fn arguments_nested_as_deep_as_a_reader_goes_leave_a_record_that_can_be_read() {
             tool: "t",
             digest: None,
             soul: None,
+            narrowed_by: None,
             policy: None,
             arguments: &arguments,
             who: "w",
@@ -222,6 +225,7 @@ fn every_kind_of_record_fits_the_published_schema() {
         tool: "t",
         digest,
         soul: digest,
+        narrowed_by: None,
         policy: digest,
         arguments: &arguments,
         who: "w",
@@ -236,8 +240,11 @@ fn every_kind_of_record_fits_the_published_schema() {
         access: "GET".to_owned(),
         decision: soulbound_runtime::sandbox::Decision::Denied,
         denial: Some(denial.clone()),
+        failed: None,
     };
-    let accesses = vec![access; 120];
+    let sent = Access { kind: AccessKind::Channel, ..access.clone() };
+    let failed = Access { kind: AccessKind::File, failed: Some("exist".to_owned()), ..access.clone() };
+    let accesses = [vec![sent, failed], vec![access; 120]].concat();
     let result = Value::from(1);
     for event in Event::ALL {
         let mut fields = match event {

@@ -4,7 +4,9 @@
 use std::net::IpAddr;
 
 use soulbound_runtime::Soul;
-use soulbound_runtime::grant::{DirectoryGrant, DirectoryMode, HostGrant};
+use soulbound_runtime::grant::{Grant, HostGrant};
+
+use super::files::{self, Course};
 
 /// An access as the record has it.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +17,8 @@ pub(super) struct Tried<'a> {
     pub(super) target: &'a str,
     /// What was tried.
     pub(super) access: &'a str,
+    /// Whether it failed, though nothing refused it.
+    pub(super) failed: bool,
 }
 
 /// What it amounts to.
@@ -28,14 +32,18 @@ pub(super) enum Ruling {
     Unclear,
 }
 
-/// Judges one access of a skill under a SOUL.md.
-pub(super) fn judge(soul: &Soul, skill: &str, tried: &Tried<'_>) -> Ruling {
+/// Judges one access of a skill under a SOUL.md. `course` is how the call ran so far.
+pub(super) fn judge(soul: &Soul, skill: &str, tried: &Tried<'_>, course: &mut Course) -> Ruling {
     let Some(entry) = soul.skills().iter().find(|entry| entry.name == skill) else {
         return Ruling::Ungranted("the skill is not listed");
     };
     match tried.kind {
+        "host" if refuses(&entry.grant, "http") => Ruling::Ungranted("the skill's `refuse` names `http`"),
         "host" => host(&entry.grant.hosts, tried),
-        "file" => file(&entry.grant.directories, tried),
+        "file" => files::judge(&entry.grant.directories, tried, course),
+        "channel" if refuses(&entry.grant, "channels") => {
+            Ruling::Ungranted("the skill's `refuse` names `channels`")
+        }
         "channel" => {
             let listed = |name: String| name == tried.target;
             if soul.channels().iter().any(|channel| listed(format!("{}: {}", channel.kind, channel.target))) {
@@ -46,6 +54,10 @@ pub(super) fn judge(soul: &Soul, skill: &str, tried: &Tried<'_>) -> Ruling {
         }
         _ => Ruling::Ungranted("no grant knows this kind of access"),
     }
+}
+
+fn refuses(grant: &Grant, capability: &str) -> bool {
+    grant.refuse.iter().any(|(refused, _)| refused.name() == capability)
 }
 
 /// `scheme://host` and a port where it is not the scheme's own, taken apart at its punctuation. A granted host may be a
@@ -79,6 +91,12 @@ fn host(grants: &[HostGrant], tried: &Tried<'_>) -> Ruling {
     else {
         return Ruling::Ungranted("the target is no origin");
     };
+    // What else stands there may mean another host to whoever reads the URL: `evil.test\\.example.com`.
+    let is_plain =
+        |character: char| character.is_ascii_alphanumeric() || matches!(character, '.' | '-' | '_');
+    if name.parse::<IpAddr>().is_err() && !name.chars().all(is_plain) {
+        return Ruling::Ungranted("the target is no origin");
+    }
     let mut why = "no `hosts` entry covers it";
     for grant in grants {
         let mut words: Vec<&str> =
@@ -122,59 +140,8 @@ fn covers(granted: &str, host: &str) -> bool {
     }
 }
 
-/// Names that no skill writes, whatever the grant.
-const PROTECTED: [&str; 7] =
-    ["soul.md", "skill.md", "heartbeat.md", "agents.md", "claude.md", "memory.md", "tools.md"];
-
-fn file(grants: &[DirectoryGrant], tried: &Tried<'_>) -> Ruling {
-    // An effect's record names both ends of a rename.
-    let mut ends = tried.target.split(" → ");
-    let first = path(grants, ends.next().unwrap_or_default(), tried.access);
-    ends.map(|end| path(grants, end, tried.access)).fold(first, |so_far, end| match (so_far, end) {
-        (Ruling::Granted, end) => end,
-        (so_far, _) => so_far,
-    })
-}
-
-fn path(grants: &[DirectoryGrant], path: &str, access: &str) -> Ruling {
-    let names: Vec<&str> = path.split('/').filter(|name| !name.is_empty() && *name != ".").collect();
-    // Where `..` leads depends on what was a link then.
-    if names.contains(&"..") {
-        return Ruling::Unclear;
-    }
-    let looks = matches!(access, "open" | "list" | "stat" | "read-link" | "read");
-    for grant in grants {
-        let mount: Vec<&str> = grant.guest.split('/').filter(|name| !name.is_empty()).collect();
-        // The virtual folders on the way to a grant can be looked at.
-        if looks && mount.starts_with(&names) {
-            return Ruling::Granted;
-        }
-        let Some(below) = names.strip_prefix(mount.as_slice()) else { continue };
-        if !grant.hidden && below.iter().any(|name| name.starts_with('.')) {
-            return Ruling::Ungranted("a hidden name, and the entry does not say `(hidden)`");
-        }
-        if !looks && below.iter().any(|name| PROTECTED.contains(&name.to_lowercase().as_str())) {
-            return Ruling::Ungranted("a protected name was changed");
-        }
-        return match grant.mode {
-            DirectoryMode::Write => Ruling::Granted,
-            DirectoryMode::Read if looks => Ruling::Granted,
-            DirectoryMode::Read => Ruling::Ungranted("the directory is granted for reading only"),
-            DirectoryMode::Create if access == "create" => Ruling::Granted,
-            DirectoryMode::Create => Ruling::Ungranted("the directory is granted for new files only"),
-        };
-    }
-    if looks && names.is_empty() {
-        return Ruling::Granted;
-    }
-    Ruling::Ungranted("no directory entry covers it")
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-    use soulbound_runtime::grant::host::{Target, permits};
-
     use super::*;
 
     fn soul(lines: &[&str]) -> Soul {
@@ -186,7 +153,8 @@ mod tests {
     }
 
     fn ruling(soul: &Soul, kind: &str, access: &str, target: &str) -> Ruling {
-        judge(soul, "probe", &Tried { kind, target, access })
+        let tried = Tried { kind, target, access, failed: false };
+        judge(soul, "probe", &tried, &mut Course::default())
     }
 
     #[test]
@@ -207,7 +175,8 @@ mod tests {
         granted("file", "list", "/");
         granted("file", "stat", "/work");
         granted("file", "write", "/work/out/x");
-        granted("file", "rename", "/work/out/x → /work/out/y");
+        granted("file", "rename", "/work/out/x");
+        granted("file", "rename-to", "/work/out/x → y");
         granted("file", "create", "/in/x");
         granted("host", "GET", "https://a.example.com:443");
         granted("host", "GET", "https://a.example.com/path:1?x");
@@ -223,7 +192,7 @@ mod tests {
         found("file", "read", "/documents/.git/config");
         found("file", "write", "/work/out/Soul.MD");
         found("file", "create", "/work");
-        found("file", "rename", "/work/out/x → /documents/y");
+        found("file", "rename-to", "/documents/y");
         found("host", "POST", "https://a.example.com");
         found("host", "GET", "https://b.example.com:8443");
         found("host", "POST", "https://b.example.com:8443");
@@ -231,35 +200,47 @@ mod tests {
         found("host", "GET", "http://a.example.com");
         found("host", "GET", "http://10.2.0.1");
         found("host", "GET", "nonsense");
+        found("host", "POST", "https://evil.test\\x.b.example.com:8443");
+        found("host", "POST", "https://evil.test@x.b.example.com:8443");
+        found("host", "GET", "https://a.example.com@evil.test/");
         found("channel", "send", "slack: other");
         found("memory", "read", "x");
-        assert_eq!(ruling(&soul, "file", "read", "/documents/../etc"), Ruling::Unclear);
-        let other = Tried { kind: "file", target: "/documents/a", access: "read" };
-        assert!(matches!(judge(&soul, "other", &other), Ruling::Ungranted(_)));
-    }
-
-    proptest! {
-        /// The two matchers were written apart: over random entries and origins they say the same.
-        #[test]
-        fn both_matchers_agree_about_hosts(
-            entry in prop::sample::select(vec![
-                "a.example.com", "*.example.com", "POST https://a.example.com:8443", "http://127.0.0.1:8080",
-                "`http://10.0.0.0/8 (private 10.0.0.0/8)`", "https://93.184.216.0/24", "`https://[2606:4700::/32]`", "GET POST x.test",
-            ]),
-            scheme in prop::sample::select(vec!["https", "http"]),
-            name in prop::sample::select(vec![
-                "a.example.com", "b.a.example.com", "example.com", "evilexample.com", "127.0.0.1", "10.9.9.9", "11.0.0.1",
-                "93.184.216.34", "93.184.217.1", "[2606:4700::1]", "[2606:4701::1]", "x.test",
-            ]),
-            port in prop::sample::select(vec!["", ":443", ":80", ":8443", ":8080"]),
-            method in prop::sample::select(vec!["GET", "HEAD", "POST", "DELETE"]),
-        ) {
-            let text = format!("# A\n## Identity\n- Name: Echo\n## Skills\n- probe: x\n  - hosts: {entry}\n");
-            let Ok(soul) = Soul::parse("SOUL.md", text.as_bytes()) else { return Ok(()) };
-            let target = Target::from_parts(scheme, &format!("{name}{port}")).unwrap();
-            let first = permits(&soul.skills()[0].grant.hosts, method, &target).is_ok();
-            let second = ruling(&soul, "host", method, &target.to_string()) == Ruling::Granted;
-            prop_assert_eq!(first, second, "{} {} {}", entry, method, target);
+        for (access, target) in [
+            ("read", "/documents/../etc"),
+            ("read", "/work/../documents/../etc"),
+            // Of an earlier build, perhaps.
+            ("rename", "/work/out/x → /documents/y"),
+        ] {
+            assert_eq!(ruling(&soul, "file", access, target), Ruling::Unclear, "{target}");
         }
+        let cut = format!("/documents/{}…", "x".repeat(4_090));
+        assert_eq!(ruling(&soul, "file", "read", &cut), Ruling::Unclear);
+        found("file", "read", "/work/../etc/passwd");
+        found("file", "read", "/../documents/a");
+        found("file", "write", "/documents/a/../b");
+        found("file", "write", "/work/out/../out/S\u{200b}OUL.md");
+        found("file", "link", "/work/out/x");
+        found("file", "delete", "/work/out");
+        found("file", "make-directory", "/work");
+        found("file", "set-size", "/documents/a");
+        let failed = |access, target| {
+            let tried = Tried { kind: "file", target, access, failed: true };
+            judge(&soul, "probe", &tried, &mut Course::default())
+        };
+        for (access, target) in
+            [("make-directory", "/work"), ("write", "/"), ("delete", "/work/out"), ("write", "/in/none/x")]
+        {
+            assert_eq!(failed(access, target), Ruling::Granted, "{target}");
+        }
+        for (access, target) in [
+            ("make-directory", "/works"),
+            ("create", "/etc/x"),
+            ("stat", "/in/x"),
+            ("create", "/work/out/.git/x"),
+        ] {
+            assert!(matches!(failed(access, target), Ruling::Ungranted(_)), "{target}");
+        }
+        let other = Tried { kind: "file", target: "/documents/a", access: "read", failed: false };
+        assert!(matches!(judge(&soul, "other", &other, &mut Course::default()), Ruling::Ungranted(_)));
     }
 }

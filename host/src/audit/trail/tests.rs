@@ -81,6 +81,7 @@ pub(in crate::audit) fn entry<'a>(arguments: &'a Map<String, Value>) -> CallEntr
         tool: "read",
         digest: None,
         soul: None,
+        narrowed_by: None,
         policy: None,
         arguments,
         who: "mcp-http",
@@ -338,9 +339,10 @@ fn a_record_that_nobody_would_read_again_is_refused_and_the_trail_goes_on() {
         access: "create".to_owned(),
         decision: soulbound_runtime::sandbox::Decision::Allowed,
         denial: None,
+        failed: None,
     };
-    now(book.effect(intent.call(), &access(2 << 20), None)).unwrap_err();
-    now(book.effect(intent.call(), &access(100), None)).unwrap();
+    now(book.effect(intent.call(), &[access(2 << 20)], None)).unwrap_err();
+    now(book.effect(intent.call(), &[access(100)], None)).unwrap();
     now(book.conclude(intent, &OutcomeEntry::without_result(Decision::Allowed))).unwrap();
     drop(book);
     assert_eq!(place.events(), ["began", "intent", "recovered", "effect", "outcome"]);

@@ -132,6 +132,7 @@ fn value_in(known: &[Arc<Secret>], value: &mut Value) {
 fn access_in(known: &[Arc<Secret>], access: &mut Access) {
     text_in(known, &mut access.target);
     text_in(known, &mut access.access);
+    access.failed.iter_mut().for_each(|failed| text_in(known, failed));
     access.denial.iter_mut().for_each(|denial| denial_in(known, denial));
 }
 

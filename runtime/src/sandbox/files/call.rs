@@ -131,11 +131,11 @@ impl CallFiles {
         self.witness.allowed(AccessKind::File, target, verb.access());
     }
 
-    /// Records a fault and turns it into what the guest is told. One that is no denial is an allowed access that failed.
+    /// Records a fault and turns it into what the guest is told. One that is no denial is an access that failed.
     pub(super) fn fail(&self, verb: Verb, target: &str, fault: Fault) -> FsError {
         match fault {
             Fault::Failed(code) => {
-                self.allowed(verb, target);
+                self.witness.failed(AccessKind::File, target, verb.access(), code.name());
                 code.into()
             }
             fault => self.refused(verb, target, fault),

@@ -75,11 +75,9 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// `path.outside` for absolute paths (WASI has none) and for what no grant holds.
+    /// `path.outside` for absolute paths (WASI has none) and for what no grant holds; not a directory, for any path from a
+    /// file.
     pub(super) fn locate<'a>(&'a self, bound: &'a BoundFiles, path: &'a str) -> Result<Spot<'a>, Fault> {
-        if let Self::File(_) = self {
-            return Err(ErrorCode::NotDirectory.into());
-        }
         if path.starts_with('/') {
             return Err(Refusal::outside().into());
         }
@@ -92,7 +90,7 @@ impl Node {
             Self::Directory(directory) => {
                 Ok(Spot::Below { grant: &directory.grant, dir: &directory.handle, rest: path })
             }
-            Self::File(_) => Err(ErrorCode::NotDirectory.into()),
+            Self::File(file) => Err(file.below(path)),
         }
     }
 
@@ -124,6 +122,18 @@ impl Node {
 }
 
 impl OpenFile {
+    /// There is nothing below a file; what a grant never shows is refused there too, so that the record tells no other story
+    /// than its text.
+    fn below(&self, path: &str) -> Fault {
+        if self.grant.grant.mode == DirectoryMode::Create {
+            return self.grant.refuse(DenialId::PathCreateOnly).into();
+        }
+        match self.grant.judge_spelling(path) {
+            Ok(()) => ErrorCode::NotDirectory.into(),
+            Err(fault) => fault,
+        }
+    }
+
     /// The file on disk; for one that is not there yet, an empty one without a name.
     pub(super) fn file(&self) -> Arc<OwnedFd> {
         match &self.behind {

@@ -247,7 +247,7 @@ pub(super) async fn open(
                 let path = grant.guest_path(&slot.real());
                 if let Some(room) = call.stages().room(grant) {
                     call.quota().pay(ENTRY_BYTES)?;
-                    *verb = Verb::Open;
+                    *verb = Verb::OpenNew;
                     let stage = call.stages().of_new(grant, room, *slot)?;
                     return Ok(file_node(grant, behind(stage, want), path, want));
                 }

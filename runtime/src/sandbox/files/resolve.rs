@@ -220,13 +220,15 @@ impl BoundGrant {
         Ok(Found { handle, stat, real })
     }
 
-    fn judge_spelling(&self, rest: &str) -> Result<(), Fault> {
+    /// What the spelling alone refuses: hidden names, and what is no path at all.
+    pub(super) fn judge_spelling(&self, rest: &str) -> Result<(), Fault> {
+        // First of all: a hidden name is refused in whatever else is wrong with the path.
+        if !self.grant.hidden && names::spells_hidden(rest) {
+            return Err(self.refuse(DenialId::PathHidden).into());
+        }
         // C would cut the path at a NUL and open another file.
         if rest.contains('\0') {
             return Err(ErrorCode::Invalid.into());
-        }
-        if !self.grant.hidden && names::spells_hidden(rest) {
-            return Err(self.refuse(DenialId::PathHidden).into());
         }
         Ok(())
     }

@@ -222,10 +222,13 @@ impl Answering {
                 }
             }
             What::GiveUp { ask } => self.requests.give_up(ask),
-            What::File { target, access, denial: None } => {
-                witness.allowed(AccessKind::File, &target, &access)
+            What::File { target, access, denial: None, failed: None } => {
+                witness.allowed(AccessKind::File, &target, &access);
             }
-            What::File { target, access, denial: Some(denial) } => {
+            What::File { target, access, denial: None, failed: Some(how) } => {
+                witness.failed(AccessKind::File, &target, &access, &how);
+            }
+            What::File { target, access, denial: Some(denial), .. } => {
                 let Some(denial) = denial.into_denial() else { return Heard::Nonsense };
                 witness.denied(AccessKind::File, &target, &access, denial);
             }

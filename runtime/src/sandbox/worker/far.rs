@@ -175,8 +175,9 @@ impl Overseer for Far {
     fn record(&self, access: &Access) {
         if access.kind == AccessKind::File {
             let denial = access.denial.as_ref().map(Refused::of);
+            let failed = access.failed.clone();
             let (target, access) = (access.target.clone(), access.access.clone());
-            self.tell(What::File { target, access, denial }, &[]);
+            self.tell(What::File { target, access, denial, failed }, &[]);
         }
     }
 

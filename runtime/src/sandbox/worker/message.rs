@@ -159,11 +159,12 @@ pub(super) enum What {
     GiveUp {
         ask: u64,
     },
-    /// A file was reached for.
+    /// A file was reached for. It was refused, or it failed, or neither.
     File {
         target: String,
         access: String,
         denial: Option<Refused>,
+        failed: Option<String>,
     },
     /// So many bytes are on their way to files.
     Written {

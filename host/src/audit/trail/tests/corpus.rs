@@ -29,6 +29,7 @@ fn write_the_corpus() {
         access: "read".to_owned(),
         decision: soulbound_runtime::sandbox::Decision::Denied,
         denial: Some(denial.clone()),
+        failed: None,
     }];
     let intent = now(echo.intend(&entry)).unwrap();
     now(echo.conclude(intent, &OutcomeEntry { accesses: &accesses, ..OutcomeEntry::of_denial(&denial) }))

@@ -6,7 +6,7 @@ use super::harness::{CREATE, Call, House, READ, TRUNCATE, WRITE, Watcher, bind};
 use crate::denial::Denial;
 use crate::grant::{DirectoryGrant, DirectoryMode};
 use crate::sandbox::files::{BoundFiles, Judgement, OpenRules};
-use crate::sandbox::overseer::{Decision, Effect, FileChange};
+use crate::sandbox::overseer::{Access, Decision, Effect, FileChange};
 
 #[test]
 fn a_denial_names_the_skill_the_path_the_line_and_the_remedy() {
@@ -63,6 +63,9 @@ fn every_attempt_that_names_a_path_is_on_record() {
     let ledger = call.ledger();
     assert!(ledger.accesses.iter().all(|access| access.decision == Decision::Allowed));
     let lines: Vec<_> = ledger.accesses.iter().map(|a| format!("{} {}", a.access, a.target)).collect();
+    let failed: Vec<_> =
+        ledger.accesses.iter().filter_map(|a| Some((a.access.as_str(), a.failed.as_deref()?))).collect();
+    assert_eq!(failed, [("read", "no-entry"), ("read-link", "invalid")]);
     assert_eq!(
         lines,
         [
@@ -80,6 +83,51 @@ fn every_attempt_that_names_a_path_is_on_record() {
             "read-link /data/new",
         ]
     );
+}
+
+#[test]
+fn what_nothing_refused_and_nothing_came_of_is_recorded_as_failed() {
+    let house = House::new();
+    let grant = DirectoryGrant::for_tests(DirectoryMode::Write, "grant", "/deep/data", false);
+    let mut call = house.call_with(&[grant]);
+    let root = call.root;
+    assert_eq!(call.mkdir(root, "deep"), Err(ErrorCode::Exist));
+    assert_eq!(call.open(".", CREATE, WRITE), Err(ErrorCode::IsDirectory));
+    assert_eq!(call.mkdir(root, "deep/data/."), Err(ErrorCode::Exist));
+    let file = call.open("deep/data/a", CREATE, WRITE).unwrap();
+    assert_eq!(call.open_at(file, "b", CREATE, WRITE), Err(ErrorCode::NotDirectory));
+    let told = |access: &Access| (access.access.clone(), access.target.clone(), access.failed.clone());
+    let lines: Vec<_> = call.ledger().accesses.iter().map(told).collect();
+    let line = |access: &str, target: &str, failed: Option<&str>| {
+        (access.to_owned(), target.to_owned(), failed.map(str::to_owned))
+    };
+    assert_eq!(
+        lines,
+        [
+            line("make-directory", "/deep", Some("exist")),
+            line("write", "/.", Some("is-directory")),
+            line("make-directory", "/deep/data/.", Some("exist")),
+            line("create", "/deep/data/a", None),
+            line("write", "/deep/data/a/b", Some("not-directory")),
+        ]
+    );
+}
+
+#[test]
+fn below_a_file_there_is_nothing_and_what_a_grant_never_shows_is_refused_there_too() {
+    let house = House::new();
+    house.put("grant/a", "a");
+    for mode in [DirectoryMode::Read, DirectoryMode::Write] {
+        let mut call = house.call(mode);
+        let file = call.open("data/a", OpenFlags::empty(), READ).unwrap();
+        call.expect("path.outside", ErrorCode::NoEntry, |call| call.stat(file, "/etc/passwd", true));
+        call.expect("path.hidden", ErrorCode::NoEntry, |call| call.stat(file, ".git", true));
+        call.expect("path.hidden", ErrorCode::NoEntry, |call| call.stat(call.root, "data/.git\0", true));
+        assert_eq!(call.stat(file, "x", true).unwrap_err(), ErrorCode::NotDirectory);
+    }
+    let mut call = house.call(DirectoryMode::Create);
+    let file = call.open("data/new", CREATE, WRITE).unwrap();
+    call.expect("path.create-only", ErrorCode::NotPermitted, |call| call.stat(file, "x", true));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A trail's files for reading, oldest first, while the gateway may be writing and rotating them.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufRead, BufReader, Seek};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -61,6 +61,28 @@ pub(super) struct Lines {
 }
 
 impl TrailFile {
+    /// How long it is.
+    pub(super) fn bytes(&self, folder: &Path) -> Result<u64, AuditError> {
+        let metadata = match &self.source {
+            Source::Open(file) => file.metadata(),
+            Source::Path(path) => std::fs::symlink_metadata(path),
+        };
+        Ok(metadata.map_err(AuditError::file("looked at", &folder.join(&self.name)))?.len())
+    }
+
+    /// Opens it at the first whole line of its last bytes.
+    pub(super) fn last_lines(self, folder: &Path, bytes: u64) -> Result<Lines, AuditError> {
+        let skipped = self.bytes(folder)?.saturating_sub(bytes);
+        let mut lines = self.lines(folder)?;
+        if skipped > 0 {
+            // From the byte before, so that a line which begins just there is not passed over.
+            let sought = lines.reader.seek(std::io::SeekFrom::Start(skipped - 1));
+            sought.map_err(AuditError::file("read", &lines.path))?;
+            lines.reader.skip_until(b'\n').map_err(AuditError::file("read", &lines.path))?;
+        }
+        Ok(lines)
+    }
+
     /// Opens it.
     pub(super) fn lines(self, folder: &Path) -> Result<Lines, AuditError> {
         let path = folder.join(&self.name);

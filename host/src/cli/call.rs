@@ -115,7 +115,7 @@ impl Call {
             Err(error) => return Err(error.into()),
         };
         let Some(entry) = soul.skill(&self.skill) else {
-            return Ok(Err(Failure::Denied(crate::agent::not_listed(&soul, &self.skill))));
+            return Ok(Err(Failure::Denied(crate::agent::not_listed(&soul, None, &self.skill))));
         };
         let folder = match soul_file.sources(None).find(&self.skill) {
             Ok(found) => found.folder,

@@ -82,6 +82,9 @@ pub(crate) struct Done {
     pub(crate) event: Event,
     /// What the operator is told, a line each.
     pub(crate) said: Vec<String>,
+    /// Whether something of what was asked for could not be done.
+    #[serde(default)]
+    pub(crate) falls_short: bool,
 }
 
 /// What the operator's settings ask of an act beside the operator's word.
@@ -145,7 +148,7 @@ fn attacked(state: &StateFolder, ran: Ran, who: Who) -> Result<Done> {
 }
 
 fn done(id: &str, what: What, who: Who, said: Vec<String>) -> Done {
-    Done { event: Event { agent: id.to_owned(), what, who }, said }
+    Done { event: Event { agent: id.to_owned(), what, who }, said, falls_short: false }
 }
 
 pub(super) fn trusting(manifest: Digest, how: How, who: &Who) -> Trusting {

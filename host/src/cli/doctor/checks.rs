@@ -7,7 +7,7 @@ use rustix::process::{Resource, getrlimit};
 use soulbound_runtime::compile::Compiler;
 use soulbound_runtime::sandbox::worker::{self, Isolation};
 
-use super::{Finding, Severity};
+use super::{Finding, Severity, files, trails};
 use crate::clock::Moment;
 use crate::gateway::status::separation;
 use crate::operator::Request;
@@ -22,7 +22,8 @@ use crate::trust::Registry;
 
 type Check = fn(Option<&StateFolder>) -> Option<Finding>;
 
-const CHECKS: [Check; 16] = [
+const CHECKS: [Check; 17] = [
+    writable,
     settings,
     stopped,
     gateway,
@@ -41,8 +42,8 @@ const CHECKS: [Check; 16] = [
     own_user,
 ];
 
-/// How many checks there are, that of the state folder itself among them.
-pub(super) const COUNT: usize = CHECKS.len() + 1;
+/// How many checks there are, those of the state folder itself, of the trails and of agents' files among them.
+pub(super) const COUNT: usize = CHECKS.len() + 3;
 
 /// Open files of a process that a gateway at its bounds needs: 512 connections, 64 calls of 256 handles at worst half
 /// used, two files a loaded agent.
@@ -65,7 +66,26 @@ pub(super) fn all() -> Vec<Finding> {
         findings.push(Finding::new("state.folder", Severity::Error, message, fix));
     }
     findings.extend(CHECKS.iter().filter_map(|check| check(state.as_ref().ok())));
+    if let Ok(state) = &state {
+        findings.extend(trails::findings(state));
+        findings.extend(files::findings(state));
+    }
     findings
+}
+
+/// A file system becomes read-only when its disk fails, too.
+fn writable(state: Option<&StateFolder>) -> Option<Finding> {
+    let path = state?.path();
+    let error = rustix::fs::access(path, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).err()?;
+    // One that is not there is made by whoever needs it first.
+    (error != rustix::io::Errno::NOENT).then(|| {
+        Finding::new(
+            "state.writable",
+            Severity::Error,
+            format!("the state folder `{}` cannot be written: {error}", path.display()),
+            "mount it for writing, or mend its owner and mode (0700): until then no gateway starts, and a stop does not last",
+        )
+    })
 }
 
 fn settings(state: Option<&StateFolder>) -> Option<Finding> {

@@ -154,7 +154,7 @@ fn a_directory_that_is_another_one_is_lost_until_it_is_trusted() {
         let agent = added();
         fs::rename(agent.path("docs"), agent.path("old")).unwrap();
         swap(&agent);
-        assert_eq!(may_read(&agent, "/docs/key"), "path.outside", "{what}");
+        assert_eq!(may_read(&agent, "/docs/key"), "path.moved", "{what}");
         assert_eq!(may_read(&agent, "/more/m.txt"), "allowed", "{what}");
         assert_eq!(changes(&agent).len(), 1, "{what}");
         assert_eq!(listed(&agent)[0]["standing"], "changed", "{what}");

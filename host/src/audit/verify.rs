@@ -48,7 +48,8 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    fn empty(owner: &str) -> Self {
+    /// Of a trail of which nothing is known.
+    pub(crate) fn empty(owner: &str) -> Self {
         Self {
             owner: owner.to_owned(),
             records: 0,

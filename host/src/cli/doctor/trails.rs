@@ -44,18 +44,13 @@ fn looked(state: &StateFolder) -> Result<Vec<Finding>> {
     let live = live::is_live(state.path());
     let mut looked = Looked { left: WHOLE, ..Looked::default() };
     // The gateway's own first: it remembers how far each trail was, and that there was one.
-    let gateway = looked.at(state.path(), GATEWAY, &keys, None, false, live)?;
+    let gateway =
+        looked.at(state.path(), GATEWAY, &keys, None, false, live).unwrap_or_else(|| Report::empty(GATEWAY));
     for agent in gateway.known(&agents) {
         let folder = agent_folder(state.path(), &agent);
         if folder.is_dir() {
-            looked.at(
-                &folder,
-                &agent,
-                &keys,
-                gateway.agents.get(&agent).copied(),
-                gateway.added.contains(&agent),
-                live,
-            )?;
+            let tip = gateway.agents.get(&agent).copied();
+            looked.at(&folder, &agent, &keys, tip, gateway.added.contains(&agent), live);
         } else {
             looked.tell(&Report::gone(&agent));
         }
@@ -64,6 +59,7 @@ fn looked(state: &StateFolder) -> Result<Vec<Finding>> {
 }
 
 impl Looked {
+    /// Looks at a trail and tells of it. None when it cannot be read.
     fn at(
         &mut self,
         folder: &Path,
@@ -72,21 +68,29 @@ impl Looked {
         remembered: Option<Tip>,
         known: bool,
         live: bool,
-    ) -> Result<Report> {
-        let bytes = verify::bytes(folder)?;
-        let proved = if bytes <= self.left {
-            self.left -= bytes;
-            verify::trail(folder, owner, keys, remembered, live)
-        } else {
-            self.in_part += 1;
-            verify::tail(folder, owner, keys, remembered, live, TAIL)
-        };
-        let mut report = proved?;
-        if report.is_gone(known) {
-            report = Report::gone(owner);
+    ) -> Option<Report> {
+        let proved = verify::bytes(folder).and_then(|bytes| {
+            if bytes <= self.left {
+                self.left -= bytes;
+                verify::trail(folder, owner, keys, remembered, live)
+            } else {
+                self.in_part += 1;
+                verify::tail(folder, owner, keys, remembered, live, TAIL)
+            }
+        });
+        match proved {
+            Ok(report) => {
+                let report = if report.is_gone(known) { Report::gone(owner) } else { report };
+                self.tell(&report);
+                Some(report)
+            }
+            Err(error) => {
+                let message = format!("the trail of {owner} cannot be read: {error}");
+                let fix = "find out who changed its owner or mode, then make it the gateway's user's alone (chmod 600)";
+                self.found.push(Finding::new("audit.readable", Severity::Error, message, fix));
+                None
+            }
         }
-        self.tell(&report);
-        Ok(report)
     }
 
     fn tell(&mut self, report: &Report) {

@@ -76,9 +76,11 @@ impl Asked {
                     .to_owned(),
             ),
             StatusCode::METHOD_NOT_ALLOWED => {
-                let allowed = headers.get(header::ALLOW).and_then(|allow| allow.to_str().ok()).unwrap_or("others");
+                let said = headers.get(header::ALLOW).and_then(|allow| allow.to_str().ok());
+                // The router adds its own header on the way out.
+                let allowed = said.unwrap_or(if self.path == "/stop" { "POST" } else { "GET" });
                 let method = visible::line(self.method.as_str());
-                (format!("{path} takes no {method}"), format!("it takes {}", allowed.replace(',', ", ").replace("  ", " ")))
+                (format!("{path} takes no {method}"), format!("it takes {allowed}"))
             }
             StatusCode::NOT_ACCEPTABLE => (
                 "the request accepts none of the answers that there are".to_owned(),

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::Breakers;
 use super::kind::Kind;
-use super::knobs::{Knobs, Trip};
+use super::knobs::Trip;
 use super::notice::{About, Notice};
 use super::open::Opened;
 use super::watch::Anomaly;
@@ -28,7 +28,10 @@ impl Breakers {
     /// [`Self::carry_out`], of what happens now or of a count of what has been.
     pub(super) fn carry_out_as(&self, found: Vec<Anomaly>, policy: &Policy, now: bool) {
         for anomaly in found {
-            let trip = if now { tripped_by(&anomaly, &policy.settings.anomalies) } else { Trip::Nothing };
+            let trip = match now {
+                true => policy.settings.anomalies.trip_of(anomaly.kind, anomaly.skill.is_some()),
+                false => Trip::Nothing,
+            };
             let of = match trip {
                 Trip::Nothing => None,
                 Trip::Skill => Some(anomaly.skill.clone()),
@@ -155,14 +158,5 @@ impl Breakers {
         if let Err(error) = gateway.trail().note(event, "gateway", &note) {
             tracing::error!(agent = self.agent, %error, "a trip could not be recorded");
         }
-    }
-}
-
-/// What an anomaly trips. Where the settings say `skill` and no listed skill is concerned, there is none to stop: a model that
-/// makes up a name must not stop the whole agent by it. A changed SOUL.md concerns all of them.
-fn tripped_by(anomaly: &Anomaly, knobs: &Knobs) -> Trip {
-    match (knobs.trip(anomaly.kind), &anomaly.skill) {
-        (Trip::Skill, None) if anomaly.kind != Kind::SoulChanged => Trip::Nothing,
-        (trip, _) => trip,
     }
 }

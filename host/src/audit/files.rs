@@ -70,16 +70,23 @@ impl TrailFile {
         Ok(metadata.map_err(AuditError::file("looked at", &folder.join(&self.name)))?.len())
     }
 
-    /// Opens it at the first whole line of its last bytes.
+    /// Opens it at the first whole line of its last bytes; of more of them, where no line begins there.
     pub(super) fn last_lines(self, folder: &Path, bytes: u64) -> Result<Lines, AuditError> {
-        let skipped = self.bytes(folder)?.saturating_sub(bytes);
+        let length = self.bytes(folder)?;
         let mut lines = self.lines(folder)?;
-        if skipped > 0 {
+        let mut bytes = bytes.max(1);
+        while bytes < length {
+            let skipped = length - bytes;
             // From the byte before, so that a line which begins just there is not passed over.
             let sought = lines.reader.seek(std::io::SeekFrom::Start(skipped - 1));
             sought.map_err(AuditError::file("read", &lines.path))?;
-            lines.reader.skip_until(b'\n').map_err(AuditError::file("read", &lines.path))?;
+            let passed = lines.reader.skip_until(b'\n').map_err(AuditError::file("read", &lines.path))?;
+            if (passed as u64) < bytes {
+                return Ok(lines);
+            }
+            bytes = bytes.saturating_mul(4);
         }
+        lines.reader.rewind().map_err(AuditError::file("read", &lines.path))?;
         Ok(lines)
     }
 

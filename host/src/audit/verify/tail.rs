@@ -43,7 +43,10 @@ pub(crate) fn tail(
         }
         break;
     }
-    proof.ended(folder)
+    let mut report = proof.ended(folder)?;
+    // Lines were counted from where it was begun; the record's number stands.
+    report.findings.iter_mut().for_each(|finding| finding.place.line = 0);
+    Ok(report)
 }
 
 impl Proof<'_> {

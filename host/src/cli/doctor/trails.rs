@@ -15,7 +15,7 @@ use crate::state::StateFolder;
 /// Bytes that are proved in all: about a second's work of an optimised program.
 const WHOLE: u64 = 64 << 20;
 /// What is proved of a trail that is too long for that.
-const TAIL: u64 = 256 << 10;
+const TAIL: u64 = 64 << 10;
 /// Trails that are told of one by one.
 const TOLD: usize = 10;
 

@@ -169,6 +169,10 @@ impl Call {
                 let mut text = String::new();
                 let stdin = std::io::stdin().lock();
                 stdin.take(64 << 20).read_to_string(&mut text).context("standard input cannot be read")?;
+                anyhow::ensure!(
+                    !text.trim().is_empty(),
+                    "standard input is empty\n  hint: `-` reads one JSON object from it: echo '{{}}' | soulbound call …"
+                );
                 Arguments::Json(text)
             }
             [one] if one.trim_start().starts_with(['{', '[']) => Arguments::Json((*one).to_owned()),

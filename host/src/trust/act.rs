@@ -225,7 +225,10 @@ fn reset(registry: &Registry, id: &str, skill: Option<String>, who: Who) -> Resu
     let of: Vec<String> = closed.iter().map(|of| open::name(of.as_deref()).to_owned()).collect();
     let said = match (of.as_slice(), &skill) {
         ([], Some(skill)) => {
-            format!("no breaker of agent `{id}`, skill `{skill}`, is open; its counts begin anew")
+            let others = open::Open::read(&registry.folder(id)).lines();
+            let others =
+                if others.is_empty() { String::new() } else { format!("; open is: {}", others.join(", ")) };
+            format!("no breaker of agent `{id}`, skill `{skill}`, is open; its counts begin anew{others}")
         }
         ([], None) => format!("no breaker of agent `{id}` is open; its counts begin anew"),
         (of, _) => format!("closed the breaker of {}, of agent `{id}`; the counts begin anew", of.join(", ")),

@@ -132,7 +132,13 @@ impl Standing {
 
     /// Narrows the trusted SOUL.md by the one on disk.
     fn look_at_soul(&mut self, trusted: &Trusted, file: &Path) {
+        let is_gone = !trusted.folder.is_dir();
         let unusable = |standing: &mut Self, why: String| {
+            let why = if is_gone {
+                format!("the agent's folder `{}` is gone", trusted.folder.display())
+            } else {
+                why
+            };
             let first = why.lines().next().unwrap_or_default().to_owned();
             standing.changes.push(Change::new(
                 Amounts::Narrowing,
@@ -140,9 +146,13 @@ impl Standing {
                 &format!("nothing may run: {first}"),
             ));
             for skill in trusted.soul.skills() {
-                let message =
-                    format!("skill `{}` may not run: the agent's SOUL.md cannot be used", skill.name);
-                let hint = format!("mend {}, or `soulbound agents rollback {}`", file.display(), trusted.id);
+                let what = if is_gone { "folder is gone" } else { "SOUL.md cannot be used" };
+                let message = format!("skill `{}` may not run: the agent's {what}", skill.name);
+                let hint = if is_gone {
+                    put_folder_back(&trusted.id)
+                } else {
+                    format!("mend {}, or `soulbound agents rollback {}`", file.display(), trusted.id)
+                };
                 standing.refuse(&skill.name, Denial::new(DenialId::SkillNotTrusted, message).hint(hint));
             }
         };
@@ -321,6 +331,13 @@ fn lose_moved(trusted: &Trusted, effective: &mut Soul, rules: &OpenRules) -> Vec
 /// Whether anything is where a granted directory should be.
 fn is_there(trusted: &Trusted, grant: &DirectoryGrant) -> bool {
     trusted.folder.join(&grant.path).symlink_metadata().is_ok()
+}
+
+/// What helps where an agent's whole folder is gone: trusted is one that lies where it lay.
+pub(crate) fn put_folder_back(id: &str) -> String {
+    format!(
+        "put it back where it was; from another place: `soulbound agents remove {id}`, then `soulbound agents add DIR`"
+    )
 }
 
 /// What helps against a directory that is gone or another one: its bytes are nobody's to put back.

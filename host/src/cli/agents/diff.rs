@@ -9,7 +9,7 @@ use crate::state::StateFolder;
 use crate::style::Style;
 use crate::trust::card;
 use crate::trust::change::Amounts;
-use crate::trust::standing::put_back;
+use crate::trust::standing::{put_back, put_folder_back};
 
 /// Say what changed in an agent's folder since it was trusted; exit 1 if anything did
 #[derive(Debug, Args)]
@@ -44,7 +44,9 @@ impl Diff {
             changes.len() - narrowing
         ));
         let lost = changes.iter().filter(|change| change.directory.is_some()).count();
-        if lost < changes.len() {
+        if !looked.agent.record.folder.is_dir() {
+            crate::cli::note(&format!("  hint: {}", put_folder_back(id)));
+        } else if lost < changes.len() {
             crate::cli::note(&format!(
                 "  hint: `soulbound agents trust {id}` accepts, `soulbound agents rollback {id}` puts back what is trusted"
             ));

@@ -17,13 +17,14 @@ use crate::oversight::secrets::place::Place;
 use crate::settings::Settings;
 use crate::standard;
 use crate::state::StateFolder;
-use crate::state::lock::Held;
+use crate::state::lock::{Held, Purpose};
 use crate::trust::Registry;
 
 type Check = fn(Option<&StateFolder>) -> Option<Finding>;
 
-const CHECKS: [Check; 17] = [
+const CHECKS: [Check; 18] = [
     writable,
+    format,
     settings,
     stopped,
     gateway,
@@ -88,6 +89,14 @@ fn writable(state: Option<&StateFolder>) -> Option<Finding> {
     })
 }
 
+fn format(state: Option<&StateFolder>) -> Option<Finding> {
+    let error = state?.known_format().err()?;
+    let text = format!("{error:#}");
+    let (message, fix) =
+        text.split_once("\n  hint: ").unwrap_or((&text, "put the file `format` back from a backup"));
+    Some(Finding::new("state.format", Severity::Error, message, fix))
+}
+
 fn settings(state: Option<&StateFolder>) -> Option<Finding> {
     let error = Settings::read(state?).err()?;
     let text = format!("{error:#}");
@@ -112,10 +121,24 @@ fn stopped(state: Option<&StateFolder>) -> Option<Finding> {
 fn gateway(state: Option<&StateFolder>) -> Option<Finding> {
     let state = state?;
     let Held(holder) = state.holder().ok()??;
-    let answer =
-        Client::connect(state).ok().flatten()?.ask(&Request::Status {}, Some(Duration::from_secs(3)));
-    let pid = holder.map_or_else(|| "unknown".to_owned(), |holder| holder.pid.to_string());
-    match answer {
+    let pid = holder.as_ref().map_or_else(|| "unknown".to_owned(), |holder| holder.pid.to_string());
+    let Some(client) = Client::connect(state).ok().flatten() else {
+        // A command of a moment has none, nor has a gateway that was stopped and leaves.
+        let listens =
+            holder.is_some_and(|holder| holder.purpose == Purpose::Gateway && holder.listen.is_some());
+        return (listens && !state.is_stopped()).then(|| {
+            Finding::new(
+                "gateway.answers",
+                Severity::Error,
+                format!(
+                    "the gateway (pid {pid}) cannot be asked: its socket `{}` is gone",
+                    state.socket().display()
+                ),
+                "soulbound gateway stop ends it whatever it does; then soulbound gateway start",
+            )
+        });
+    };
+    match client.ask(&Request::Status {}, Some(Duration::from_secs(3))) {
         Err(_) => Some(Finding::new(
             "gateway.answers",
             Severity::Error,

@@ -136,7 +136,7 @@ fn a_narrower_path_that_leads_elsewhere_is_lost() {
     let agent = added();
     symlink("../private", agent.path("docs/evil")).unwrap();
     agent.write("SOUL.md", SOUL.replace("./docs,", "./docs/evil,"));
-    assert_eq!(may_read(&agent, "/docs/evil/key"), "path.outside");
+    assert_eq!(may_read(&agent, "/docs/evil/key"), "path.moved");
     assert!(changes(&agent).iter().any(|change| change.contains("path.moved")), "{:#?}", changes(&agent));
 }
 
@@ -174,7 +174,7 @@ fn new_bytes_of_a_skill_wait_and_are_named() {
         changes(&agent),
         ["bytes its folder cannot be used: `".to_owned()
             + &format!(
-                "{}/SKILL.md` cannot be read: entity not found",
+                "{}/SKILL.md` cannot be read: No such file or directory (os error 2)",
                 fs::canonicalize(agent.skill("probe")).unwrap().display()
             )]
     );

@@ -74,7 +74,9 @@ impl Said {
 
 impl Default for SkillWatch {
     fn default() -> Self {
-        Self { is_listed: false, ..Self::with(Baseline::default()) }
+        let mut watch = Self::with(Baseline::default());
+        watch.is_listed = false;
+        watch
     }
 }
 

@@ -70,7 +70,8 @@ pub(crate) struct Subject {
     /// What it may do.
     pub(crate) soul: Soul,
     stopped: Option<Denial>,
-    standing: Option<Standing>,
+    /// What is trusted, and how the folder stands against it.
+    trust: Option<(Soul, Standing)>,
 }
 
 impl Subject {
@@ -79,13 +80,7 @@ impl Subject {
         if is_path(argument) {
             let file = SoulFile::from_argument(argument)?;
             let soul = Soul::read(&file.path)?;
-            return Ok(Self {
-                folder: file.folder(),
-                named: file.named,
-                soul,
-                stopped: None,
-                standing: None,
-            });
+            return Ok(Self { folder: file.folder(), named: file.named, soul, stopped: None, trust: None });
         }
         let registry = Registry::open(state);
         let id = registry::id(argument)?;
@@ -97,14 +92,20 @@ impl Subject {
                 .hint(format!("an operator can run `soulbound agents enable {id}`"))
         });
         // Where nothing may run, the trusted file still tells which skills there are to be refused.
-        let soul = standing.effective.clone().unwrap_or(agent.trusted.soul);
-        Ok(Self { named: id, folder: agent.record.folder, soul, stopped, standing: Some(standing) })
+        let trusted = agent.trusted.soul;
+        let soul = standing.effective.clone().unwrap_or_else(|| trusted.clone());
+        Ok(Self { named: id, folder: agent.record.folder, soul, stopped, trust: Some((trusted, standing)) })
     }
 
     /// What every call of this skill is answered, if it may not run at all.
     pub(crate) fn refusal(&self, skill: &str) -> Option<&Denial> {
-        let of_standing = || self.standing.as_ref().and_then(|standing| standing.refusal(skill));
+        let of_standing = || self.trust.as_ref().and_then(|(_, standing)| standing.refusal(skill));
         self.stopped.as_ref().or_else(of_standing)
+    }
+
+    /// What a call of a skill is answered that is not listed.
+    pub(crate) fn not_listed(&self, skill: &str) -> Denial {
+        not_listed(&self.soul, self.trust.as_ref().map(|(trusted, standing)| (trusted, standing)), skill)
     }
 }
 
@@ -131,17 +132,23 @@ pub(crate) fn sources(folder: &Path, state: Option<&Path>) -> SkillSources {
     sources
 }
 
-/// A skill that is called and stands under no `## Skills`.
-pub(crate) fn not_listed(soul: &Soul, skill: &str) -> Denial {
-    let names: Vec<String> = soul.skills().iter().map(|entry| format!("`{}`", entry.name)).collect();
+/// A skill that is called and stands under no `## Skills`: never, or not any more. `trusted` is what an operator trusted,
+/// `standing` how the folder stands against it; a file that is tried alone has neither.
+pub(crate) fn not_listed(soul: &Soul, trusted: Option<(&Soul, &Standing)>, skill: &str) -> Denial {
+    let shown = soulbound_runtime::visible::quoted_target(skill);
+    if trusted.is_some_and(|(trusted, _)| trusted.skill(skill).is_some()) {
+        let message = format!(
+            "agent `{}` is trusted with skill {shown}, and its SOUL.md does not list it any more",
+            soul.id()
+        );
+        let hint = format!("what SOUL.md takes away applies at once: soulbound agents diff {}", soul.id());
+        return Denial::new(DenialId::SkillNotListed, message).hint(hint);
+    }
+    let mut names: Vec<&str> = soul.skills().iter().map(|entry| entry.name.as_str()).collect();
+    // Listed too, and not in force at the moment.
+    names.extend(trusted.iter().flat_map(|(_, standing)| &standing.refused).map(|(name, _)| name.as_str()));
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     let listed = if names.is_empty() { "no skill".to_owned() } else { names.join(", ") };
-    Denial::new(
-        DenialId::SkillNotListed,
-        format!(
-            "agent `{}` has no skill {} under `## Skills`",
-            soul.id(),
-            soulbound_runtime::visible::quoted_target(skill)
-        ),
-    )
-    .hint(format!("{} lists {listed}", soul.file()))
+    let message = format!("agent `{}` has no skill {shown} under `## Skills`", soul.id());
+    Denial::new(DenialId::SkillNotListed, message).hint(format!("{} lists {listed}", soul.file()))
 }

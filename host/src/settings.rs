@@ -83,8 +83,16 @@ impl Settings {
     /// Reads the settings of a state folder; without a file, the defaults.
     pub(crate) fn read(state: &StateFolder) -> Result<Self> {
         let path = state.settings_file();
-        let text = read_text(&path)?.unwrap_or_default();
-        Self::parse(&path, &text, state)
+        let read = read_text(&path).and_then(|text| Self::parse(&path, &text.unwrap_or_default(), state));
+        read.map_err(|error| {
+            let text = format!("{error:#}");
+            let remedy = if text.contains("\n  hint: ") {
+                ""
+            } else {
+                "\n  hint: `soulbound gateway config` shows every key"
+            };
+            anyhow::anyhow!("{text}{remedy}")
+        })
     }
 
     /// Reads the text of the file at `path`.

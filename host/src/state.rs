@@ -1,6 +1,7 @@
 //! The state folder: `$SOULBOUND_HOME`, else `~/.soulbound`. Ours alone, or not used at all.
 
 pub(crate) mod format;
+pub(crate) mod kept;
 pub(crate) mod lock;
 pub(crate) mod process;
 pub(crate) mod switch;

@@ -13,6 +13,7 @@ pub mod environment;
 pub mod host;
 mod intersection;
 pub mod limit;
+mod lost;
 pub mod output;
 pub mod secret;
 
@@ -27,6 +28,7 @@ pub use directory::{DirectoryGrant, DirectoryMode};
 pub use environment::EnvironmentGrant;
 pub use host::HostGrant;
 pub use limit::Limits;
+pub use lost::LostDirectory;
 pub use output::OutputRule;
 pub use secret::SecretGrant;
 
@@ -68,6 +70,8 @@ impl EntryError {
 pub struct Grant {
     /// Directories, in the order of the file: `read`, `write` and `create` entries.
     pub directories: Vec<DirectoryGrant>,
+    /// Directories that the file grants and that cannot be had: they grant nothing, and denials tell of them.
+    pub lost: Vec<LostDirectory>,
     /// Network hosts.
     pub hosts: Vec<HostGrant>,
     /// Environment variables that the guest sees.

@@ -108,9 +108,10 @@ fn rollback_says_what_it_cannot_put_back_and_does_not_go_further_back() {
     fs::create_dir(agent.path("docs")).unwrap();
     let ended = agent.run(&["agents", "rollback", "echo"]);
     ended
-        .ends(0)
+        .ends(1)
         .complains("still differs: probe: loses `./docs`: path.moved")
-        .complains("not yet as trusted");
+        .complains("not yet as trusted")
+        .complains("rollback puts files back, not directories");
     assert_eq!(trusted(&agent), now);
 }
 

@@ -136,7 +136,7 @@ fn a_narrower_path_that_leads_elsewhere_is_lost() {
     let agent = added();
     symlink("../private", agent.path("docs/evil")).unwrap();
     agent.write("SOUL.md", SOUL.replace("./docs,", "./docs/evil,"));
-    assert_eq!(may_read(&agent, "/docs/evil/key"), "path.outside");
+    assert_eq!(may_read(&agent, "/docs/evil/key"), "path.moved");
     assert!(changes(&agent).iter().any(|change| change.contains("path.moved")), "{:#?}", changes(&agent));
 }
 
@@ -154,7 +154,7 @@ fn a_directory_that_is_another_one_is_lost_until_it_is_trusted() {
         let agent = added();
         fs::rename(agent.path("docs"), agent.path("old")).unwrap();
         swap(&agent);
-        assert_eq!(may_read(&agent, "/docs/key"), "path.outside", "{what}");
+        assert_eq!(may_read(&agent, "/docs/key"), "path.moved", "{what}");
         assert_eq!(may_read(&agent, "/more/m.txt"), "allowed", "{what}");
         assert_eq!(changes(&agent).len(), 1, "{what}");
         assert_eq!(listed(&agent)[0]["standing"], "changed", "{what}");
@@ -174,7 +174,7 @@ fn new_bytes_of_a_skill_wait_and_are_named() {
         changes(&agent),
         ["bytes its folder cannot be used: `".to_owned()
             + &format!(
-                "{}/SKILL.md` cannot be read: entity not found",
+                "{}/SKILL.md` cannot be read: No such file or directory (os error 2)",
                 fs::canonicalize(agent.skill("probe")).unwrap().display()
             )]
     );

@@ -1,7 +1,7 @@
 //! A trail's files for reading, oldest first, while the gateway may be writing and rotating them.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufRead, BufReader, Seek};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -61,6 +61,35 @@ pub(super) struct Lines {
 }
 
 impl TrailFile {
+    /// How long it is.
+    pub(super) fn bytes(&self, folder: &Path) -> Result<u64, AuditError> {
+        let metadata = match &self.source {
+            Source::Open(file) => file.metadata(),
+            Source::Path(path) => std::fs::symlink_metadata(path),
+        };
+        Ok(metadata.map_err(AuditError::file("looked at", &folder.join(&self.name)))?.len())
+    }
+
+    /// Opens it at the first whole line of its last bytes; of more of them, where no line begins there.
+    pub(super) fn last_lines(self, folder: &Path, bytes: u64) -> Result<Lines, AuditError> {
+        let length = self.bytes(folder)?;
+        let mut lines = self.lines(folder)?;
+        let mut bytes = bytes.max(1);
+        while bytes < length {
+            let skipped = length - bytes;
+            // From the byte before, so that a line which begins just there is not passed over.
+            let sought = lines.reader.seek(std::io::SeekFrom::Start(skipped - 1));
+            sought.map_err(AuditError::file("read", &lines.path))?;
+            let passed = lines.reader.skip_until(b'\n').map_err(AuditError::file("read", &lines.path))?;
+            if (passed as u64) < bytes {
+                return Ok(lines);
+            }
+            bytes = bytes.saturating_mul(4);
+        }
+        lines.reader.rewind().map_err(AuditError::file("read", &lines.path))?;
+        Ok(lines)
+    }
+
     /// Opens it.
     pub(super) fn lines(self, folder: &Path) -> Result<Lines, AuditError> {
         let path = folder.join(&self.name);

@@ -4,11 +4,13 @@
 //! tips are read first, so the file can only be further than they are.
 
 mod finding;
+mod tail;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 pub(crate) use finding::{Fault, Finding, Place, Witness};
+pub(crate) use tail::{bytes, tail};
 
 use super::error::AuditError;
 use super::files;
@@ -16,7 +18,8 @@ use super::hex::Hex;
 use super::keys::Keys;
 use super::line::Line;
 use super::scan::is_too_long;
-use super::tip::{self, SIGNED, SLOTS, SignedTip, Tip};
+pub(crate) use super::tip::Tip;
+use super::tip::{self, SIGNED, SLOTS, SignedTip};
 
 /// Findings that are listed; a trail of another key has one for each record.
 const LISTED: usize = 1_000;
@@ -40,10 +43,13 @@ pub(crate) struct Report {
     pub(crate) more_findings: u64,
     /// The newest tip of each agent, from the gateway's own trail.
     pub(crate) agents: BTreeMap<String, Tip>,
+    /// The agents that were added, by the gateway's own trail: each has a trail since.
+    pub(crate) added: BTreeSet<String>,
 }
 
 impl Report {
-    fn empty(owner: &str) -> Self {
+    /// Of a trail of which nothing is known.
+    pub(crate) fn empty(owner: &str) -> Self {
         Self {
             owner: owner.to_owned(),
             records: 0,
@@ -53,7 +59,20 @@ impl Report {
             findings: Vec::new(),
             more_findings: 0,
             agents: BTreeMap::new(),
+            added: BTreeSet::new(),
         }
+    }
+
+    /// Agents with a folder, and those that the gateway's own trail, which this is, remembers. Sorted.
+    pub(crate) fn known(&self, folders: &[String]) -> Vec<String> {
+        let remembered = self.agents.keys().chain(&self.added);
+        folders.iter().chain(remembered).cloned().collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// Whether nothing is there of a trail, of an agent that was `added`: whoever takes all of it away, tips too, leaves
+    /// nothing that could be wrong.
+    pub(crate) fn is_gone(&self, added: bool) -> bool {
+        added && self.records == 0 && self.findings.is_empty()
     }
 
     /// Of a trail that the gateway's own knows, and that is not there.
@@ -72,21 +91,8 @@ pub(crate) fn trail(
     remembered: Option<Tip>,
     live: bool,
 ) -> Result<Report, AuditError> {
-    let slots = tip::read(folder, keys)?.map(|found| found.tip);
-    let signed = SignedTip::read(folder);
+    let mut proof = Proof::begun(folder, owner, keys, remembered, live)?;
     let files = files::list(folder)?;
-    let mut proof = Proof::new(owner, keys, live);
-    for (witness, tip) in [(Witness::Slot, slots), (Witness::Gateway, remembered)] {
-        proof.witnesses.extend(tip.map(|tip| (witness, tip)));
-    }
-    match signed {
-        Ok(None) => {}
-        Ok(Some(signed)) if signed.holds(owner, keys) => {
-            proof.witnesses.push((Witness::Signature, signed.tip))
-        }
-        Ok(Some(_)) | Err(_) => proof.find(SIGNED, 0, None, Fault::BadSignature),
-    }
-    proof.witnesses.retain(|(_, tip)| tip.seq > 0);
     let last = files.len().saturating_sub(1);
     for (index, file) in files.into_iter().enumerate() {
         let (name, first) = (file.name.clone(), file.first);
@@ -96,11 +102,7 @@ pub(crate) fn trail(
             proof.line(line, index == last);
         }
     }
-    // The first record is written before the first slot; a trail that began since it was looked for has one now.
-    if slots.is_none() && proof.report.tip.seq > 1 && tip::read(folder, keys)?.is_none() {
-        proof.find(SLOTS, 0, None, Fault::NoTip);
-    }
-    Ok(proof.end())
+    proof.ended(folder)
 }
 
 /// A proof under way.
@@ -119,6 +121,7 @@ struct Proof<'a> {
     /// No record was missing or changed so far: an outcome without its intent is a finding of its own.
     whole: bool,
     witnesses: Vec<(Witness, Tip)>,
+    has_slots: bool,
 }
 
 impl<'a> Proof<'a> {
@@ -136,7 +139,41 @@ impl<'a> Proof<'a> {
             open: BTreeSet::new(),
             whole: true,
             witnesses: Vec::new(),
+            has_slots: false,
         }
+    }
+
+    /// One that knows who remembers what of the trail: read before the trail itself.
+    fn begun(
+        folder: &Path,
+        owner: &str,
+        keys: &'a Keys,
+        remembered: Option<Tip>,
+        live: bool,
+    ) -> Result<Self, AuditError> {
+        let mut proof = Self::new(owner, keys, live);
+        let slots = tip::read(folder, keys)?.map(|found| found.tip);
+        proof.has_slots = slots.is_some();
+        for (witness, tip) in [(Witness::Slot, slots), (Witness::Gateway, remembered)] {
+            proof.witnesses.extend(tip.map(|tip| (witness, tip)));
+        }
+        match SignedTip::read(folder) {
+            Ok(None) => {}
+            Ok(Some(signed)) if signed.holds(owner, keys) => {
+                proof.witnesses.push((Witness::Signature, signed.tip))
+            }
+            Ok(Some(_)) | Err(_) => proof.find(SIGNED, 0, None, Fault::BadSignature),
+        }
+        proof.witnesses.retain(|(_, tip)| tip.seq > 0);
+        Ok(proof)
+    }
+
+    fn ended(mut self, folder: &Path) -> Result<Report, AuditError> {
+        // The first record is written before the first slot; a trail that began since it was looked for has one now.
+        if !self.has_slots && self.report.tip.seq > 1 && tip::read(folder, self.keys)?.is_none() {
+            self.find(SLOTS, 0, None, Fault::NoTip);
+        }
+        Ok(self.end())
     }
 
     fn begin(&mut self, name: String, first: Option<u64>) {
@@ -211,6 +248,7 @@ impl<'a> Proof<'a> {
         if trusted {
             self.follow_call(record);
             self.remember_tips(record);
+            self.remember_agent(record);
         }
     }
 
@@ -261,6 +299,12 @@ impl<'a> Proof<'a> {
                 self.report.agents.insert(agent.clone(), Tip { seq, hash });
             }
         }
+    }
+
+    fn remember_agent(&mut self, record: &Line<'_>) {
+        let note = (record.text("event") == Some("agent.added")).then(|| record.member("note")).flatten();
+        let agent = note.as_ref().and_then(|note| note.get("agent")?.as_str());
+        self.report.added.extend(agent.map(str::to_owned));
     }
 
     /// Whoever remembers a record that was not met remembers more than there is.

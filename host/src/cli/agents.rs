@@ -99,8 +99,9 @@ fn look(state: &StateFolder, argument: &str) -> Result<Looked> {
 
 /// Has an act carried out and says what came of it.
 fn perform(state: &StateFolder, act: Act) -> Result<Exit> {
-    for line in operator::perform(state, act)?.said {
+    let done = operator::perform(state, act)?;
+    for line in done.said {
         super::note(&soulbound_runtime::visible::line(&line));
     }
-    Ok(Exit::Done)
+    Ok(if done.falls_short { Exit::Refused } else { Exit::Done })
 }

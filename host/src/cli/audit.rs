@@ -7,6 +7,8 @@ mod row;
 mod show;
 mod verify;
 
+pub(super) use verify::{agents, keys};
+
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};

@@ -115,7 +115,7 @@ impl Call {
             Err(error) => return Err(error.into()),
         };
         let Some(entry) = soul.skill(&self.skill) else {
-            return Ok(Err(Failure::Denied(crate::agent::not_listed(&soul, &self.skill))));
+            return Ok(Err(Failure::Denied(crate::agent::not_listed(&soul, None, &self.skill))));
         };
         let folder = match soul_file.sources(None).find(&self.skill) {
             Ok(found) => found.folder,
@@ -169,6 +169,10 @@ impl Call {
                 let mut text = String::new();
                 let stdin = std::io::stdin().lock();
                 stdin.take(64 << 20).read_to_string(&mut text).context("standard input cannot be read")?;
+                anyhow::ensure!(
+                    !text.trim().is_empty(),
+                    "standard input is empty\n  hint: `-` reads one JSON object from it: echo '{{}}' | soulbound call …"
+                );
                 Arguments::Json(text)
             }
             [one] if one.trim_start().starts_with(['{', '[']) => Arguments::Json((*one).to_owned()),

@@ -1,6 +1,8 @@
 //! `soulbound doctor`: is this machine fit to run a gateway, and is this state folder well? Every finding has its fix.
 
 mod checks;
+mod files;
+mod trails;
 
 use anyhow::Result;
 use clap::Args;
@@ -21,7 +23,7 @@ pub(super) struct Doctor {
 }
 
 /// How much a finding matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Severity {
     /// Good to know; nothing to mend.

@@ -16,6 +16,7 @@ use crate::operator;
 use crate::operator::Request;
 use crate::operator::Who;
 use crate::operator::client::Client;
+use crate::settings::Settings;
 use crate::state::StateFolder;
 
 /// Run, start, stop and look at the gateway
@@ -96,8 +97,17 @@ impl Gateway {
                 Ok(Exit::Done)
             }
             Verb::Start { json } => {
+                // With settings that cannot be used none would start, and a stop stays in force.
+                Settings::read(&state)?;
                 let rearmed = operator::arm::arm(&state, &Who::this_process())?;
-                let running = start::ensure_running(&state)?;
+                let running = start::ensure_running(&state).inspect_err(|_| {
+                    if rearmed {
+                        super::note(&format!(
+                            "`{}` is no longer stopped, though no gateway started\n  hint: `soulbound gateway stop` stops it again",
+                            state.path().display()
+                        ));
+                    }
+                })?;
                 said(&state, &running, rearmed, json)
             }
             Verb::Stop(stop) => stop.run(&state),

@@ -85,7 +85,17 @@ impl Inspect {
 fn read(path: &Path) -> Result<SkillFolder> {
     // Through links: the operator named it.
     let path = std::fs::canonicalize(path).with_context(|| format!("`{}` cannot be read", path.display()))?;
-    if path.is_dir() { Ok(SkillFolder::read(&path)?) } else { Ok(SkillFolder::read_bare(&path)?) }
+    if !path.is_dir() {
+        return Ok(SkillFolder::read_bare(&path)?);
+    }
+    let is_agents = path.join("SOUL.md").is_file() && !path.join("SKILL.md").exists();
+    anyhow::ensure!(
+        !is_agents,
+        "`{}` is an agent's folder, not a skill's\n  hint: soulbound check {}/SOUL.md, or a folder below its `skills`",
+        path.display(),
+        path.display()
+    );
+    Ok(SkillFolder::read(&path)?)
 }
 
 fn document(

@@ -77,7 +77,7 @@ impl Redteam {
             None => Subject::of(&self.agent, &state, &settings)?,
         };
         if let Some(unknown) = self.skill.iter().find(|name| subject.soul.skill(name).is_none()) {
-            bail!("{}", crate::agent::not_listed(&subject.soul, unknown));
+            bail!("{}", crate::agent::not_listed(&subject.soul, None, unknown));
         }
         let classes = match &self.attack {
             // Before anything runs, where the id alone tells; and no other class is worth its time.

@@ -31,8 +31,8 @@ pub(super) struct Why {
     agent: String,
     /// The skill
     skill: String,
-    /// A URL that it would request
-    #[arg(long, value_name = "URL")]
+    /// A URL that it would request, or a host as `example.com` or `example.com:8443`
+    #[arg(long, value_name = "URL|HOST")]
     host: Option<String>,
     /// The method of the request
     #[arg(long, default_value = "GET", requires = "host")]
@@ -67,14 +67,7 @@ impl Why {
             _ if let Some(denial) = subject.refusal(&self.skill) => {
                 Answer { decided: Err(Box::new(denial.clone())), note: None }
             }
-            None => {
-                let message = format!(
-                    "agent `{}` has no skill {} under `## Skills`",
-                    soul.id(),
-                    visible::quoted_target(&self.skill)
-                );
-                Answer { decided: Err(Box::new(Denial::new(DenialId::SkillNotListed, message))), note: None }
-            }
+            None => Answer { decided: Err(Box::new(subject.not_listed(&self.skill))), note: None },
             Some(entry) => match refused_altogether(&state) {
                 Some(denial) => Answer { decided: Err(Box::new(denial)), note: None },
                 None => self.answer(&subject, &settings, entry)?,
@@ -84,39 +77,8 @@ impl Why {
     }
 
     fn answer(&self, subject: &Subject, settings: &Settings, entry: &SkillEntry) -> Result<Answer> {
-        if let Some(url) = &self.host {
-            let target = match Target::from_url(url) {
-                Ok(target) => target,
-                Err(error) => {
-                    let message = format!(
-                        "{} is no target that a skill may have: {error}",
-                        visible::quoted_target(url)
-                    );
-                    return Ok(Answer {
-                        decided: Err(Box::new(Denial::new(DenialId::HostMalformed, message))),
-                        note: None,
-                    });
-                }
-            };
-            let decided = judge_request(
-                &entry.name,
-                &subject.named,
-                &entry.grant.hosts,
-                &settings.network.ceiling,
-                &self.method,
-                &target,
-            );
-            let mut note =
-                "the addresses that the name resolves to are judged when a request is made".to_owned();
-            for secret in entry.grant.secrets.iter().filter(|secret| secret.is_for(&target)) {
-                note.push_str(&format!(
-                    "; the host adds the secret `{}` as header `{}`, if it is set for {}",
-                    secret.name,
-                    secret.header,
-                    secret.origin()
-                ));
-            }
-            return Ok(Answer { decided: decided.map(Some).map_err(Box::new), note: Some(note) });
+        if let Some(host) = &self.host {
+            return self.about_host(host, subject, settings, entry);
         }
         if let Some(path) = &self.path {
             let line = entry.grant.line.clone();
@@ -127,7 +89,12 @@ impl Why {
                     };
                     anyhow::anyhow!("{}", errors.iter().map(place).collect::<Vec<_>>().join("\n"))
                 })?;
-            let decided = match files.skill_line(line).judge(&entry.name, &subject.named, path, self.write) {
+            let decided = match files.skill_line(line).lost(entry.grant.lost.clone()).judge(
+                &entry.name,
+                &subject.named,
+                path,
+                self.write,
+            ) {
                 Judgement::Allowed(rule) => Ok(rule),
                 Judgement::Denied(denial) => Err(denial),
             };
@@ -147,6 +114,43 @@ impl Why {
             None => Ok(entry.grant.line.clone()),
         };
         Ok(Answer { decided, note })
+    }
+
+    /// A bare `en.wikipedia.org`, with a port or a path, is asked about as the URLs that it can mean: what is told is of the first
+    /// that is allowed, or else of the first.
+    fn about_host(
+        &self,
+        host: &str,
+        subject: &Subject,
+        settings: &Settings,
+        entry: &SkillEntry,
+    ) -> Result<Answer> {
+        let (method, host) = match host.split_once(' ') {
+            Some((method, rest)) if is_method(method) => (method, rest.trim_start()),
+            _ => (self.method.as_str(), host),
+        };
+        anyhow::ensure!(
+            !host.is_empty(),
+            "--host is empty\n  hint: a URL or a host: --host https://example.com"
+        );
+        let bare = host.trim_start_matches('/');
+        let urls = match host.contains("://") {
+            true => vec![host.to_owned()],
+            false => vec![format!("https://{bare}"), format!("http://{bare}")],
+        };
+        let mut answers = Vec::new();
+        for url in urls {
+            let mut answer = about_url(&url, method, subject, settings, entry);
+            if url != host {
+                let read = format!("read as {}", visible::quoted_target(&url));
+                answer.note = Some(answer.note.map_or(read.clone(), |note| format!("{read}; {note}")));
+            }
+            if answer.decided.is_ok() {
+                return Ok(answer);
+            }
+            answers.push(answer);
+        }
+        answers.into_iter().next().context("one of --host, --path, --import")
     }
 
     fn report(&self, answer: &Answer) -> Result<Exit> {
@@ -170,8 +174,11 @@ impl Why {
                 }
             }
             Err(denial) => {
-                // Its own hint would lead back here.
-                let denial = (**denial).clone().hint(format!("soulbound explain {}", denial.id));
+                let mut denial = (**denial).clone();
+                // Its own hint may lead back here.
+                if denial.hint.as_ref().is_none_or(|hint| hint.starts_with("soulbound why")) {
+                    denial.hint = Some(format!("soulbound explain {}", denial.id));
+                }
                 super::print(&denial.to_string());
             }
         }
@@ -185,4 +192,44 @@ impl Why {
 /// What refuses every call of the skill, whatever it reaches for.
 fn refused_altogether(state: &StateFolder) -> Option<Denial> {
     state.is_stopped().then(|| crate::operator::stopped(state))
+}
+
+/// Whether this is how an entry of `hosts` begins that names a method: `POST https://api.example.com`.
+fn is_method(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_uppercase())
+}
+
+fn about_url(url: &str, method: &str, subject: &Subject, settings: &Settings, entry: &SkillEntry) -> Answer {
+    let target = match Target::from_url(url) {
+        Ok(target) => target,
+        Err(error) => {
+            let message =
+                format!("{} is no target that a skill may have: {error}", visible::quoted_target(url));
+            let denial = Denial::new(DenialId::HostMalformed, message);
+            return Answer { decided: Err(Box::new(denial)), note: None };
+        }
+    };
+    let decided = judge_request(
+        &entry.name,
+        &subject.named,
+        &entry.grant.hosts,
+        &settings.network.ceiling,
+        method,
+        &target,
+    );
+    // Of what is denied no address is ever looked at.
+    let mut notes = Vec::new();
+    if decided.is_ok() {
+        notes.push("the addresses that the name resolves to are judged when a request is made".to_owned());
+    }
+    for secret in entry.grant.secrets.iter().filter(|secret| secret.is_for(&target)) {
+        notes.push(format!(
+            "the host adds the secret `{}` as header `{}`, if it is set for {}",
+            secret.name,
+            secret.header,
+            secret.origin()
+        ));
+    }
+    let note = (!notes.is_empty()).then(|| notes.join("; "));
+    Answer { decided: decided.map(Some).map_err(Box::new), note }
 }

@@ -2,14 +2,13 @@
 //! and when the gateway leaves. Otherwise a restart would give a `rate 2/hour` anew.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::PathBuf;
 
 use anyhow::Result;
 use soulbound_runtime::sandbox::{BoundSkill, BudgetState};
 
 use crate::durable;
-use crate::state::StateFolder;
+use crate::state::{StateFolder, kept};
 
 /// What was left, by skill.
 pub(crate) type Kept = BTreeMap<String, Vec<BudgetState>>;
@@ -17,8 +16,8 @@ pub(crate) type Kept = BTreeMap<String, Vec<BudgetState>>;
 /// Under which name the agent's own rate stands. No skill's: a slug has no parentheses.
 pub(crate) const OF_THE_AGENT: &str = "(agent)";
 
-/// Takes a skill's budgets up as they were left. A file that is not understood was not made by this gateway's user: budgets
-/// are full then, as they are for an agent that is new.
+/// Takes a skill's budgets up as they were left. A file that is not understood is set aside: budgets are full then, as they
+/// are for an agent that is new.
 pub(crate) fn resume(state: &StateFolder, agent: &str, skill: &str, bound: &BoundSkill) {
     if let Some(states) = kept(state, agent).get(skill) {
         bound.resume_budgets(states);
@@ -27,8 +26,7 @@ pub(crate) fn resume(state: &StateFolder, agent: &str, skill: &str, bound: &Boun
 
 /// What was left when it was last written down.
 pub(crate) fn kept(state: &StateFolder, agent: &str) -> Kept {
-    let bytes = fs::read(path(state, agent)).unwrap_or_default();
-    serde_json::from_slice(&bytes).unwrap_or_default()
+    kept::read(&path(state, agent))
 }
 
 /// Writes down what is left.

@@ -76,7 +76,9 @@ fn take(state: &StateFolder) -> Result<StateLock> {
     });
     match waited? {
         Waited::Ours(lock) => Ok(lock),
-        Waited::Otherwise(pid) => bail!("gateway already running (pid {pid})"),
+        Waited::Otherwise(pid) => bail!(
+            "gateway already running (pid {pid})\n  hint: soulbound gateway status; one state folder has one gateway, SOULBOUND_HOME names another"
+        ),
     }
 }
 

@@ -5,3 +5,4 @@ pub(crate) mod guard;
 pub(crate) mod identity;
 pub(crate) mod listener;
 pub(crate) mod routes;
+mod told;

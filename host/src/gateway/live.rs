@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use soulbound_runtime::grant::ChannelGrant;
+use soulbound_runtime::grant::{ChannelGrant, LostDirectory};
 use soulbound_runtime::sandbox::{BindError, CallError, Ending, ErrorKind, Outcome, tool_name};
 use soulbound_runtime::skill::Digest;
 use soulbound_runtime::soul::{Effect, SkillEntry};
@@ -137,7 +137,11 @@ impl Live {
         }
         Err(Box::new(Outcome::refused(match self.standing.refusal(skill) {
             Some(denial) => denial.clone(),
-            None => crate::agent::not_listed(&self.trusted.soul, skill),
+            None => {
+                let trusted = &self.trusted.soul;
+                let soul = self.effective().unwrap_or(trusted);
+                crate::agent::not_listed(soul, Some((trusted, &self.standing)), skill)
+            }
         })))
     }
 
@@ -257,6 +261,7 @@ impl Live {
             && !was.revoked.is_cancelled()
             && self.trusted.digest == before.trusted.digest
             && self.channels_of(name) == before.channels_of(name)
+            && self.lost_of(name) == before.lost_of(name)
             && self.differences(before, name).is_some_and(|all| all.is_empty())
     }
 
@@ -278,6 +283,11 @@ impl Live {
     /// The channels of a skill, as what is effective now grants them.
     fn channels_of(&self, skill: &str) -> &[ChannelGrant] {
         self.effective().and_then(|soul| soul.skill(skill)).map_or(&[], |entry| &entry.grant.channels)
+    }
+
+    /// The directories of a skill that cannot be had: what is said of them may change while the grant does not.
+    fn lost_of(&self, skill: &str) -> &[LostDirectory] {
+        self.effective().and_then(|soul| soul.skill(skill)).map_or(&[], |entry| &entry.grant.lost)
     }
 
     /// What changed for a skill; `None` when it cannot be told, since nothing may run.

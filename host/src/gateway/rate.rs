@@ -5,7 +5,7 @@ use soulbound_runtime::sandbox::BudgetState;
 use crate::durable;
 use crate::gateway::Gateway;
 use crate::oversight::breakers::open::{self, Open};
-use crate::state::StateFolder;
+use crate::state::{StateFolder, kept};
 
 /// What was left of the rate of all agents, in the state folder.
 const RATE: &str = "rate.json";
@@ -31,8 +31,7 @@ impl Gateway {
     }
 }
 
-/// What was left. A file that is not understood counts as a full bucket, as for skills.
+/// What was left. A file that is not understood is set aside and counts as a full bucket, as for skills.
 pub(super) fn kept(state: &StateFolder) -> Vec<BudgetState> {
-    let bytes = std::fs::read(state.path().join(RATE)).unwrap_or_default();
-    serde_json::from_slice(&bytes).unwrap_or_default()
+    kept::read(&state.path().join(RATE))
 }

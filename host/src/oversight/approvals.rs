@@ -42,6 +42,7 @@ use kept::Kept;
 use queue::Queue;
 
 pub(crate) use decision::{Approved, Decider, Decision, Way};
+pub(crate) use kept::readable;
 pub(crate) use link::Post;
 pub(crate) use list::Listing;
 pub(crate) use subject::{Subject, What};

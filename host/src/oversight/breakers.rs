@@ -16,7 +16,6 @@ mod watch;
 mod window;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -32,6 +31,7 @@ use crate::durable;
 use crate::gateway::Gateway;
 use crate::gateway::policy::Policy;
 use crate::oversight::CallFacts;
+use crate::state::kept;
 use baseline::Baseline;
 pub(crate) use kind::Kind;
 use open::Open;
@@ -259,10 +259,9 @@ impl Breakers {
     }
 }
 
-/// The baselines that were kept in an agent's folder. One that is not understood is learned anew: it decides nothing.
+/// The baselines that were kept in an agent's folder. One that is not understood is set aside and learned anew.
 pub(crate) fn kept_baselines(folder: &Path) -> BTreeMap<String, Baseline> {
-    let bytes = fs::read(folder.join(BASELINE)).unwrap_or_default();
-    serde_json::from_slice(&bytes).unwrap_or_default()
+    kept::read(&folder.join(BASELINE))
 }
 
 fn look(policy: &Policy) -> Look<'_> {

@@ -14,13 +14,20 @@ const FORMAT: u32 = 1;
 impl StateFolder {
     /// Writes the format into a new state folder; refuses one that this build does not know.
     pub(crate) fn claim_format(&self) -> Result<()> {
+        match self.known_format()? {
+            Some(_) => Ok(()),
+            None => durable::replace(&self.path().join("format"), format!("{FORMAT}\n").as_bytes()),
+        }
+    }
+
+    /// The format, if it is one that this build knows; none of a new folder.
+    pub(crate) fn known_format(&self) -> Result<Option<u32>> {
         match self.format()? {
-            Some(FORMAT) => Ok(()),
-            Some(other) => bail!(
+            Some(other) if other != FORMAT => bail!(
                 "the state folder `{}` has format {other}, and this build knows {FORMAT}\n  hint: use the build that made it, or set SOULBOUND_HOME to another folder",
                 self.path().display()
             ),
-            None => durable::replace(&self.path().join("format"), format!("{FORMAT}\n").as_bytes()),
+            format => Ok(format),
         }
     }
 
@@ -30,7 +37,7 @@ impl StateFolder {
             Ok(text) => {
                 let number = text.trim().parse().ok();
                 Ok(Some(number.with_context(|| {
-                    format!("`{}` holds no number; it was made by another program", path.display())
+                    format!("`{}` holds no number; it was made by another program, or torn\n  hint: this build writes `{FORMAT}`; look what else was changed, or set SOULBOUND_HOME to another folder", path.display())
                 })?))
             }
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),

@@ -165,7 +165,8 @@ pub(crate) struct Held(pub(crate) Option<Holder>);
 fn open(state: &StateFolder, make: bool) -> Result<Option<File>> {
     let path = state.path().join("gateway.lock");
     let mut options = File::options();
-    options.read(true).write(true).create(make).truncate(false).mode(0o600);
+    // Whoever only asks need not write: a folder that became read-only has a gateway to be found and stopped, too.
+    options.read(true).write(make).create(make).truncate(false).mode(0o600);
     options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
     match options.open(&path) {
         Ok(file) => Ok(Some(file)),

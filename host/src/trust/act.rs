@@ -82,6 +82,9 @@ pub(crate) struct Done {
     pub(crate) event: Event,
     /// What the operator is told, a line each.
     pub(crate) said: Vec<String>,
+    /// Whether something of what was asked for could not be done.
+    #[serde(default)]
+    pub(crate) falls_short: bool,
 }
 
 /// What the operator's settings ask of an act beside the operator's word.
@@ -145,7 +148,7 @@ fn attacked(state: &StateFolder, ran: Ran, who: Who) -> Result<Done> {
 }
 
 fn done(id: &str, what: What, who: Who, said: Vec<String>) -> Done {
-    Done { event: Event { agent: id.to_owned(), what, who }, said }
+    Done { event: Event { agent: id.to_owned(), what, who }, said, falls_short: false }
 }
 
 pub(super) fn trusting(manifest: Digest, how: How, who: &Who) -> Trusting {
@@ -222,7 +225,10 @@ fn reset(registry: &Registry, id: &str, skill: Option<String>, who: Who) -> Resu
     let of: Vec<String> = closed.iter().map(|of| open::name(of.as_deref()).to_owned()).collect();
     let said = match (of.as_slice(), &skill) {
         ([], Some(skill)) => {
-            format!("no breaker of agent `{id}`, skill `{skill}`, is open; its counts begin anew")
+            let others = open::Open::read(&registry.folder(id)).lines();
+            let others =
+                if others.is_empty() { String::new() } else { format!("; open is: {}", others.join(", ")) };
+            format!("no breaker of agent `{id}`, skill `{skill}`, is open; its counts begin anew{others}")
         }
         ([], None) => format!("no breaker of agent `{id}` is open; its counts begin anew"),
         (of, _) => format!("closed the breaker of {}, of agent `{id}`; the counts begin anew", of.join(", ")),

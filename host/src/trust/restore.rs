@@ -19,6 +19,7 @@ use soulbound_runtime::soul::bytes_of;
 
 use super::act::short;
 use super::manifest::TrustedSkill;
+use super::standing::put_folder_back;
 use super::store::Store;
 use super::trusted::Trusted;
 
@@ -27,7 +28,10 @@ const DIRECTORY: OFlags =
 
 /// Puts everything back that differs. Says what was replaced, a line each.
 pub(super) fn put_back(store: &Store, trusted: &Trusted) -> Result<Vec<String>> {
-    let folder = open_folder(&trusted.folder)?;
+    let folder = open_folder(&trusted.folder).map_err(|error| match trusted.folder.is_dir() {
+        true => error,
+        false => anyhow::anyhow!("{error:#}\n  hint: {}", put_folder_back(&trusted.id)),
+    })?;
     let mut said = Vec::new();
     said.extend(soul(store, trusted, &folder)?);
     for skill in &trusted.manifest.skills {

@@ -14,7 +14,7 @@ use super::manifest::Manifest;
 use super::record::{How, Record};
 use super::registry::Registry;
 use super::restore;
-use super::standing::Standing;
+use super::standing::{self, Standing};
 use super::trusted::Trusted;
 use crate::agent::sources;
 use crate::operator::Who;
@@ -66,7 +66,11 @@ pub(super) fn roll_back(
         (true, false) => format!("agent `{id}` is not yet as trusted: {}", short(target)),
     });
     let what = What::RolledBack { manifest: target, before };
-    Ok(Done { event: Event { agent: id.to_owned(), what, who }, said })
+    if left.changes.iter().any(|change| change.directory.is_some()) {
+        said.push(format!("  hint: rollback puts files back, not directories: {}", standing::put_back(id)));
+    }
+    let falls_short = target == before && !left.is_as_trusted();
+    Ok(Done { event: Event { agent: id.to_owned(), what, who }, said, falls_short })
 }
 
 /// What more may be reached than by what was trusted until now, in the words of `agents diff`.

@@ -4,9 +4,12 @@
 //! restrictions of the one on disk, with the trusted bytes, in the trusted directories; and where the one on disk cannot
 //! be understood, nothing.
 
+mod summary;
+
 use std::path::{Path, PathBuf};
 
-use soulbound_runtime::sandbox::files::{BoundFiles, OpenRules};
+use soulbound_runtime::grant::{DirectoryGrant, LostDirectory};
+use soulbound_runtime::sandbox::files::{BoundFiles, DirectoryError, OpenRules};
 use soulbound_runtime::skill::{Digest, SkillFolder, SkillSources};
 use soulbound_runtime::soul::bytes_of;
 use soulbound_runtime::{Denial, DenialId, Soul};
@@ -15,6 +18,8 @@ use super::change::{Amounts, Change, Lost};
 use super::fingerprint::{Fingerprint, Look};
 use super::manifest::{Manifest, TrustedSkill};
 use super::trusted::Trusted;
+
+pub(crate) use summary::Difference;
 
 /// An agent's folder, held against what is trusted of it.
 #[derive(Debug, Clone)]
@@ -130,7 +135,13 @@ impl Standing {
 
     /// Narrows the trusted SOUL.md by the one on disk.
     fn look_at_soul(&mut self, trusted: &Trusted, file: &Path) {
+        let is_gone = !trusted.folder.is_dir();
         let unusable = |standing: &mut Self, why: String| {
+            let why = if is_gone {
+                format!("the agent's folder `{}` is gone", trusted.folder.display())
+            } else {
+                why
+            };
             let first = why.lines().next().unwrap_or_default().to_owned();
             standing.changes.push(Change::new(
                 Amounts::Narrowing,
@@ -138,9 +149,13 @@ impl Standing {
                 &format!("nothing may run: {first}"),
             ));
             for skill in trusted.soul.skills() {
-                let message =
-                    format!("skill `{}` may not run: the agent's SOUL.md cannot be used", skill.name);
-                let hint = format!("mend {}, or `soulbound agents rollback {}`", file.display(), trusted.id);
+                let what = if is_gone { "folder is gone" } else { "SOUL.md cannot be used" };
+                let message = format!("skill `{}` may not run: the agent's {what}", skill.name);
+                let hint = if is_gone {
+                    put_folder_back(&trusted.id)
+                } else {
+                    format!("mend {}, or `soulbound agents rollback {}`", file.display(), trusted.id)
+                };
                 standing.refuse(&skill.name, Denial::new(DenialId::SkillNotTrusted, message).hint(hint));
             }
         };
@@ -253,60 +268,87 @@ pub(crate) fn trusted_paths(
 /// The stamps of the trusted files, if what is on disk is what is trusted; none otherwise, or while it is too young to tell.
 pub(crate) fn stamps_if_as_trusted(trusted: &Trusted, sources: &SkillSources) -> Option<Digest> {
     let stamps = Fingerprint::take(trusted_paths(&trusted.folder, &trusted.manifest, sources)).digest()?;
-    is_as_trusted(trusted, sources).then_some(stamps)
+    differences(trusted, sources).is_none().then_some(stamps)
 }
 
-/// Whether an agent's folder is as it was trusted.
-pub(crate) fn is_as_trusted(trusted: &Trusted, sources: &SkillSources) -> bool {
+/// How an agent's folder differs from what was trusted; none if it is as it was trusted.
+pub(crate) fn differences(trusted: &Trusted, sources: &SkillSources) -> Option<Vec<Difference>> {
     // Where directories may be is no part of the question here; that they are the trusted ones is.
-    Standing::of(trusted, sources, &OpenRules::default()).is_as_trusted()
+    let standing = Standing::of(trusted, sources, &OpenRules::default());
+    (!standing.is_as_trusted()).then(|| standing.summary())
 }
 
 /// Takes away every directory that cannot be opened, or is not the one that was trusted.
 fn lose_moved(trusted: &Trusted, effective: &mut Soul, rules: &OpenRules) -> Vec<Change> {
-    let mut lost: Vec<(String, String)> = Vec::new();
+    let mut lost: Vec<(String, String, LostDirectory)> = Vec::new();
     let mut changes = Vec::new();
     for skill in effective.skills() {
+        let mut lose = |grant: &DirectoryGrant, how: Lost, why: &str, message: &str, hint: &str| {
+            let mut change =
+                Change::new(Amounts::Narrowing, Some(&skill.name), &format!("loses `{}`: {why}", grant.path));
+            change.directory = Some(how);
+            changes.push(change);
+            let gone = LostDirectory::new(&grant.guest, grant.rule.clone(), message, hint);
+            lost.push((skill.name.clone(), grant.path.clone(), gone));
+        };
         let mut grants = skill.grant.directories.clone();
         let opened = loop {
             match BoundFiles::open(&grants, &trusted.folder, rules) {
                 Ok(files) => break files.opened(),
                 Err(errors) => {
-                    let failed = |index: usize| errors.iter().find(|error| error.index == index);
                     let before = grants.len();
                     let mut index = 0;
                     grants.retain(|grant| {
-                        let error = failed(index);
+                        let error = errors.iter().find(|error| error.index == index);
                         index += 1;
-                        if let Some(error) = error {
-                            changes.push(lose(&skill.name, &grant.path, &error.message, Lost::Closed));
-                            lost.push((skill.name.clone(), grant.path.clone()));
+                        if let Some(DirectoryError { message, hint, .. }) = error {
+                            let hint =
+                                if is_there(trusted, grant) { hint.clone() } else { put_back(&trusted.id) };
+                            lose(grant, Lost::Closed, message, message, &hint);
                         }
                         error.is_none()
                     });
                     // Errors that name none of them are errors of all.
                     if grants.len() == before {
-                        lost.extend(grants.drain(..).map(|grant| (skill.name.clone(), grant.path)));
+                        let message = "the directories of the skill cannot be opened together";
+                        for grant in grants.drain(..) {
+                            lose(&grant, Lost::Closed, message, message, &put_back(&trusted.id));
+                        }
                     }
                 }
             }
         };
         for directory in opened.iter().filter(|directory| !trusted.is_trusted(&skill.name, directory)) {
+            let message =
+                format!("`{}` is another directory than the one that was trusted", directory.grant.path);
             let why = "path.moved: it is not the directory that was trusted";
-            changes.push(lose(&skill.name, &directory.grant.path, why, Lost::Moved));
-            lost.push((skill.name.clone(), directory.grant.path.clone()));
+            lose(&directory.grant, Lost::Moved, why, &message, &put_back(&trusted.id));
         }
     }
-    effective.retain_directories(|skill, grant| {
-        !lost.iter().any(|(name, path)| name == skill && *path == grant.path)
+    effective.lose_directories(|skill, grant| {
+        let mut all = lost.iter();
+        all.find(|(name, path, _)| name == skill && *path == grant.path).map(|(_, _, lost)| lost.clone())
     });
     changes
 }
 
-fn lose(skill: &str, path: &str, why: &str, how: Lost) -> Change {
-    let mut change = Change::new(Amounts::Narrowing, Some(skill), &format!("loses `{path}`: {why}"));
-    change.directory = Some(how);
-    change
+/// Whether anything is where a granted directory should be.
+fn is_there(trusted: &Trusted, grant: &DirectoryGrant) -> bool {
+    trusted.folder.join(&grant.path).symlink_metadata().is_ok()
+}
+
+/// What helps where an agent's whole folder is gone: trusted is one that lies where it lay.
+pub(crate) fn put_folder_back(id: &str) -> String {
+    format!(
+        "put it back where it was; from another place: `soulbound agents remove {id}`, then `soulbound agents add DIR`"
+    )
+}
+
+/// What helps against a directory that is gone or another one: its bytes are nobody's to put back.
+pub(crate) fn put_back(id: &str) -> String {
+    format!(
+        "put the trusted directory back where it was; `soulbound agents trust {id}` accepts another in its place"
+    )
 }
 
 fn gone(id: &str, skill: &str) -> Denial {

@@ -94,8 +94,8 @@ denials! {
         "Another file system is mounted inside the granted directory, and no mount point is crossed.",
         "Grant the mounted directory itself.";
     PathMoved = "path.moved",
-        "The granted path no longer leads to the directory that was opened when the agent was bound.",
-        "Put the directory back, or load the agent again.";
+        "The granted path no longer leads to the directory that was trusted, or that was opened when the skill was bound: it is gone, or another one is there.",
+        "Put the directory back where it was; `soulbound agents trust AGENT` accepts another one in its place. `soulbound agents diff AGENT` tells which.";
     PathQuota = "path.quota",
         "The call has written as much as it may.",
         "Raise `limit: disk …` for the skill, up to the operator's limit, if it should write more.";

@@ -20,6 +20,8 @@ impl Grant {
         limits.rule = self.limits.rule.clone().or_else(|| other.limits.rule.clone());
         Self {
             directories,
+            // Neither text knows what became of a directory on disk.
+            lost: Vec::new(),
             hosts: host::meet(&self.hosts, &other.hosts),
             environment: kept(&self.environment, &other.environment, |a, b| {
                 a.name == b.name && a.value == b.value

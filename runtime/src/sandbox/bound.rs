@@ -143,7 +143,7 @@ impl Runtime {
             entries: entries(&compiled.component, &compiled.inspection.tools)?,
             skill: name.into(),
             environment: grant.environment.iter().map(|one| (one.name.clone(), one.value.clone())).collect(),
-            files: Arc::new(files.skill_line(grant.line.clone())),
+            files: Arc::new(files.skill_line(grant.line.clone()).lost(grant.lost.clone())),
             knowledge: Arc::new(knowledge(agent, name, grant, skill.digest)),
             memory: limits.memory,
             output: limits.output,

@@ -56,4 +56,4 @@ pub use judge::Judgement;
 pub use opened::OpenedDirectory;
 
 pub(crate) use call::{CallFiles, FilesView, add_to_linker};
-pub(crate) use handed::HandedGrant;
+pub(crate) use handed::{HandedGrant, HandedLoss};

@@ -205,7 +205,7 @@ impl SkillFolder {
 fn read_manifest(folder: &Path, files: &[FolderFile]) -> Result<Manifest, FolderError> {
     let path = folder.join("SKILL.md");
     let Some(file) = files.iter().find(|file| file.path == "SKILL.md") else {
-        let error = std::io::Error::from(std::io::ErrorKind::NotFound);
+        let error = std::io::Error::from(rustix::io::Errno::NOENT);
         return Err(FolderError::Io { path, error });
     };
     let error = |error| FolderError::Manifest { path: path.clone(), error };

@@ -121,6 +121,15 @@ pub fn refusal(skill: &str, judged: &JudgedImport, grant: &Grant) -> Option<Deni
             ),
         )
         .hint("build the skill against WASI 0.2 and `soulbound:skill`; `soulbound explain capabilities` lists what may be imported"),
+        // SOUL.md has the line that would be missed.
+        Standing::Missing
+            if judged.capability == Some(Capability::Files)
+                && let Some(lost) = grant.lost.first() =>
+        {
+            let message = format!("skill `{skill}` has no directory left: {}", lost.message);
+            let denial = Denial::new(DenialId::PathMoved, message).rule(lost.rule.clone());
+            return Some(denial.imported(judged.interface.clone()).hint(lost.hint.clone()));
+        }
         Standing::Missing => {
             let capability = judged.capability.unwrap_or(Capability::Sockets);
             Denial::new(

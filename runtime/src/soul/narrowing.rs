@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use super::{SkillEntry, Soul, standing};
-use crate::grant::DirectoryGrant;
+use crate::grant::{DirectoryGrant, LostDirectory};
 
 impl Soul {
     /// This agent as far as `other` permits it too. Who the agent is, and all prose, stays this file's. `folder` is
@@ -43,10 +43,17 @@ impl Soul {
         self.skills.retain(keep);
     }
 
-    /// Takes away the directories that `keep` does not want: it is told the skill's name and the entry.
-    pub fn retain_directories(&mut self, mut keep: impl FnMut(&str, &DirectoryGrant) -> bool) {
+    /// Takes away the directories that are lost: `lost` is told the skill's name and the entry, and says what became of it.
+    pub fn lose_directories(&mut self, mut lost: impl FnMut(&str, &DirectoryGrant) -> Option<LostDirectory>) {
         for skill in &mut self.skills {
-            skill.grant.directories.retain(|directory| keep(&skill.name, directory));
+            let grant = &mut skill.grant;
+            grant.directories.retain(|directory| match lost(&skill.name, directory) {
+                Some(lost) => {
+                    grant.lost.push(lost);
+                    false
+                }
+                None => true,
+            });
         }
     }
 }

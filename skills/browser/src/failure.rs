@@ -53,8 +53,29 @@ impl Failure {
     }
 }
 
-/// The error's own name, without the type's.
+/// What the error says, in words: its own name where nothing better is known.
 fn words(code: &ErrorCode) -> String {
-    let debug = format!("{code:?}");
-    granted::cut(debug.strip_prefix("ErrorCode::").unwrap_or(&debug), 200).to_owned()
+    match code {
+        ErrorCode::DnsError(_) => "its name does not resolve".to_owned(),
+        ErrorCode::DnsTimeout => "its name did not resolve in time".to_owned(),
+        ErrorCode::InternalError(Some(text)) => granted::cut(text, 200).to_owned(),
+        ErrorCode::TlsAlertReceived(alert) => match &alert.alert_message {
+            Some(text) => format!("TLS alert: {}", granted::cut(text, 200)),
+            None => "TLS alert".to_owned(),
+        },
+        other => name(&format!("{other:?}")),
+    }
+}
+
+/// `ErrorCode::HttpResponseTimeout` and what it holds, as `http response timeout`.
+fn name(debug: &str) -> String {
+    let debug = debug.strip_prefix("ErrorCode::").unwrap_or(debug);
+    let mut words = String::new();
+    for letter in debug.chars().take_while(char::is_ascii_alphanumeric) {
+        if letter.is_ascii_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.push(letter.to_ascii_lowercase());
+    }
+    words
 }

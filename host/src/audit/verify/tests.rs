@@ -319,3 +319,39 @@ fn a_live_call_is_not_a_finding_and_neither_is_a_note() {
     book.note(Event::SoulChanged, "gateway", &serde_json::Value::Null).unwrap();
     assert_eq!(verify(&place).findings, []);
 }
+
+/// The end of a trail of several files, as doctor looks at it.
+fn tail_faults(place: &Folder, bytes: u64) -> Vec<&'static str> {
+    let keys = Keys::read(place.state()).unwrap().unwrap();
+    let report = tail(&place.echo(), "echo", &keys, None, false, bytes).unwrap();
+    report.findings.iter().map(|finding| finding.fault.id()).collect()
+}
+
+#[test]
+fn the_end_of_a_sound_trail_is_sound_wherever_it_is_begun_and_any_change_of_it_is_found() {
+    let rotated = Folder::with(Options { rotate: 1_500, ..Options::default() });
+    let (book, _) = rotated.open();
+    calls(&book, 4);
+    drop(book);
+    for place in [written(), rotated] {
+        let whole = fs::read_to_string(place.file()).unwrap();
+        for bytes in (0..whole.len() as u64 + 2).step_by(7) {
+            assert_eq!(tail_faults(&place, bytes), [""; 0], "{bytes} bytes");
+        }
+        let last = whole.lines().last().unwrap().len();
+        for at in whole.len() - 1 - last..whole.len() {
+            let mut changed = whole.clone().into_bytes();
+            changed[at] ^= 1;
+            fs::write(place.file(), changed).unwrap();
+            assert_ne!(tail_faults(&place, last as u64 + 1), [""; 0], "byte {at}");
+            assert_ne!(tail_faults(&place, u64::MAX), [""; 0], "byte {at}");
+        }
+        // The end is gone, at the end of a record: the tips remember.
+        fs::write(place.file(), &whole[..whole.len() - 1 - last]).unwrap();
+        assert!(tail_faults(&place, u64::MAX).contains(&"cut-off"), "{:?}", tail_faults(&place, u64::MAX));
+        fs::write(place.file(), "").unwrap();
+        assert!(tail_faults(&place, u64::MAX).contains(&"cut-off"));
+        fs::write(place.file(), &whole).unwrap();
+        assert_eq!(faults(&place), [""; 0]);
+    }
+}

@@ -9,6 +9,7 @@ use crate::state::StateFolder;
 use crate::style::Style;
 use crate::trust::card;
 use crate::trust::change::Amounts;
+use crate::trust::standing::{put_back, put_folder_back};
 
 /// Say what changed in an agent's folder since it was trusted; exit 1 if anything did
 #[derive(Debug, Args)]
@@ -42,9 +43,18 @@ impl Diff {
             "\nwhat narrows ({narrowing}) applies already; the rest ({}) waits for trust",
             changes.len() - narrowing
         ));
-        crate::cli::note(&format!(
-            "  hint: `soulbound agents trust {id}` accepts, `soulbound agents rollback {id}` puts back what is trusted"
-        ));
+        let lost = changes.iter().filter(|change| change.directory.is_some()).count();
+        if !looked.agent.record.folder.is_dir() {
+            crate::cli::note(&format!("  hint: {}", put_folder_back(id)));
+        } else if lost < changes.len() {
+            crate::cli::note(&format!(
+                "  hint: `soulbound agents trust {id}` accepts, `soulbound agents rollback {id}` puts back what is trusted"
+            ));
+        }
+        if lost > 0 {
+            // No bytes of it are trusted, so there are none to put back.
+            crate::cli::note(&format!("  hint: {}", put_back(id)));
+        }
         Ok(exit)
     }
 }

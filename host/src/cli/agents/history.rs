@@ -34,14 +34,18 @@ impl History {
             return Ok(Exit::Done);
         }
         let style = Style::stdout();
-        for act in record.history.iter().rev() {
+        // What was trusted twice stands there twice; in force is what the last act made so.
+        for (index, act) in record.history.iter().rev().enumerate() {
             let how = match act.how {
                 How::Added => "added",
                 How::Trusted => "trusted",
                 How::RolledBack => "rolled back",
             };
-            let now =
-                if act.manifest == record.trusted { style.green(" (trusted now)") } else { String::new() };
+            let now = match (act.manifest == record.trusted, index) {
+                (true, 0) => style.green(" (trusted now)"),
+                (true, _) => style.dim(" (the same bytes)"),
+                (false, _) => String::new(),
+            };
             crate::cli::print(&format!(
                 "{}  {how:11}  {}  by {}{now}",
                 visible::line(&act.when),

@@ -16,7 +16,7 @@ use crate::style::Style;
 use crate::trust::manifest::Manifest;
 use crate::trust::record::Record;
 use crate::trust::registry::Condition;
-use crate::trust::standing::trusted_paths;
+use crate::trust::standing::{Difference, trusted_paths};
 use crate::trust::{Fingerprint, Registry, Trusted, standing};
 
 /// List the agents: state, when they were trusted, their skills, and whether their folders are as trusted
@@ -38,6 +38,8 @@ struct Row {
     digest: Option<soulbound_runtime::skill::Digest>,
     skills: Vec<String>,
     standing: Standing,
+    /// What differs, where something does.
+    changes: Vec<Difference>,
     /// Open breakers, in words.
     breakers: Vec<String>,
     problem: Option<String>,
@@ -90,18 +92,19 @@ fn row(registry: &Registry, id: String, state: Condition) -> Row {
     let breakers = Open::read(&registry.folder(&id)).lines();
     let read = Record::read(&registry.folder(&id)).and_then(|record| {
         let manifest = Manifest::load(registry.store(), record.trusted)?;
-        let standing = standing_of(registry, &record, &manifest)?;
-        Ok((record, manifest, standing))
+        let changes = changes_of(registry, &record, &manifest)?;
+        Ok((record, manifest, changes))
     });
     match read {
-        Ok((record, manifest, standing)) => Row {
+        Ok((record, manifest, changes)) => Row {
             id,
             state,
             trusted: Some(record.since().to_owned()),
             name: Some(record.name),
             digest: Some(record.trusted),
             skills: manifest.skills.into_iter().map(|skill| skill.name).collect(),
-            standing,
+            standing: if changes.is_none() { Standing::AsTrusted } else { Standing::Changed },
+            changes: changes.unwrap_or_default(),
             breakers,
             problem: None,
         },
@@ -113,6 +116,7 @@ fn row(registry: &Registry, id: String, state: Condition) -> Row {
             digest: None,
             skills: Vec::new(),
             standing: Standing::Unreadable,
+            changes: Vec::new(),
             breakers,
             problem: Some(format!("{error:#}")),
         },
@@ -120,17 +124,16 @@ fn row(registry: &Registry, id: String, state: Condition) -> Row {
 }
 
 /// By the files' stamps; only where those differ by what is in them.
-fn standing_of(registry: &Registry, record: &Record, manifest: &Manifest) -> Result<Standing> {
+fn changes_of(registry: &Registry, record: &Record, manifest: &Manifest) -> Result<Option<Vec<Difference>>> {
     let state: &Path = registry.state();
     let sources = sources(&record.folder, Some(state));
     if record.fingerprint.is_some()
         && Fingerprint::take(trusted_paths(&record.folder, manifest, &sources)).digest() == record.fingerprint
     {
-        return Ok(Standing::AsTrusted);
+        return Ok(None);
     }
     let trusted = Trusted::load(registry.store(), &record.id, &record.folder, record.trusted)?;
-    let as_trusted = standing::is_as_trusted(&trusted, &sources);
-    Ok(if as_trusted { Standing::AsTrusted } else { Standing::Changed })
+    Ok(standing::differences(&trusted, &sources))
 }
 
 fn table(rows: &[Row]) -> String {
@@ -148,11 +151,15 @@ fn table(rows: &[Row]) -> String {
         // To the minute: `2026-11-21T05:49:55.123Z`.
         let when: String = row.trusted.as_deref().unwrap_or("-").chars().take(16).collect();
         let what = row.problem.as_deref().map_or_else(|| row.skills.join(", "), first_line);
+        let mut what = visible::line(&what);
+        for change in &row.changes {
+            what.push_str(&format!("\n{:width$}  {}", "", style.yellow(&change.text)));
+        }
         let what = match row.breakers.as_slice() {
-            [] => visible::line(&what),
+            [] => what,
             open => format!(
-                "{}  {}",
-                visible::line(&what),
+                "{what}\n{:width$}  {}",
+                "",
                 style.red(&format!("breaker open: {}", visible::line(&open.join(", "))))
             ),
         };

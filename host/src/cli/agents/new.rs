@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
+use soulbound_runtime::soul::agent_id;
+use soulbound_runtime::visible;
+
 use crate::exit::Exit;
-use crate::trust::registry::id;
 
 /// Make an agent's folder to begin with
 #[derive(Debug, Args)]
@@ -55,7 +57,10 @@ impl Template {
 
 impl New {
     pub(super) fn run(self) -> Result<Exit> {
-        let id = id(&self.name)?;
+        let id = agent_id(&self.name).map_err(|reason| {
+            let shown = visible::quoted_target(&self.name);
+            anyhow::anyhow!("{shown} can name no agent: {reason}\n  hint: letters, digits, spaces and single hyphens: `soulbound agents new \"Blog Writer\"`")
+        })?;
         let folder = self.folder.unwrap_or_else(|| PathBuf::from(".").join(&id));
         let shown = folder.display();
         if folder.symlink_metadata().is_ok() {

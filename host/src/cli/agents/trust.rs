@@ -11,6 +11,7 @@ use crate::state::StateFolder;
 use crate::style::Style;
 use crate::trust::act::Act;
 use crate::trust::registry::id;
+use crate::trust::standing::put_folder_back;
 use crate::trust::{Candidate, Registry, card};
 
 /// Show what changed in an agent's folder, and accept it if you say yes
@@ -32,6 +33,14 @@ impl Trust {
         let state = StateFolder::find()?;
         let registry = Registry::open(&state);
         let agent = registry.load(&id(&self.agent)?)?;
+        let folder = &agent.record.folder;
+        if !folder.is_dir() {
+            bail!(
+                "the agent's folder `{}` is gone\n  hint: {}",
+                folder.display(),
+                put_folder_back(&agent.record.id)
+            );
+        }
         let settings = Settings::read(&state)?;
         let start = |settings| crate::cli::check::runtime(&state, settings);
         let candidate = Candidate::read(&agent.record.folder, &state, settings, start)?;

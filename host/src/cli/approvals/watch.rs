@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Args;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::Value;
 
 use super::screen::Screen;
@@ -44,22 +45,41 @@ impl Watch {
 fn in_lines(state: &StateFolder) -> Result<Exit> {
     let mut known: Vec<(String, String)> = Vec::new();
     let mut version = u64::MAX;
+    let mut listing = look(state, version, Duration::ZERO)?;
+    crate::cli::note(&format!(
+        "no terminal, so a line for whatever begins or ceases to wait, and no keys; {} now, Ctrl-C ends this\n  hint: soulbound \
+         approvals approve ID, soulbound approvals deny ID",
+        match listing.waiting.len() {
+            0 => "nothing waits".to_owned(),
+            count => format!("{count} wait"),
+        }
+    ));
     loop {
-        let listing = look(state, version, NEWS)?;
         version = listing.version;
         let now: Vec<(String, String)> = listing
             .waiting
             .iter()
             .map(|request| (text(request, "name").to_owned(), text(request, "what").to_owned()))
             .collect();
-        for (name, what) in now.iter().filter(|one| !known.contains(one)) {
-            crate::cli::print(&format!("waits {name}: {what}"));
-        }
-        for (name, _) in known.iter().filter(|one| !now.contains(one)) {
-            crate::cli::print(&format!("closed {name}"));
+        let waits = now.iter().filter(|one| !known.contains(one));
+        let closed = known.iter().filter(|one| !now.contains(one));
+        let lines = waits.map(|(name, what)| format!("waits {name}: {what}"));
+        let lines: Vec<String> = lines.chain(closed.map(|(name, _)| format!("closed {name}"))).collect();
+        if !lines.iter().all(|line| crate::cli::put(line)) || is_read_no_more() {
+            return Ok(Exit::Done);
         }
         known = now;
+        listing = look(state, version, NEWS)?;
     }
+}
+
+/// Whether whoever read what this writes went away (`| head`): nothing may have to be written for hours.
+fn is_read_no_more() -> bool {
+    let stdout = std::io::stdout();
+    let mut polled = [PollFd::new(&stdout, PollFlags::empty())];
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    matches!(poll(&mut polled, Some(&at_once)), Ok(1..))
+        && polled.iter().any(|one| one.revents().contains(PollFlags::ERR))
 }
 
 /// What stands on the screen.

@@ -50,29 +50,21 @@ pub(super) fn reports(state: &StateFolder, asked: Option<&str>) -> Result<(Vec<R
         super::trail_of(state, Some(agent))?;
     }
     let agents = agents(state)?;
-    let Some(keys) = Keys::read(state.path())? else {
-        let written = agents.iter().map(|agent| agent_folder(state.path(), agent));
-        if written.chain([state.path().to_owned()]).any(|folder| folder.join("audit.jsonl").exists()) {
-            bail!(
-                "the keys of the trails are gone from `{}`\n  hint: put them back from a backup",
-                state.path().join("keys").display()
-            );
-        }
-        return Ok((Vec::new(), None));
-    };
+    let Some(keys) = keys(state, &agents)? else { return Ok((Vec::new(), None)) };
     let live = live::is_live(state.path());
     // The gateway's own first, also for one agent: it remembers how far each trail was.
     let gateway = trail(state.path(), GATEWAY, &keys, None, live)?;
     let mut reports = Vec::new();
-    for agent in known(&agents, &gateway) {
+    for agent in gateway.known(&agents) {
         if asked.is_none_or(|wanted| wanted == agent) {
             let remembered = gateway.agents.get(&agent).copied();
             let folder = agent_folder(state.path(), &agent);
-            reports.push(if folder.is_dir() {
-                trail(&folder, &agent, &keys, remembered, live)?
-            } else {
-                Report::gone(&agent)
-            });
+            let report = match folder.is_dir() {
+                true => Some(trail(&folder, &agent, &keys, remembered, live)?),
+                false => None,
+            };
+            let there = report.filter(|report| !report.is_gone(gateway.added.contains(&agent)));
+            reports.push(there.unwrap_or_else(|| Report::gone(&agent)));
         }
     }
     if asked.is_none() {
@@ -81,16 +73,27 @@ pub(super) fn reports(state: &StateFolder, asked: Option<&str>) -> Result<(Vec<R
     Ok((reports, Some(keys)))
 }
 
-/// Agents with a folder, and those that the gateway remembers.
-fn known(folders: &[String], gateway: &Report) -> Vec<String> {
-    let mut all: Vec<String> = folders.iter().chain(gateway.agents.keys()).cloned().collect();
-    all.sort();
-    all.dedup();
-    all
+/// The keys of the trails; none where there are no trails.
+///
+/// # Errors
+///
+/// There are trails without keys.
+pub(in crate::cli) fn keys(state: &StateFolder, agents: &[String]) -> Result<Option<Arc<Keys>>> {
+    let keys = Keys::read(state.path())?;
+    let written = agents.iter().map(|agent| agent_folder(state.path(), agent));
+    if keys.is_none()
+        && written.chain([state.path().to_owned()]).any(|folder| folder.join("audit.jsonl").exists())
+    {
+        bail!(
+            "the keys of the trails are gone from `{}`\n  hint: put them back from a backup",
+            state.path().join("keys").display()
+        );
+    }
+    Ok(keys)
 }
 
 /// The agents with a folder, removed ones too.
-pub(super) fn agents(state: &StateFolder) -> Result<Vec<String>> {
+pub(in crate::cli) fn agents(state: &StateFolder) -> Result<Vec<String>> {
     let entries = match std::fs::read_dir(state.path().join("agents")) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         other => other?,

@@ -7,7 +7,7 @@ use rustix::process::{Resource, getrlimit};
 use soulbound_runtime::compile::Compiler;
 use soulbound_runtime::sandbox::worker::{self, Isolation};
 
-use super::{Finding, Severity};
+use super::{Finding, Severity, files, trails};
 use crate::clock::Moment;
 use crate::gateway::status::separation;
 use crate::operator::Request;
@@ -17,12 +17,14 @@ use crate::oversight::secrets::place::Place;
 use crate::settings::Settings;
 use crate::standard;
 use crate::state::StateFolder;
-use crate::state::lock::Held;
+use crate::state::lock::{Held, Purpose};
 use crate::trust::Registry;
 
 type Check = fn(Option<&StateFolder>) -> Option<Finding>;
 
-const CHECKS: [Check; 16] = [
+const CHECKS: [Check; 18] = [
+    writable,
+    format,
     settings,
     stopped,
     gateway,
@@ -41,8 +43,8 @@ const CHECKS: [Check; 16] = [
     own_user,
 ];
 
-/// How many checks there are, that of the state folder itself among them.
-pub(super) const COUNT: usize = CHECKS.len() + 1;
+/// How many checks there are, those of the state folder itself, of the trails and of agents' files among them.
+pub(super) const COUNT: usize = CHECKS.len() + 3;
 
 /// Open files of a process that a gateway at its bounds needs: 512 connections, 64 calls of 256 handles at worst half
 /// used, two files a loaded agent.
@@ -65,7 +67,34 @@ pub(super) fn all() -> Vec<Finding> {
         findings.push(Finding::new("state.folder", Severity::Error, message, fix));
     }
     findings.extend(CHECKS.iter().filter_map(|check| check(state.as_ref().ok())));
+    if let Ok(state) = &state {
+        findings.extend(trails::findings(state));
+        findings.extend(files::findings(state));
+    }
     findings
+}
+
+/// A file system becomes read-only when its disk fails, too.
+fn writable(state: Option<&StateFolder>) -> Option<Finding> {
+    let path = state?.path();
+    let error = rustix::fs::access(path, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).err()?;
+    // One that is not there is made by whoever needs it first.
+    (error != rustix::io::Errno::NOENT).then(|| {
+        Finding::new(
+            "state.writable",
+            Severity::Error,
+            format!("the state folder `{}` cannot be written: {error}", path.display()),
+            "mount it for writing, or mend its owner and mode (0700): until then no gateway starts, and a stop does not last",
+        )
+    })
+}
+
+fn format(state: Option<&StateFolder>) -> Option<Finding> {
+    let error = state?.known_format().err()?;
+    let text = format!("{error:#}");
+    let (message, fix) =
+        text.split_once("\n  hint: ").unwrap_or((&text, "put the file `format` back from a backup"));
+    Some(Finding::new("state.format", Severity::Error, message, fix))
 }
 
 fn settings(state: Option<&StateFolder>) -> Option<Finding> {
@@ -92,10 +121,24 @@ fn stopped(state: Option<&StateFolder>) -> Option<Finding> {
 fn gateway(state: Option<&StateFolder>) -> Option<Finding> {
     let state = state?;
     let Held(holder) = state.holder().ok()??;
-    let answer =
-        Client::connect(state).ok().flatten()?.ask(&Request::Status {}, Some(Duration::from_secs(3)));
-    let pid = holder.map_or_else(|| "unknown".to_owned(), |holder| holder.pid.to_string());
-    match answer {
+    let pid = holder.as_ref().map_or_else(|| "unknown".to_owned(), |holder| holder.pid.to_string());
+    let Some(client) = Client::connect(state).ok().flatten() else {
+        // A command of a moment has none, nor has a gateway that was stopped and leaves.
+        let listens =
+            holder.is_some_and(|holder| holder.purpose == Purpose::Gateway && holder.listen.is_some());
+        return (listens && !state.is_stopped()).then(|| {
+            Finding::new(
+                "gateway.answers",
+                Severity::Error,
+                format!(
+                    "the gateway (pid {pid}) cannot be asked: its socket `{}` is gone",
+                    state.socket().display()
+                ),
+                "soulbound gateway stop ends it whatever it does; then soulbound gateway start",
+            )
+        });
+    };
+    match client.ask(&Request::Status {}, Some(Duration::from_secs(3))) {
         Err(_) => Some(Finding::new(
             "gateway.answers",
             Severity::Error,

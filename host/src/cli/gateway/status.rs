@@ -33,23 +33,30 @@ pub(super) fn show(state: &StateFolder, json: bool) -> Result<Exit> {
 }
 
 fn ask(state: &StateFolder) -> Result<Value> {
+    // One that was stopped closes its socket first, and then its trails.
+    let mut is_leaving = false;
     let answer = match Client::connect(state) {
         Ok(Some(client)) => client
             .ask(&Request::Status {}, Some(ANSWERS_WITHIN))
             .and_then(crate::operator::Reply::into_result),
-        Ok(None) => Err(anyhow::anyhow!("nobody listens on the socket")),
+        Ok(None) => {
+            is_leaving = state.is_stopped();
+            Err(anyhow::anyhow!("nobody listens on the socket"))
+        }
         Err(error) => Err(error),
     };
     match answer {
         Ok(status) => Ok(status),
         Err(error) => {
             let mut status = without_gateway(state);
-            // Somebody holds the folder and does not answer: neither running nor not.
             if let (Some(Held(holder)), Some(members)) = (state.holder()?, status.as_object_mut()) {
-                members.insert(
-                    "unresponsive".to_owned(),
-                    json!({"holder": holder, "error": format!("{error:#}")}),
-                );
+                let (name, value) = if is_leaving {
+                    ("stopping", json!({"holder": holder}))
+                } else {
+                    // Somebody holds the folder and does not answer: neither running nor not.
+                    ("unresponsive", json!({"holder": holder, "error": format!("{error:#}")}))
+                };
+                members.insert(name.to_owned(), value);
             }
             Ok(status)
         }
@@ -62,11 +69,16 @@ fn page(status: &Value) {
     let flag = |name: &str| status.get(name) == Some(&Value::Bool(true));
     let number = |pointer: &str| status.pointer(pointer).and_then(Value::as_u64).unwrap_or_default();
     let line = |name: &str, value: &str| cli::print(&format!("  {name:<11}{value}"));
+    let pid =
+        |held: &Value| held.pointer("/holder/pid").map_or_else(|| "unknown".to_owned(), ToString::to_string);
     let head = match (flag("running"), flag("stopped"), status.get("unresponsive")) {
         (true, false, _) => style.green(&format!("gateway running (pid {})", number("/pid"))),
         (true, true, _) => style.red(&format!("gateway stopping (pid {})", number("/pid"))),
+        _ if let Some(held) = status.get("stopping") => {
+            style.yellow(&format!("gateway stopping (pid {}): its calls are ended, and it leaves", pid(held)))
+        }
         (false, _, Some(held)) => {
-            let pid = held.pointer("/holder/pid").map_or_else(|| "unknown".to_owned(), ToString::to_string);
+            let pid = pid(held);
             style.red(&format!("a process holds the state folder and does not answer (pid {pid})"))
         }
         (false, true, None) => {

@@ -8,7 +8,7 @@ use axum::Json;
 use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use serde_json::json;
@@ -18,6 +18,7 @@ use crate::gateway::attempts::Attempt;
 use crate::gateway::http::approvals;
 use crate::gateway::http::guard::{OwnNames, own_host};
 use crate::gateway::http::identity::bearer;
+use crate::gateway::http::told::in_our_words;
 use crate::gateway::token::TokenOf;
 use crate::operator::Who;
 
@@ -33,6 +34,7 @@ pub(crate) fn router(gateway: Arc<Gateway>, address: SocketAddr) -> Router {
         .route("/agents/{id}/mcp", any(mcp))
         .route("/approvals/{token}", get(approvals::show).post(approvals::decide))
         .with_state(gateway)
+        .layer(from_fn(in_our_words))
         .layer(from_fn_with_state(OwnNames::of(address).also(public.as_deref()), own_host))
 }
 

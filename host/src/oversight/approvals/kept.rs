@@ -181,6 +181,11 @@ impl Permission {
     }
 }
 
+/// Whether the standing approvals of an agent can be read.
+pub(crate) fn readable(state: &StateFolder, agent: &str) -> Result<()> {
+    read(&state.agent(agent).join("approvals.json")).map(drop)
+}
+
 fn read(path: &std::path::Path) -> Result<Vec<Permission>> {
     match std::fs::read(path) {
         Ok(bytes) => serde_json::from_slice(&bytes)

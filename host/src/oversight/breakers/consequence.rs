@@ -28,7 +28,10 @@ impl Breakers {
     /// [`Self::carry_out`], of what happens now or of a count of what has been.
     pub(super) fn carry_out_as(&self, found: Vec<Anomaly>, policy: &Policy, now: bool) {
         for anomaly in found {
-            let trip = if now { policy.settings.anomalies.trip(anomaly.kind) } else { Trip::Nothing };
+            let trip = match now {
+                true => policy.settings.anomalies.trip_of(anomaly.kind, anomaly.skill.is_some()),
+                false => Trip::Nothing,
+            };
             let of = match trip {
                 Trip::Nothing => None,
                 Trip::Skill => Some(anomaly.skill.clone()),

@@ -173,6 +173,15 @@ impl Knobs {
         !self.off.contains(&kind)
     }
 
+    /// What an anomaly of this kind trips, of a listed skill or of none. Where `skill` is to be stopped and none is concerned, none
+    /// is: a model that makes up a name must not stop the whole agent by it. A changed SOUL.md concerns all of them.
+    pub(crate) fn trip_of(&self, kind: Kind, is_of_a_skill: bool) -> Trip {
+        match self.trip(kind) {
+            Trip::Skill if !is_of_a_skill && kind != Kind::SoulChanged => Trip::Nothing,
+            trip => trip,
+        }
+    }
+
     /// What this kind trips.
     pub(crate) fn trip(&self, kind: Kind) -> Trip {
         self.trip.get(&kind).copied().unwrap_or_else(|| kind.default_trip())

@@ -216,7 +216,7 @@ impl Watch {
             if self.skills.len() >= SKILLS {
                 return &mut self.unlisted;
             }
-            self.skills.insert(name.to_owned(), SkillWatch::default());
+            self.skills.insert(name.to_owned(), SkillWatch::with(Baseline::default()));
         }
         self.skills.get_mut(name).unwrap_or(&mut self.unlisted)
     }

@@ -25,7 +25,7 @@ pub(crate) fn log(report: &Report) -> Value {
         let id = rule(finding);
         if !rules.iter().any(|(known, _)| *known == id) {
             let tags: Vec<&str> = finding.class.tags().to_vec();
-            let description = json!({"text": finding.what});
+            let description = json!({"text": what(finding)});
             let rule = json!({"id": id, "shortDescription": description, "properties": {"tags": tags}});
             rules.push((id, rule));
         }
@@ -48,6 +48,11 @@ pub(crate) fn log(report: &Report) -> Value {
     })
 }
 
+/// What was tried, as a phrase of its own: the table goes on after a comma.
+fn what(finding: &Finding) -> &str {
+    finding.what.trim_end_matches(',')
+}
+
 /// An attack's id without the grant on which it was tried.
 fn rule(finding: &Finding) -> String {
     finding.id.split('@').next().unwrap_or(&finding.id).to_owned()
@@ -64,7 +69,11 @@ fn uri(file: &str) -> String {
 }
 
 fn result(report: &Report, finding: &Finding, level: &str, why: &str) -> Value {
-    let text = format!("skill `{}`: {}: {why}\n{}", finding.skill, finding.what, report.again(finding));
+    let what = what(finding);
+    // Some reasons begin with what was tried.
+    let why =
+        why.strip_prefix(finding.what.as_str()).map_or_else(|| format!(": {why}"), |rest| format!(",{rest}"));
+    let text = format!("skill `{}`: {what}{why}\n{}", finding.skill, report.again(finding));
     json!({
         "ruleId": rule(finding),
         "level": level,

@@ -10,7 +10,8 @@ fn report() -> Report {
     let mut report = Report::new("guardian", "guardian", "SOUL.md", 42);
     report.seconds = 9.87;
     let mut add = |class: Class, id: &str, skill: &str, verdict: Verdict| {
-        let attack = Attack::new(class, id, "what it does", "files", Value::Null);
+        let what = if id == "query@0" { "what the skill read, in a query," } else { "what it does" };
+        let attack = Attack::new(class, id, what, "files", Value::Null);
         report.findings.push(Finding::new(&attack, skill, 21, verdict));
     };
     add(Class::Paths, "control-read@/documents", "file-reader", Verdict::Allowed);
@@ -33,7 +34,7 @@ fn report() -> Report {
         Class::Exfiltration,
         "query@0",
         "browser",
-        Verdict::Residual("what the skill read reaches https://en.wikipedia.org".to_owned()),
+        Verdict::Residual("what the skill read, in a query, reaches https://en.wikipedia.org".to_owned()),
     );
     add(Class::Paths, "mount", "(gateway)", Verdict::NotTried("unshare: Operation not permitted".to_owned()));
     report.notes.push("`./missing` is missing; an empty directory stands for it".to_owned());

@@ -16,7 +16,7 @@ use super::places;
 use super::resolve::{BoundGrant, Identity};
 use super::root::Tree;
 use crate::denial::RuleRef;
-use crate::grant::DirectoryGrant;
+use crate::grant::{DirectoryGrant, LostDirectory};
 
 /// What the operator and the machine say about directories, beyond SOUL.md.
 #[derive(Debug, Clone, Default)]
@@ -53,6 +53,7 @@ pub struct BoundFiles {
     tree: Tree,
     folder: Option<Folder>,
     skill_line: Option<RuleRef>,
+    lost: Vec<LostDirectory>,
 }
 
 /// The SOUL.md's folder and the machine's root: the two places that a granted path starts from.
@@ -111,7 +112,7 @@ impl BoundFiles {
     ) -> Result<Self, Vec<DirectoryError>> {
         let Some(first) = grants.first() else {
             let tree = Tree::new(&[]).map_err(|_| Vec::new())?;
-            return Ok(Self { grants: Vec::new(), tree, folder: None, skill_line: None });
+            return Ok(Self { grants: Vec::new(), tree, folder: None, skill_line: None, lost: Vec::new() });
         };
         let folder = Folder::new(folder).map_err(|error| vec![no_folder(first, folder, error)])?;
         let mut errors = Vec::new();
@@ -144,12 +145,19 @@ impl BoundFiles {
         self
     }
 
+    /// Names the directories that SOUL.md grants and that cannot be had, for denials.
+    #[must_use]
+    pub fn lost(mut self, lost: Vec<LostDirectory>) -> Self {
+        self.lost = lost;
+        self
+    }
+
     pub(super) fn assemble(
         grants: Vec<Arc<BoundGrant>>,
         folder: Option<Folder>,
     ) -> Result<Self, DirectoryError> {
         match Tree::new(&grants) {
-            Ok(tree) => Ok(Self { grants, tree, folder, skill_line: None }),
+            Ok(tree) => Ok(Self { grants, tree, folder, skill_line: None, lost: Vec::new() }),
             Err(index) => {
                 let (rule, guest) = grants.get(index).map_or_else(
                     || (RuleRef { file: String::new(), line: 0, column: 0, text: String::new() }, ""),
@@ -175,7 +183,8 @@ impl BoundFiles {
     }
 
     pub(super) fn who<'a>(&'a self, skill: &'a str, agent: &'a str) -> Who<'a> {
-        Who { skill, agent, line: self.skill_line.as_ref(), bare: self.grants.is_empty() }
+        let bare = self.grants.is_empty() && self.lost.is_empty();
+        Who { skill, agent, line: self.skill_line.as_ref(), bare, lost: &self.lost }
     }
 
     /// Binds a directory that no SOUL.md could grant, such as `/`.

@@ -8,6 +8,7 @@ use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
 
 use super::errno;
 use crate::denial::{Denial, DenialId, RuleRef};
+use crate::grant::LostDirectory;
 use crate::visible;
 
 /// The WIT import through which all of this is reached.
@@ -109,8 +110,10 @@ pub(super) struct Who<'a> {
     pub(super) agent: &'a str,
     /// The skill's own line, if it was given.
     pub(super) line: Option<&'a RuleRef>,
-    /// Whether the skill has no directory at all.
+    /// Whether SOUL.md grants the skill no directory at all.
     pub(super) bare: bool,
+    /// Directories that it grants and that cannot be had.
+    pub(super) lost: &'a [LostDirectory],
 }
 
 impl Refusal {
@@ -145,12 +148,19 @@ impl Refusal {
 
     /// The refusal as the value that is recorded.
     pub(super) fn denial(self, who: Who<'_>, verb: Verb, target: &str) -> Denial {
-        let Who { skill, agent, line, bare } = who;
+        let Who { skill, agent, line, bare, lost } = who;
         let mut message =
             format!("skill `{skill}` may not {} {}", verb.sentence(), visible::quoted_target(target));
         if let Some(detail) = &self.detail {
             message.push_str(": ");
             message.push_str(detail);
+        }
+        let lost = lost.iter().find(|lost| self.id == DenialId::PathOutside && lost.would_hold(target));
+        if let Some(lost) = lost {
+            message.push_str(": ");
+            message.push_str(&lost.message);
+            let denial = Denial::new(DenialId::PathMoved, message).imported(IMPORT);
+            return denial.rule(lost.rule.clone()).hint(lost.hint.clone());
         }
         let mut denial = Denial::new(self.id, message).imported(IMPORT);
         denial.rule = self.rule.or_else(|| line.cloned());

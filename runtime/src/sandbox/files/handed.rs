@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::bind::{BoundFiles, DirectoryError};
 use super::resolve::{BoundGrant, Identity};
 use crate::denial::RuleRef;
-use crate::grant::{DirectoryGrant, DirectoryMode};
+use crate::grant::{DirectoryGrant, DirectoryMode, LostDirectory};
 use crate::sandbox::worker::Line;
 
 /// An opened directory without its handle.
@@ -27,6 +27,26 @@ pub(crate) struct HandedGrant {
     inode: u64,
     real: PathBuf,
     allow_hard_links: bool,
+}
+
+/// A granted directory that cannot be had.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct HandedLoss {
+    guest: String,
+    rule: Line,
+    message: String,
+    hint: String,
+}
+
+impl HandedLoss {
+    pub(crate) fn of(lost: &LostDirectory) -> Self {
+        let LostDirectory { guest, rule, message, hint } = lost.clone();
+        Self { guest, rule: Line::of(&rule), message, hint }
+    }
+
+    pub(crate) fn into_lost(self) -> LostDirectory {
+        LostDirectory::new(&self.guest, self.rule.into_rule(), &self.message, &self.hint)
+    }
 }
 
 impl BoundFiles {

@@ -43,8 +43,10 @@ pub fn parse_arguments(text: &str) -> Result<Map<String, Value>, ArgumentError> 
             format!("{} bytes, at most {ARGUMENT_BYTES} are taken", text.len()),
         ));
     }
-    let value = parse_strictly(text)
-        .map_err(|error| ArgumentError::new("args", visible::line(&error.to_string())))?;
+    let value = parse_strictly(text).map_err(|error| {
+        let what = if error.is_syntax() || error.is_eof() { "this is no JSON: " } else { "" };
+        ArgumentError::new("args", format!("{what}{}", visible::line(&error.to_string())))
+    })?;
     match value {
         Value::Object(map) => Ok(map),
         other => Err(ArgumentError::new("args", format!("expected an object, found {}", kind(&other)))),

@@ -6,7 +6,7 @@ use crate::confine::Walls;
 use crate::denial::{Denial, DenialId, RuleRef};
 use crate::grant::Grant;
 use crate::sandbox::channels::{CallChannels, SendFault};
-use crate::sandbox::files::HandedGrant;
+use crate::sandbox::files::{HandedGrant, HandedLoss};
 use crate::sandbox::guest::Program;
 use crate::sandbox::interfaces::SelfKnowledge;
 use crate::sandbox::linker::Linking;
@@ -33,6 +33,7 @@ pub(crate) struct Setup {
     pub(super) channels: Vec<(String, bool)>,
     pub(super) directories: Vec<HandedGrant>,
     pub(super) skill_line: Option<Line>,
+    pub(super) lost: Vec<HandedLoss>,
     pub(super) memory: u64,
     pub(super) output: u64,
     pub(super) disk: u64,
@@ -59,6 +60,7 @@ impl Setup {
             channels: CallChannels::new(grant, None).shown(),
             directories: program.files.handed(),
             skill_line: grant.line.as_ref().map(Line::of),
+            lost: grant.lost.iter().map(HandedLoss::of).collect(),
             memory: program.memory,
             output: program.output,
             disk: program.disk,

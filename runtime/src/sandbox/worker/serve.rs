@@ -23,7 +23,7 @@ use crate::sandbox::bound::entries;
 use crate::sandbox::channels::CallChannels;
 use crate::sandbox::clock::CallClock;
 use crate::sandbox::engine;
-use crate::sandbox::files::BoundFiles;
+use crate::sandbox::files::{BoundFiles, HandedLoss};
 use crate::sandbox::guest::{self, Outside, Pace, Program, Reports};
 use crate::sandbox::limiter::MemoryGauge;
 use crate::sandbox::linker::Linkers;
@@ -158,6 +158,7 @@ fn prepare(setup: Setup, handles: Vec<OwnedFd>, code: &[u8]) -> Result<Prepared,
     let directories = again.into_iter().zip(modes).collect();
     let rule = setup.skill_line.map(super::Line::into_rule);
     let files = BoundFiles::from_handles(setup.directories, handles, rule).map_err(|error| error.message)?;
+    let files = files.lost(setup.lost.into_iter().map(HandedLoss::into_lost).collect());
     let (running, held) = setup.slots;
     let engine = engine::running(running, held).map_err(|error| wrong(&error))?;
     let component = compile::load(&engine, code).map_err(|error| wrong(&error))?;

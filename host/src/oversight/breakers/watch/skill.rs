@@ -32,6 +32,8 @@ const TARGETS: usize = 1_024;
 /// What is known of one skill's calls.
 #[derive(Debug)]
 pub(super) struct SkillWatch {
+    /// Whether it is of a listed skill, which can be stopped alone.
+    is_listed: bool,
     baseline: Baseline,
     current: Current,
     calls: Window,
@@ -72,13 +74,16 @@ impl Said {
 
 impl Default for SkillWatch {
     fn default() -> Self {
-        Self::with(Baseline::default())
+        let mut watch = Self::with(Baseline::default());
+        watch.is_listed = false;
+        watch
     }
 }
 
 impl SkillWatch {
     pub(super) fn with(baseline: Baseline) -> Self {
         Self {
+            is_listed: true,
             baseline,
             current: Current::default(),
             calls: Window::new(MINUTE),
@@ -241,7 +246,7 @@ impl SkillWatch {
         if !look.knobs.looks_for(kind) {
             return None;
         }
-        let trips = look.knobs.trip(kind) != Trip::Nothing;
+        let trips = look.knobs.trip_of(kind, self.is_listed) != Trip::Nothing;
         let told = self.told.get_mut(kind as usize)?;
         let cooling = told.at.is_some_and(|at| look.now.saturating_duration_since(at) < look.knobs.cool_down);
         if cooling && (!trips || told.tripped) {

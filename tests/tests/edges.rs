@@ -1,0 +1,140 @@
+//! The first mistakes of an operator: each is told with what to do, and leaves things as they were.
+
+use std::fs;
+
+use soulbound_tests::gateway::ECHO;
+use soulbound_tests::trusted::{added, agent, listed};
+use soulbound_tests::{Ended, Gateway};
+
+/// Fails unless it says this and what to do, and ends with this code.
+fn tells(ended: &Ended, code: i32, what: &str, hint: &str) {
+    ended.ends(code);
+    let said = ended.said();
+    let after = said.split_once(what).unwrap_or_else(|| panic!("no `{what}` in {ended:#?}")).1;
+    assert!(after.contains("hint:") && after.contains(hint), "no `{hint}` in {ended:#?}");
+}
+
+#[test]
+fn a_start_that_cannot_be_leaves_a_stop_in_force() {
+    let agent = added();
+    agent.run(&["gateway", "stop"]).ends(0);
+    let settings = agent.state().join("gateway.toml");
+    for (text, what, hint) in [
+        ("[gatway]\n", "unknown field `gatway`", "did you mean `gateway`?"),
+        (
+            "[gateway]\nlisten = \"127.0.0.1:99999\"\n",
+            "expected an address",
+            "`soulbound gateway config` shows every key",
+        ),
+        ("[gateway]\nlisten = \n", "gateway.toml: line 2", "`soulbound gateway config` shows every key"),
+    ] {
+        fs::write(&settings, text).unwrap();
+        tells(&agent.run(&["gateway", "start"]), 2, what, hint);
+        assert!(agent.state().join("stopped").exists(), "{text}");
+    }
+    fs::write(&settings, b"\xff\xfe").unwrap();
+    tells(&agent.run(&["gateway", "start"]), 2, "cannot be read", "`soulbound gateway config`");
+    // A port that is taken shows only when it is tried: then it is said that the stop is over.
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    fs::write(&settings, format!("[gateway]\nlisten = \"{}\"\n", taken.local_addr().unwrap())).unwrap();
+    let ended = agent.run(&["gateway", "start"]);
+    tells(
+        &ended,
+        2,
+        "is no longer stopped, though no gateway started",
+        "`soulbound gateway stop` stops it again",
+    );
+    tells(&ended, 2, "cannot listen on", "free the port");
+}
+
+#[test]
+fn a_second_gateway_on_a_state_folder_is_refused_with_the_way_to_another() {
+    let agent = added();
+    let gateway = Gateway::start(&agent);
+    let what = format!("gateway already running (pid {})", gateway.pid);
+    tells(&agent.run(&["gateway", "run"]), 2, &what, "SOULBOUND_HOME names another");
+    gateway.call("probe", "nothing", &[]).ends(0);
+}
+
+#[test]
+fn an_agents_folder_that_is_gone_is_told_as_that_and_is_back_when_it_is_back() {
+    let agent = added();
+    let gateway = Gateway::start(&agent);
+    gateway.call("probe", "nothing", &[]).ends(0);
+    let (here, away) = (agent.folder(), agent.outside("away"));
+    fs::rename(&here, &away).unwrap();
+    let run = |words: &[&str]| agent.program().in_folder(&away).words(words).run();
+    let hint = "`soulbound agents remove echo`, then `soulbound agents add DIR`";
+    for (words, code, what) in [
+        (vec!["call", ECHO, "probe", "nothing"], 1, "may not run: the agent's folder is gone"),
+        (vec!["why", ECHO, "probe", "--path", "/docs/x.txt"], 1, "may not run: the agent's folder is gone"),
+        (vec!["agents", "diff", ECHO], 1, "is gone"),
+        (vec!["agents", "rollback", ECHO], 2, "cannot be opened"),
+        (vec!["agents", "trust", ECHO], 2, "is gone"),
+    ] {
+        let ended = run(&words);
+        ended.ends(code);
+        let said = ended.said();
+        assert!(said.contains(what) && said.contains(hint), "{words:?}: {said}");
+    }
+    let row = serde_json::from_str::<serde_json::Value>(&run(&["agents", "--json"]).stdout).unwrap();
+    assert_eq!(row["agents"][0]["changes"][0]["what"], "nothing-runs", "{row}");
+    fs::rename(&away, &here).unwrap();
+    gateway.call("probe", "nothing", &[]).ends(0);
+    assert_eq!(listed(&agent)[0]["standing"], "as-trusted");
+}
+
+#[test]
+fn doctor_finds_a_gateway_that_nobody_can_reach_and_a_folder_of_another_format() {
+    let agent = added();
+    let finding = |id: &str| {
+        let document = agent.run(&["doctor", "--json"]).json();
+        document["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|one| one["checkId"] == id && one["severity"] == "error")
+    };
+    let gateway = Gateway::start(&agent);
+    assert!(!finding("gateway.answers"));
+    fs::remove_file(agent.state().join("gateway.sock")).unwrap();
+    assert!(finding("gateway.answers"));
+    agent.run(&["gateway", "stop"]).ends(0);
+    assert!(!soulbound_tests::gateway::is_running(gateway.pid));
+    assert!(!finding("gateway.answers") && !finding("state.format"));
+    for text in ["9\n", "what\n", ""] {
+        fs::write(agent.state().join("format"), text).unwrap();
+        assert!(finding("state.format"), "{text:?}");
+        let started = agent.run(&["gateway", "start"]);
+        tells(&started, 2, "format", "SOULBOUND_HOME");
+    }
+}
+
+#[test]
+fn words_that_cannot_be_meant_are_answered_with_those_that_can() {
+    let agent = agent();
+    let run = |words: &[&str]| agent.run(words);
+    tells(&run(&["agents", "new", "../x"]), 2, "can name no agent", "letters, digits");
+    tells(&run(&["inspect", "."]), 2, "is an agent's folder, not a skill's", "soulbound check");
+    run(&["inspect", "docs"]).ends(2).complains("SKILL.md` cannot be read: No such file or directory");
+    let empty = run(&["call", "./SOUL.md", "probe", "nothing", "-"]);
+    tells(&empty, 2, "standard input is empty", "one JSON object");
+    run(&["call", "./SOUL.md", "probe", "nothing", "{\"a\":"]).ends(2).complains("args: this is no JSON: ");
+}
+
+#[test]
+fn a_reset_of_a_skill_without_an_open_breaker_names_those_that_are_open() {
+    let agent = added();
+    let breakers = serde_json::json!([{"skill": "probe", "kind": "scope-violation", "when": "2026-11-21T10:00:00.000Z",
+        "observed": "31 refused accesses", "by": "probe"}]);
+    fs::write(agent.state().join("agents/echo/breakers.json"), breakers.to_string()).unwrap();
+    let reset = agent.run(&["agents", "reset", ECHO, "--skill", "prob"]);
+    reset
+        .ends(0)
+        .complains("no breaker of agent `echo`, skill `prob`, is open")
+        .complains("open is: probe (");
+    agent
+        .run(&["agents", "reset", ECHO, "--skill", "probe"])
+        .ends(0)
+        .complains("closed the breaker of probe");
+}

@@ -21,10 +21,17 @@ const FLIP: Duration = Duration::from_micros(40);
 
 /// Hears what a probe reports; every effect goes on.
 #[derive(Default)]
-pub(crate) struct Ear(Mutex<String>);
+pub(crate) struct Ear(Mutex<Heard>);
+
+/// All words of progress, and how long the longest were, in characters.
+#[derive(Default, Clone)]
+struct Heard {
+    words: String,
+    longest: usize,
+}
 
 impl Ear {
-    fn heard(&self) -> String {
+    fn heard(&self) -> Heard {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -43,7 +50,9 @@ impl Overseer for Ear {
 
     fn progress(&self, progress: &Progress) {
         let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.push_str(progress.message.as_deref().unwrap_or_default());
+        let message = progress.message.as_deref().unwrap_or_default();
+        heard.words.push_str(message);
+        heard.longest = heard.longest.max(message.chars().count());
     }
 }
 
@@ -66,11 +75,13 @@ pub(crate) async fn strike(target: &Target, attack: &Attack, watch: Option<&mut 
         }
     }
     drop(flipping);
+    let Heard { words, longest } = ear.heard();
     let evidence = Evidence {
         outcomes,
         traffic: if watch.is_some() { target.stub.take() } else { Traffic::default() },
         changes: watch.map(Watch::changes).unwrap_or_default(),
-        progress: ear.heard(),
+        progress: words,
+        longest,
     };
     let standard = Standard { forbidden: &target.forbidden, limits: Some(probe.limits()) };
     oracle::judge(attack, &evidence, &standard)

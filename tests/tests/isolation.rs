@@ -118,6 +118,29 @@ fn a_stop_ends_a_process_that_does_not_listen_any_more() {
     until(|| !is_running(worker), "the end of the process");
 }
 
+// One that nobody needs ends by itself after a minute, and nobody here waits so long.
+#[test]
+fn a_stopped_agent_s_idle_process_does_not_wait_for_its_minute() {
+    let agent = agent_alone();
+    let gateway = Gateway::with(&agent);
+    assert_eq!(gateway.call("probe", "who", &[]).result()[0], ECHO);
+    let worker = workers(&gateway)[0];
+    agent.run(&["agents", "disable", ECHO]).ends(0);
+    until(|| !is_running(worker), "the end of the process");
+}
+
+#[test]
+fn a_skill_that_lost_authority_goes_on_in_another_process_and_the_first_ends() {
+    let agent = two();
+    let gateway = Gateway::with(&agent);
+    assert_eq!(gateway.call("probe", "who", &[]).result()[0], ECHO);
+    let worker = workers(&gateway)[0];
+    let soul = std::fs::read_to_string(agent.soul()).unwrap();
+    std::fs::write(agent.soul(), soul.replace("  - read: ./docs\n", "")).unwrap();
+    assert_eq!(gateway.call("probe", "who", &[]).result()[0], ECHO);
+    until(|| !is_running(worker), "the end of the process that has the directory");
+}
+
 #[test]
 fn a_process_dies_with_its_gateway() {
     let agent = agent_alone();

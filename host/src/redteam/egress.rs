@@ -20,8 +20,8 @@ use super::report::Finding;
 use super::strike::Ear;
 use super::stub::Traffic;
 
-/// A limit of more bytes than this is not used up here.
-const MOST: u64 = 64 << 10;
+/// A limit of more bytes than this is not used up here: many small requests and names have no more than twice as many.
+const MOST: u64 = 8 << 10;
 /// What stands for it then.
 const FEW: Rate = Rate { amount: 4 << 10, per: Duration::from_secs(3_600) };
 /// Calls of each way, with so many requests at most.

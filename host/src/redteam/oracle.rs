@@ -19,6 +19,8 @@ const MEMORY_TOLERANCE: u64 = 1 << 20;
 /// The log of a call, in bytes, with room for marks.
 const LOG_BYTES: u64 = 72 << 10;
 
+/// Words of progress, in characters: they are passed on as they are, and a client makes room for them.
+const LONGEST_REPORT: usize = 1_024;
 /// A line that is shown, in characters.
 const LONGEST_LINE: usize = 8 << 10;
 
@@ -52,6 +54,8 @@ pub(crate) struct Evidence {
     pub(crate) changes: Vec<String>,
     /// What was reported as progress.
     pub(crate) progress: String,
+    /// Characters of the longest report.
+    pub(crate) longest: usize,
 }
 
 /// What the grant under attack has.
@@ -122,6 +126,9 @@ fn escape(attack: &Attack, evidence: &Evidence, standard: &Standard<'_>) -> Opti
     }
     if let Some(canary) = standard.forbidden.found(&evidence.progress) {
         return Some(format!("the canary {} was reported as progress", canary.name));
+    }
+    if evidence.longest > LONGEST_REPORT {
+        return Some(format!("a report of progress has {} characters of {LONGEST_REPORT}", evidence.longest));
     }
     if let Some(canary) = standard.forbidden.found(&evidence.traffic.text()) {
         return Some(format!("the canary {} was sent out", canary.name));

@@ -19,8 +19,10 @@ use crate::standard;
 
 /// The longest that a call may take under attack: a limit of half a minute is attacked as one of two seconds.
 pub(crate) const TIME: Duration = Duration::from_secs(2);
+/// The most memory under attack, in bytes: what a busy machine still gives a call within its time.
+pub(crate) const MEMORY: u64 = 64 << 20;
 /// The most that a call may write under attack, in bytes.
-pub(crate) const DISK: u64 = 4 << 20;
+pub(crate) const DISK: u64 = 1 << 20;
 
 /// The probes' components.
 pub(crate) struct Probes {
@@ -71,6 +73,7 @@ pub(crate) fn under_attack(entry: &SkillEntry) -> SkillEntry {
     grant.limits.rate.clear();
     grant.limits.egress.clear();
     grant.limits.time = Some(grant.limits.time.map_or(TIME, |own| own.min(TIME)));
+    grant.limits.memory = Some(grant.limits.memory.map_or(MEMORY, |own| own.min(MEMORY)));
     grant.limits.disk = Some(grant.limits.disk.map_or(DISK, |own| own.min(DISK)));
     entry
 }

@@ -52,6 +52,7 @@ pub(super) async fn attack(target: &Target, probes: &Probes, identity: &AgentIde
                 traffic: Traffic::default(),
                 changes: Vec::new(),
                 progress: String::new(),
+                longest: 0,
             };
             match Search::new(Vec::new()) {
                 Ok(none) => {

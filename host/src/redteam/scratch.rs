@@ -31,6 +31,8 @@ pub(crate) struct Scratch {
     pub(crate) copies: Vec<Copied>,
     /// What was left out of the copies, in words.
     pub(crate) left_out: Vec<String>,
+    /// This side's ends of the FIFOs: without them a FIFO has nothing to read, and nobody to write to.
+    ends: Vec<fs::File>,
 }
 
 /// A granted directory and its copy.
@@ -76,7 +78,8 @@ impl Scratch {
         let mut builder = tempfile::Builder::new();
         builder.prefix("soulbound-redteam-").permissions(private);
         let place = interrupt::cleared(|| builder.tempdir()).context("no temporary folder can be made")?;
-        let mut scratch = Self { place, canaries: Vec::new(), copies: Vec::new(), left_out: Vec::new() };
+        let (canaries, copies) = (Vec::new(), Vec::new());
+        let mut scratch = Self { place, canaries, copies, left_out: Vec::new(), ends: Vec::new() };
         fs::create_dir_all(scratch.agent())?;
         let granted = soul.skills().iter().flat_map(|entry| entry.grant.directories.iter());
         let mut budget = copy::Budget::default();

@@ -227,7 +227,8 @@ impl Stage {
         let waited = outcome.is_none();
         let outcomes: Vec<Outcome> = outcome.into_iter().collect();
         let returned = outcomes.iter().any(Outcome::succeeded);
-        let evidence = Evidence { outcomes, traffic, changes: watch.changes(), progress: String::new() };
+        let evidence =
+            Evidence { outcomes, traffic, changes: watch.changes(), progress: String::new(), longest: 0 };
         let limits = entry_limits(self, step).await;
         let verdict = match Search::new(self.scratch.forbidden(&given)) {
             Ok(forbidden) => oracle::judge(

@@ -22,11 +22,18 @@ const FLIP: Duration = Duration::from_micros(40);
 /// Hears what a probe reports; every effect goes on, unless it would change what is no copy.
 #[derive(Default)]
 pub(crate) struct Ear {
-    heard: Mutex<String>,
+    heard: Mutex<Heard>,
     /// Whether the directories are the real ones.
     real: bool,
     /// What a probe was about to do to them.
     held: AtomicBool,
+}
+
+/// All words of progress, and how long the longest were, in characters.
+#[derive(Default, Clone)]
+struct Heard {
+    words: String,
+    longest: usize,
 }
 
 impl Ear {
@@ -34,7 +41,7 @@ impl Ear {
         Self { real: target.sight.is_some(), ..Self::default() }
     }
 
-    fn heard(&self) -> String {
+    fn heard(&self) -> Heard {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -61,7 +68,9 @@ impl Overseer for Ear {
 
     fn progress(&self, progress: &Progress) {
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.push_str(progress.message.as_deref().unwrap_or_default());
+        let message = progress.message.as_deref().unwrap_or_default();
+        heard.words.push_str(message);
+        heard.longest = heard.longest.max(message.chars().count());
     }
 }
 
@@ -92,11 +101,13 @@ pub(crate) async fn strike(target: &Target, attack: &Attack, watch: Option<&mut 
     if ear.held.load(Ordering::Relaxed) {
         return Verdict::Blind("it was about to change what is no copy, and was held".to_owned());
     }
+    let Heard { words, longest } = ear.heard();
     let evidence = Evidence {
         outcomes,
         traffic: if alone { target.stub.take() } else { Traffic::default() },
         changes: watch.map(Watch::changes).unwrap_or_default(),
-        progress: ear.heard(),
+        progress: words,
+        longest,
     };
     let (forbidden, sight) = (&target.forbidden, target.sight.as_ref());
     let standard = Standard { forbidden, limits: Some(probe.limits()), sight };

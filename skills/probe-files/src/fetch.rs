@@ -33,9 +33,13 @@ pub(crate) fn send(request: &Request) -> Result<Sent, String> {
     outgoing.set_scheme(scheme.as_ref()).map_err(refused("scheme"))?;
     outgoing.set_authority(request.authority.as_deref()).map_err(refused("authority"))?;
     outgoing.set_path_with_query(request.path.as_deref()).map_err(refused("path"))?;
+    let Some(content) = &request.body else {
+        // No body is something else than an empty one: whatever the head says of its length stays there.
+        return handle(outgoing, None).map(Sent).map_err(words);
+    };
     let body = outgoing.body().map_err(refused("body"))?;
     let sent = handle(outgoing, None).map_err(words)?;
-    if let Some(content) = &request.body {
+    {
         let stream = body.write().map_err(refused("content"))?;
         for chunk in content.as_bytes().chunks(CHUNK) {
             // A stream that is closed early has an answer, or none: that is told below.

@@ -10,7 +10,11 @@ use crate::bindings::soulbound::skill::progress::report;
 #[expect(clippy::panic, reason = "the message of a panic is one of the ways")]
 pub(crate) fn say(text: String, by: Voice) -> Result<String, String> {
     match by {
-        Voice::Out => drop(std::io::stdout().write_all(text.as_bytes())),
+        Voice::Out => {
+            // What does not end a line would stay in the buffer, and be gone with it.
+            let mut out = std::io::stdout();
+            drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+        }
         Voice::Err => drop(std::io::stderr().write_all(text.as_bytes())),
         Voice::Log => log(Level::Error, &text),
         Voice::Progress => report(1, Some(2), Some(&text)),

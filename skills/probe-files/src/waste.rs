@@ -136,7 +136,9 @@ fn disk(amount: u64, path: &str) -> Option<u64> {
 }
 
 fn print(amount: u64) -> u64 {
-    let chunk = [b'x'; PAGE];
+    let mut chunk = [b'x'; PAGE];
+    // A line without an end would be one line, of which little is kept anyway.
+    chunk.last_mut().into_iter().for_each(|last| *last = b'\n');
     let mut out = std::io::stdout();
     let mut printed = 0;
     while printed < amount && out.write_all(&chunk).is_ok() {

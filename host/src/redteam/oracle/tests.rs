@@ -35,6 +35,7 @@ fn evidence(outcome: Outcome) -> Evidence {
         traffic: Traffic::default(),
         changes: Vec::new(),
         progress: String::new(),
+        longest: 0,
     }
 }
 

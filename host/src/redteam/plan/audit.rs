@@ -42,7 +42,13 @@ pub(crate) fn texts() -> Vec<(&'static str, String)> {
 pub(super) fn attacks(_: &Ground<'_>) -> Vec<Attack> {
     let mut all = Vec::new();
     for (name, text) in texts() {
-        for voice in ["out", "err", "log", "progress", "failure", "panic"] {
+        // Progress is data for a client's program, shown by nobody here: what counts is how long it is.
+        let voices: &[&str] = if name == "huge" {
+            &["out", "err", "log", "progress", "failure", "panic"]
+        } else {
+            &["out", "err", "log", "failure", "panic"]
+        };
+        for voice in voices {
             let what = "words that act on their reader";
             let arguments = json!({"text": text, "by": voice});
             all.push(Attack::new(Class::Audit, &format!("{name}-{voice}"), what, "say", arguments));

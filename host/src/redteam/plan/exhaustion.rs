@@ -19,6 +19,8 @@ const RANDOM: u64 = 1 << 20;
 /// gives, 512 KiB, holds no more than the first; the second asks for twice of it at least.
 const FRAMES: u64 = (512 << 10) / 16;
 const DEEP: u64 = FRAMES * 2;
+/// What is passed to the host in one step may have so many bytes more than a result.
+const STEP: u64 = 2 << 20;
 /// Requests of one call, by the runtime's own limit.
 const REQUESTS: u64 = 100;
 
@@ -28,6 +30,8 @@ pub(super) fn attacks(ground: &Ground<'_>) -> Vec<Attack> {
     let limits = target.probe(ProbeKind::Files).map(soulbound_runtime::sandbox::BoundSkill::limits);
     let memory = limits.map_or(0, |limits| limits.memory >> 20);
     let output = limits.map_or(0, |limits| limits.output);
+    // What is passed to the host in one step has no more bytes than this, and each name has four of them.
+    let names = (output + STEP) / 4;
     let waste = |what: &str, why: &str, amount: u64, most: Option<u64>| {
         let attack =
             Attack::new(Class::Exhaustion, what, why, "waste", json!({"what": what, "amount": amount}));
@@ -51,7 +55,7 @@ pub(super) fn attacks(ground: &Ground<'_>) -> Vec<Attack> {
         named("stack-deep", "recurses deeper than its stack is, and returns", "stack", DEEP, FRAMES),
         waste("handles", "holds thousands of handles", HANDLES * 4, Some(HANDLES)),
         waste("random", "asks for more random numbers at once than it may", RANDOM * 8, Some(RANDOM)),
-        waste("poll", "waits on millions of names of one thing", 1 << 23, None),
+        waste("poll", "waits on millions of names of one thing", names * 2, Some(names)),
         waste("print", "prints 64 MiB", 64 << 20, None),
         waste("log", "logs 100,000 lines", 100_000, None),
         waste("progress", "reports progress a million times", 1_000_000, None),
@@ -77,16 +81,16 @@ pub(super) fn attacks(ground: &Ground<'_>) -> Vec<Attack> {
             all.push(attack.aim(Aim::AtMost(Amount { of: Counted::Returned, most })));
         };
         if given.mode != DirectoryMode::Create {
-            below("files", "holds one file open thousands of times", HANDLES * 4, at(given, INSIDE), HANDLES);
+            below("files", "holds one file open thousands of times", HANDLES * 2, at(given, INSIDE), HANDLES);
         }
         if given.mode != DirectoryMode::Read {
-            below("disk", "writes sixteen times what it may", DISK * 16, at(given, "rt-disk.bin"), DISK);
-            below("size", "makes a file of an exabyte", 1 << 60, at(given, "rt-size.bin"), DISK);
+            below("disk", "writes twice what it may", DISK * 2, at(given, "rt-disk.bin"), DISK);
+            below("size", "makes a file of a terabyte", 1 << 40, at(given, "rt-size.bin"), DISK);
             // Each counts as 4 KiB of what a call may write.
             below(
                 "make-files",
-                "makes files without end",
-                100_000,
+                "makes twice the files that it may",
+                DISK / 4096 * 2,
                 given.guest.trim_start_matches('/').to_owned(),
                 DISK / 4096,
             );

@@ -71,14 +71,16 @@ pub(super) fn attacks(ground: &Ground<'_>, given: &Given) -> Vec<Attack> {
             ));
         }
     }
+    // Nobody can open a socket as a file; that it is under another name would show.
     for (name, act) in [
         ("fifo", "read"),
         ("fifo", "overwrite"),
         ("fifo", "append"),
-        ("socket", "read"),
-        ("socket", "overwrite"),
+        ("fifo", "rename"),
+        ("socket", "rename"),
     ] {
-        let step = json!({"act": act, "path": at(given, &format!("rt-{name}"))});
+        let (path, moved) = (at(given, &format!("rt-{name}")), at(given, &format!("rt-{name}-moved")));
+        let step = json!({"act": act, "path": path, "other": moved, "data": "written by a probe\n"});
         all.push(one(given, &format!("special-{name}-{act}"), "a file that is no file is opened", step));
     }
     all.extend(across(ground, given));

@@ -202,6 +202,8 @@ fn resolved(number: usize, grant: &HostGrant, open: &Open) -> Vec<Attack> {
     let asks = |answers: Vec<Vec<IpAddr>>| Contact {
         names: vec![open.host.clone()],
         answers: vec![(open.host.clone(), answers)],
+        // A connection that is there from before is not dialled: what arrives over it counts too.
+        most: Some(0),
         ..Contact::default()
     };
     let mut all = Vec::new();
@@ -224,7 +226,7 @@ fn resolved(number: usize, grant: &HostGrant, open: &Open) -> Vec<Attack> {
     }
     // The first answer is good, every later one is not: whoever asks twice connects to the second.
     let mut rebinding = asks(vec![vec![open.address.ip()], vec![IpAddr::from([127, 0, 0, 1])]]);
-    rebinding.addresses = vec![open.address];
+    (rebinding.addresses, rebinding.most) = (vec![open.address], None);
     let twice = vec![open.request(), open.request(), open.request()];
     all.push(fetch(
         Class::Network,
@@ -374,7 +376,19 @@ fn smuggled(number: usize, open: &Open) -> Vec<Attack> {
             contact,
         )
     };
-    ["0", "1", "+0", "0, 0"].into_iter().enumerate().map(attack).collect()
+    let mut all: Vec<Attack> = ["0", "1", "+0", "0, 0"].into_iter().enumerate().map(attack).collect();
+    // With no content at all it is the next request on the connection that the server takes for it.
+    let told = with(open, "headers", json!([["content-length", "38"]]));
+    let contact = Contact { stripped: vec!["content-length: 38".to_owned()], ..open.contact() };
+    let what = "a length without content";
+    all.push(fetch(
+        Class::Network,
+        format!("smuggled-empty@{number}"),
+        what,
+        vec![told, open.request()],
+        contact,
+    ));
+    all
 }
 
 /// Addresses written out, in every spelling; names of metadata services; what listens on this machine.

@@ -98,7 +98,7 @@ pub(super) fn below(ground: &Ground<'_>, given: &Given) -> Vec<Attack> {
     ];
     let mut all = Vec::new();
     for (number, path) in spelled.iter().enumerate() {
-        for act in ["read", "list", "stat", "write", "unlink"] {
+        for act in ["read", "list", "write", "unlink"] {
             let step = json!({"act": act, "path": at(given, path), "data": "written by a probe\n"});
             all.push(one(given, &format!("spelling-{act}-{number}"), "a spelling leads out", step));
         }

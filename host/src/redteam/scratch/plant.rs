@@ -1,12 +1,13 @@
 //! What is put down in the scratch copy: canaries around the grants, and traps inside them.
 
 use std::fs::{self, Permissions};
+use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use rustix::fs::{CWD, FileType, Mode, RenameFlags};
+use rustix::fs::{CWD, FileType, Mode, OFlags, RenameFlags};
 use soulbound_runtime::grant::DirectoryMode;
 
 use super::{Copied, Given, Scratch};
@@ -36,6 +37,10 @@ impl Scratch {
         fs::create_dir_all(outside.join("directory"))?;
         self.canary(seed, &outside.join("secret.txt"), "outside every grant")?;
         self.canary(seed, &outside.join("directory/secret.txt"), "in a directory outside every grant")?;
+        // Whoever lists the directory has it.
+        let name = Canary::new(seed, &root, outside.join("name"), "that is a name outside every grant");
+        fs::write(outside.join(&name.text), "")?;
+        self.canaries.push(name);
         self.canary(seed, &root.join("secret.txt"), "above the agent's folder")?;
         self.canary(seed, &agent.join(".env"), "in the agent's folder, hidden")?;
         if self.copy_of(".").is_none() {
@@ -55,6 +60,19 @@ impl Scratch {
         let canary = Canary::new(seed, &self.root(), path.to_owned(), name);
         fs::write(path, format!("canary {}\n", canary.text))?;
         self.canaries.push(canary);
+        Ok(())
+    }
+
+    /// A FIFO at whose other end is this process: it has said a canary that is nobody's, and hears what is written.
+    fn fifo(&mut self, seed: Seed, at: &Path, number: usize) -> Result<()> {
+        rustix::fs::mknodat(CWD, at, FileType::Fifo, Mode::from_raw_mode(0o600), 0)?;
+        let end = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let mut end = fs::File::from(rustix::fs::open(at, end, Mode::empty())?);
+        let nowhere = self.root().join(format!("fifo-{number}"));
+        let canary = Canary::new(seed, &self.root(), nowhere, "in a FIFO");
+        end.write_all(format!("canary {}\n", canary.text).as_bytes())?;
+        self.canaries.push(canary);
+        self.ends.push(end);
         Ok(())
     }
 
@@ -85,6 +103,7 @@ impl Scratch {
         let outside = self.outside();
         let secret = outside.join("secret.txt");
         fs::create_dir_all(at.join("rt-sub"))?;
+        fs::create_dir_all(at.join("rt-empty"))?;
         fs::create_dir_all(at.join(".rt-hidden"))?;
         self.canary(seed, &at.join(INSIDE), "inside a grant")?;
         self.canary(seed, &at.join(".rt-hidden.txt"), "in a hidden file")?;
@@ -109,8 +128,7 @@ impl Scratch {
         self.canary(seed, &linked, "outside, with a hard link inside")?;
         // Another file system than the temporary folder's has no hard links to it.
         let _ = fs::hard_link(&linked, at.join("rt-hard.txt"));
-        rustix::fs::mknodat(CWD, at.join("rt-fifo"), FileType::Fifo, Mode::from_raw_mode(0o600), 0)
-            .context("a FIFO cannot be made")?;
+        self.fifo(seed, &at.join("rt-fifo"), number).context("a FIFO cannot be made")?;
         fs::write(at.join(RACE), "inside\n")?;
         symlink(&secret, way_out(&at.join(RACE)))?;
         fs::create_dir(at.join(RACE_DIRECTORY))?;

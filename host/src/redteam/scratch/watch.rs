@@ -6,6 +6,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Mode, OFlags};
 use soulbound_runtime::grant::DirectoryMode;
 use soulbound_runtime::skill::Digest;
 use soulbound_runtime::visible;
@@ -123,6 +124,12 @@ impl Watch {
     }
 }
 
+/// Bytes that were written to a FIFO and that nobody has read: its other end is held, and says nothing more.
+fn waiting(path: &Path) -> u64 {
+    let open = rustix::fs::open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty());
+    open.and_then(rustix::io::ioctl_fionread).unwrap_or(0)
+}
+
 fn look(root: &Path) -> BTreeMap<PathBuf, Print> {
     let mut seen = BTreeMap::new();
     let mut left = vec![root.to_owned()];
@@ -146,7 +153,8 @@ fn look(root: &Path) -> BTreeMap<PathBuf, Print> {
                 }
                 Kind::File => Ok(metadata.len().to_string()),
                 Kind::Link => fs::read_link(&path).map(|target| target.display().to_string()),
-                Kind::Directory | Kind::Special => Ok(String::new()),
+                Kind::Special => Ok(waiting(&path).to_string()),
+                Kind::Directory => Ok(String::new()),
             };
             if kind == Kind::Directory {
                 left.push(path.clone());
@@ -229,6 +237,13 @@ mod tests {
         assert_eq!(found, ["`in/link` appeared"]);
         let found = said(Write, |root| {
             fs::set_permissions(root.join("in/file.txt"), fs::Permissions::from_mode(0o755)).unwrap()
+        });
+        assert_eq!(found, ["`in/file.txt` changed"]);
+        let found = said(Write, |root| {
+            let fifo = root.join("in/file.txt");
+            fs::remove_file(&fifo).unwrap();
+            let mode = Mode::from_raw_mode(0o600);
+            rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, mode, 0).unwrap();
         });
         assert_eq!(found, ["`in/file.txt` changed"]);
         let found = said(Read, |root| fs::remove_file(root.join("in/file.txt")).unwrap());

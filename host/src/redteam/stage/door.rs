@@ -82,7 +82,13 @@ pub(super) async fn attacks(stage: &Stage) -> Result<Vec<Finding>> {
             &mcp,
             vec![host(), ("cookie", format!("authorization=Bearer {own}"))],
         ),
-        at("token-two", "two tokens, the wrong one first", &mcp, vec![host(), bearer(other), bearer("x")]),
+        at("token-two", "two tokens, the wrong one first", &mcp, vec![host(), bearer(other), bearer(own)]),
+        at(
+            "token-two-last",
+            "two tokens, the wrong one last",
+            &mcp,
+            vec![host(), bearer(own), bearer(other)],
+        ),
         at(
             "path-other",
             "the agent's token at another's door",

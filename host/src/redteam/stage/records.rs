@@ -9,10 +9,12 @@ use crate::audit::{GATEWAY, Keys, agent_folder, verify};
 use crate::gateway::call;
 use crate::operator::Who;
 use crate::redteam::attack::{Attack, Class};
-use crate::redteam::oracle::{Verdict, acts_on_a_reader};
+use crate::redteam::canary::Search;
+use crate::redteam::oracle::{self, Evidence, Standard, Verdict, acts_on_a_reader};
 use crate::redteam::plan::audit::{MARK, texts};
 use crate::redteam::report::Finding;
 use crate::redteam::script::{Expect, Step};
+use crate::redteam::stub::Traffic;
 
 use super::{DOOR, NO_SKILL, Stage};
 
@@ -38,8 +40,21 @@ pub(super) async fn words(stage: &Stage) -> Vec<Finding> {
             found.push(stage.step(&attack("tool"), &step(own, &text)).await);
         }
         let answer = call::unknown(&stage.agent, &format!("{text}__{text}"), arguments.clone(), DOOR).await;
-        let ids = crate::redteam::oracle::ids(&[answer.outcome]);
-        found.push(Finding::new(&attack("mcp"), NO_SKILL, 0, Verdict::Refused(ids)));
+        let evidence = Evidence {
+            outcomes: vec![answer.outcome],
+            traffic: Traffic::default(),
+            changes: Vec::new(),
+            progress: String::new(),
+            longest: 0,
+        };
+        let attack = attack("mcp");
+        let verdict = match Search::new(Vec::new()) {
+            Ok(none) => {
+                oracle::judge(&attack, &evidence, &Standard { forbidden: &none, limits: None, sight: None })
+            }
+            Err(error) => Verdict::Blind(error.to_string()),
+        };
+        found.push(Finding::new(&attack, NO_SKILL, 0, verdict));
     }
     found
 }

@@ -19,11 +19,6 @@ use crate::sandbox::worker::broker::Process;
 use crate::sandbox::worker::frame;
 use crate::sandbox::worker::message::{ToWorker, Told, What};
 
-/// A worker without a call for so long is ended; the next call starts another.
-const IDLE: Duration = Duration::from_secs(60);
-/// How long a call that was cancelled may take to end while others run beside it. A guest that computes yields each
-/// millisecond; a file operation may hang.
-const ENDING: Duration = Duration::from_secs(5);
 /// Words of one call that wait to be heard.
 const HEARD: usize = 16;
 /// What the head of anything that a worker says may have, in bytes: the header fields of a request, or what a call printed,
@@ -35,6 +30,21 @@ const BODY_BYTES: u64 = 1 << 20;
 /// What a call hears of its worker.
 pub(super) type Words = mpsc::Receiver<(What, Vec<u8>)>;
 
+/// How long a worker is borne with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// Without a call for so long it is ended; the next call starts another.
+    pub(super) idle: Duration,
+    /// How long it may take to read what it is told, and a call that was cancelled to end while others run beside it. A guest
+    /// that computes yields each millisecond; a file operation may hang.
+    pub(super) ending: Duration,
+}
+
+impl Patience {
+    /// With every worker.
+    pub(super) const USUAL: Self = Self { idle: Duration::from_secs(60), ending: Duration::from_secs(5) };
+}
+
 /// The socket to a worker, and its calls.
 pub(super) struct Connection {
     writing: tokio::sync::Mutex<OwnedWriteHalf>,
@@ -43,6 +53,7 @@ pub(super) struct Connection {
     next: AtomicU64,
     /// The largest body that is due.
     largest: AtomicU64,
+    patience: Patience,
     io: tokio::runtime::Handle,
 }
 
@@ -62,6 +73,7 @@ impl Connection {
         reading: BufReader<OwnedReadHalf>,
         writing: OwnedWriteHalf,
         io: &tokio::runtime::Handle,
+        patience: Patience,
     ) -> Arc<Self> {
         let calls = Calls {
             over: false,
@@ -75,6 +87,7 @@ impl Connection {
             calls: Mutex::new(calls),
             next: AtomicU64::new(0),
             largest: AtomicU64::new(BODY_BYTES),
+            patience,
             io: io.clone(),
         });
         io.spawn(Arc::clone(&connection).listen(reading));
@@ -100,7 +113,7 @@ impl Connection {
         let mut writing = self.writing.lock().await;
         let torn = Torn(Some(self));
         // One that does not read what it is told would hold up whoever speaks to it.
-        if matches!(tokio::time::timeout(ENDING, writing.write_all(&frame)).await, Ok(Ok(()))) {
+        if matches!(tokio::time::timeout(self.patience.ending, writing.write_all(&frame)).await, Ok(Ok(()))) {
             torn.whole();
         }
     }
@@ -132,7 +145,7 @@ impl Connection {
         let connection = Arc::clone(self);
         self.io.spawn(async move {
             // Its time runs while others wait to be told something, too.
-            let (ended, cancel) = (tokio::time::sleep(ENDING), ToWorker::Cancel { call });
+            let (ended, cancel) = (tokio::time::sleep(connection.patience.ending), ToWorker::Cancel { call });
             tokio::pin!(ended);
             tokio::select! {
                 () = &mut ended => {}
@@ -171,7 +184,7 @@ impl Connection {
     }
 
     async fn listen(self: Arc<Self>, mut reading: BufReader<OwnedReadHalf>) {
-        let mut look = tokio::time::interval(IDLE / 4);
+        let mut look = tokio::time::interval(self.patience.idle / 4);
         loop {
             // Asked for when a head is there: a call may have begun while this waited.
             let largest = || self.largest.load(Ordering::Relaxed);
@@ -216,7 +229,9 @@ impl Connection {
     /// Whether nothing was asked for a while; then nothing more will be.
     fn is_idle(&self) -> bool {
         let mut calls = self.calls();
-        let idle = calls.running.is_empty() && calls.leaving.is_empty() && calls.idle_since.elapsed() >= IDLE;
+        let idle = calls.running.is_empty()
+            && calls.leaving.is_empty()
+            && calls.idle_since.elapsed() >= self.patience.idle;
         calls.over |= idle;
         idle
     }
@@ -258,3 +273,6 @@ fn epitaph(status: ExitStatus) -> String {
         _ => status.to_string(),
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -16,7 +16,7 @@ use crate::grant::DirectoryMode;
 use crate::sandbox::files::BoundFiles;
 use crate::sandbox::worker::WorkerError;
 use crate::sandbox::worker::broker::Broker;
-use crate::sandbox::worker::connection::{Connection, Words};
+use crate::sandbox::worker::connection::{Connection, Patience, Words};
 use crate::sandbox::worker::frame;
 use crate::sandbox::worker::message::{Setup, Start};
 use crate::sandbox::worker::serve::MOST_HANDLES;
@@ -95,7 +95,9 @@ impl SkillProcess {
             frame::read_bounded::<Start>(&mut reading, START_BYTES, || 0).await
         };
         match tokio::time::timeout(READY, started).await {
-            Ok(Ok((Start::Ready(_), _))) => Ok(Connection::open(process, reading, writing, &self.broker.io)),
+            Ok(Ok((Start::Ready(_), _))) => {
+                Ok(Connection::open(process, reading, writing, &self.broker.io, Patience::USUAL))
+            }
             Ok(Ok((Start::Failed(why), _))) => Err(WorkerError::Start(crate::visible::line(&why))),
             Ok(Err(_)) => {
                 // It may have said nonsense and live.

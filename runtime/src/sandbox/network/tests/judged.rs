@@ -206,6 +206,22 @@ async fn a_held_back_body_is_charged_once_and_a_refused_one_not_at_all() {
     }
 }
 
+/// A body that is at its end, and says nothing else: that there is none.
+struct Over;
+impl http_body::Body for Over {
+    type Data = Bytes;
+    type Error = Error;
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<Frame<Bytes>, Error>>> {
+        std::task::Poll::Ready(None)
+    }
+    fn is_end_stream(&self) -> bool {
+        true
+    }
+}
+
 /// A body of which nothing is known, as a guest streams it.
 fn streamed(data: &'static str) -> WasiBody {
     pieces(&[data], None, false)
@@ -218,6 +234,7 @@ async fn a_length_that_lies_is_refused_whether_the_body_is_judged_or_streams() {
         let (world, call, _) = stage(Inspector::of(1_000)).await;
         let refused = [
             (empty(), vec!["5"]),
+            (Over.boxed_unsync(), vec!["38"]),
             (full(Vec::new()), vec!["38"]),
             (full(b"secret".to_vec()), vec!["5"]),
             (full(b"secret".to_vec()), vec!["7"]),

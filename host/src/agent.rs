@@ -147,6 +147,9 @@ pub(crate) fn not_listed(soul: &Soul, trusted: Option<(&Soul, &Standing)>, skill
     let mut names: Vec<&str> = soul.skills().iter().map(|entry| entry.name.as_str()).collect();
     // Listed too, and not in force at the moment.
     names.extend(trusted.iter().flat_map(|(_, standing)| &standing.refused).map(|(name, _)| name.as_str()));
+    // What is in force and refused for a part of it stands in both.
+    let mut told = std::collections::HashSet::new();
+    names.retain(|name| told.insert(*name));
     let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     let listed = if names.is_empty() { "no skill".to_owned() } else { names.join(", ") };
     let message = format!("agent `{}` has no skill {shown} under `## Skills`", soul.id());

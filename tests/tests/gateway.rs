@@ -129,6 +129,13 @@ fn a_restart_reads_the_settings_anew_and_is_no_stop() {
     let pid = again.ends(0).json()["pid"].as_i64().unwrap();
     assert_ne!(pid, i64::from(gateway.pid));
     assert!(!is_running(gateway.pid));
+    // Settings that cannot be used take no gateway down.
+    let toml = agent.state().join("gateway.toml");
+    let settings = std::fs::read_to_string(&toml).unwrap();
+    std::fs::write(&toml, "[sandbox]\nisolation = \"proces\"\n").unwrap();
+    agent.run(&["gateway", "restart"]).ends(2).complains("`proces`");
+    assert!(is_running(i32::try_from(pid).unwrap()));
+    std::fs::write(&toml, settings).unwrap();
     assert_eq!(agent.run(&["gateway", "stop", "--json"]).json()["gateway"]["pid"], pid);
 }
 

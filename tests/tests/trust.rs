@@ -2,7 +2,7 @@
 //! that is done to an agent's folder, at any moment, makes it more than it was.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 use serde_json::Value;
 use soulbound_tests::agent::tree;
@@ -163,6 +163,28 @@ fn a_directory_that_is_another_one_is_lost_until_it_is_trusted() {
             assert_eq!(may_read(&agent, "/docs/key"), "allowed");
         }
     }
+}
+
+#[test]
+fn a_directory_made_anew_in_the_place_of_a_trusted_one_is_another_one() {
+    let agent = added();
+    let docs = agent.path("docs");
+    let number = || fs::metadata(&docs).unwrap().ino();
+    let trusted = number();
+    // File systems give a free number again, most of them at once. One that does not has other numbers, which is told as well.
+    for _ in 0..100 {
+        fs::remove_dir_all(&docs).unwrap();
+        fs::create_dir(&docs).unwrap();
+        if number() == trusted {
+            break;
+        }
+    }
+    agent.write("docs/key", "made by somebody else");
+    assert_eq!(may_read(&agent, "/docs/key"), "path.moved");
+    assert_eq!(may_read(&agent, "/more/m.txt"), "allowed");
+    assert_eq!(listed(&agent)[0]["standing"], "changed");
+    trust(&agent).ends(0);
+    assert_eq!(may_read(&agent, "/docs/key"), "allowed");
 }
 
 #[test]

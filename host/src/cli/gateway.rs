@@ -112,6 +112,8 @@ impl Gateway {
             }
             Verb::Stop(stop) => stop.run(&state),
             Verb::Restart { json } => {
+                // With settings that cannot be used the one that runs goes on.
+                Settings::read(&state)?;
                 if let Some(client) = Client::connect(&state)? {
                     client
                         .ask(&Request::Quit { who: Who::this_process() }, Some(stop::LEAVES_WITHIN))?

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use soulbound_runtime::Soul;
 use soulbound_runtime::sandbox::Runtime;
+use soulbound_runtime::sandbox::files::Born;
 use soulbound_runtime::skill::Digest;
 use soulbound_runtime::soul::{ReadError, bytes_of};
 
@@ -131,7 +132,16 @@ fn moved(old: &TrustedSkill, new: &TrustedSkill) -> Vec<Change> {
     };
     let pairs = new.directories.iter().filter_map(|new| {
         let old = old.directories.iter().find(|old| old.path == new.path && *old != new)?;
-        Some(format!("`{}` leads to {}, and led to {}", new.path, of(new), of(old)))
+        let is_numbered_alike = (&old.real, old.device, old.inode) == (&new.real, new.device, new.inode);
+        if is_numbered_alike && Born::agree(old.born, new.born) {
+            return None;
+        }
+        Some(match is_numbered_alike {
+            true => {
+                format!("`{}` leads to another directory, made later in the place of {}", new.path, of(old))
+            }
+            false => format!("`{}` leads to {}, and led to {}", new.path, of(new), of(old)),
+        })
     });
     pairs.map(|text| Change::new(Amounts::Widening, Some(&new.name), &text)).collect()
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Stat};
 use sha2::{Digest as _, Sha256};
+use soulbound_runtime::sandbox::files::Born;
 use soulbound_runtime::skill::Digest;
 
 /// File times tick at most every 10 ms (`CONFIG_HZ=100`); twice that.
@@ -86,7 +87,10 @@ impl Stamp {
         let changed = nanoseconds(stat.st_ctime, stat.st_ctime_nsec);
         let (device, inode) = (i128::from(stat.st_dev), i128::from(stat.st_ino));
         match look {
-            Look::Identity => Self { seen: Some([device, inode, 0, 0, 0, 0, 0]), young: false },
+            Look::Identity => {
+                let born = Born::at(path).map_or(0, Born::nanoseconds);
+                Self { seen: Some([device, inode, born, 0, 0, 0, 0]), young: false }
+            }
             Look::Content | Look::Target => {
                 Self { seen: Some(Self::content(&stat, changed)), young: is_young(changed) }
             }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
-use soulbound_runtime::sandbox::files::OpenedDirectory;
+use soulbound_runtime::sandbox::files::{Born, OpenedDirectory, TrustedPlace};
 use soulbound_runtime::skill::{Digest, Origin, SkillFolder};
 
 use super::change::{Amounts, Change};
@@ -71,6 +71,16 @@ pub(crate) struct TrustedDirectory {
     /// Its number there.
     #[serde(with = "as_text")]
     pub(crate) inode: u64,
+    /// When it was made, in nanoseconds since 1970, where that is known: numbers are given again.
+    #[serde(default, with = "born_as_text", skip_serializing_if = "Option::is_none")]
+    pub(crate) born: Option<Born>,
+}
+
+impl TrustedDirectory {
+    /// What it has to be again.
+    pub(crate) fn place(&self) -> TrustedPlace<'_> {
+        TrustedPlace { real: &self.real, device: self.device, inode: self.inode, born: self.born }
+    }
 }
 
 impl Manifest {
@@ -130,6 +140,7 @@ impl TrustedSkill {
             real: opened.real.clone(),
             device: opened.device,
             inode: opened.inode,
+            born: opened.born,
         };
         Self {
             name: name.to_owned(),
@@ -177,6 +188,23 @@ mod as_text {
     }
 }
 
+mod born_as_text {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    use super::Born;
+
+    pub(super) fn serialize<S: Serializer>(born: &Option<Born>, serializer: S) -> Result<S::Ok, S::Error> {
+        match born {
+            Some(born) => serializer.collect_str(born),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Born>, D::Error> {
+        String::deserialize(deserializer)?.parse().map(Some).map_err(D::Error::custom)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,6 +224,7 @@ mod tests {
                     real: "/agent/docs".into(),
                     device: u64::MAX,
                     inode: 7,
+                    born: "1700000000123456789".parse().ok(),
                 }],
             }],
         );

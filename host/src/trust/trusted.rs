@@ -86,7 +86,7 @@ impl Trusted {
             let granted = entry.grant.directories.iter().find(|granted| granted.path == directory.path);
             granted.is_some_and(|granted| {
                 granted.mode.meet(opened.grant.mode) == Some(opened.grant.mode)
-                    && opened.is_within(&directory.real, directory.device, directory.inode, granted.hidden)
+                    && opened.is_within(&directory.place(), granted.hidden)
             })
         })
     }

@@ -18,6 +18,7 @@
 //! | [`fault`], [`errno`], [`judge`] | refusals, error codes, `soulbound why` |
 
 mod bind;
+mod born;
 mod call;
 mod commit;
 mod descriptor;
@@ -52,8 +53,9 @@ mod walk;
 mod tests;
 
 pub use bind::{BoundFiles, DirectoryError, OpenRules};
+pub use born::Born;
 pub use judge::Judgement;
-pub use opened::OpenedDirectory;
+pub use opened::{OpenedDirectory, TrustedPlace};
 
 pub(crate) use call::{CallFiles, FilesView, add_to_linker};
 pub(crate) use handed::{HandedGrant, HandedLoss};

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
+use super::born::Born;
 use super::fault::Who;
 use super::kernel::{self, BENEATH_ACROSS};
 use super::places;
@@ -211,6 +212,7 @@ fn open_one(grant: &DirectoryGrant, folder: &Folder, rules: &OpenRules) -> Resul
     let real = kernel::real_name(&handle).map_err(failed)?;
     Ok(BoundGrant {
         grant: grant.clone(),
+        born: Born::of(&handle),
         handle: Arc::new(handle),
         identity,
         real,

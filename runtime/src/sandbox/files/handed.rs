@@ -92,6 +92,8 @@ impl BoundFiles {
                 },
                 handle: Arc::new(handle),
                 identity: Identity { device: grant.device, inode: grant.inode },
+                // Judged where it was opened.
+                born: None,
                 real: grant.real,
                 allow_hard_links: grant.allow_hard_links,
             })

@@ -14,6 +14,7 @@ use rustix::fs::{AtFlags, FileType, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
 
+use super::born::Born;
 use super::fault::{Fault, Refusal};
 use super::kernel::{self, BENEATH, BENEATH_ACROSS};
 use super::names;
@@ -29,6 +30,8 @@ pub(super) struct BoundGrant {
     pub(super) handle: Arc<OwnedFd>,
     /// Its device and inode.
     pub(super) identity: Identity,
+    /// When it was made, where that is known.
+    pub(super) born: Option<Born>,
     /// Where it really was when it was opened.
     pub(super) real: PathBuf,
     /// The operator's knob: files with several hard links open.

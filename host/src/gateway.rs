@@ -18,7 +18,7 @@ pub(crate) mod metrics;
 pub(crate) mod offer;
 pub(crate) mod overseer;
 pub(crate) mod policy;
-mod rate;
+pub(crate) mod rate;
 pub(crate) mod request;
 pub(crate) mod requests;
 pub(crate) mod socket;

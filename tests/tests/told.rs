@@ -110,6 +110,35 @@ fn a_directory_that_is_gone_is_told_as_that_by_whatever_is_asked() {
 }
 
 #[test]
+fn whoever_calls_is_not_told_which_places_the_operator_denies() {
+    let agent = added();
+    let denied = agent.path("docs/project-blackjack");
+    fs::create_dir(&denied).unwrap();
+    let settings = agent.state().join("gateway.toml");
+    let before = fs::read_to_string(&settings).unwrap_or_default();
+    fs::write(&settings, format!("{before}\n[ceiling]\ndeny_dirs = [\"{}\"]\n", denied.display())).unwrap();
+    let gateway = Gateway::start(&agent);
+    let said = gateway.call("probe", "read", &["path=/docs/x.txt"]).said();
+    assert!(said.contains("path.moved") && said.contains("agents diff echo"), "{said}");
+    assert!(!said.contains("blackjack"), "{said}");
+    let told = agent.run(&["agents", "diff", ECHO]).said();
+    assert!(told.contains("project-blackjack"), "the operator is: {told}");
+}
+
+#[test]
+fn a_path_that_goes_up_from_a_directory_that_is_gone_is_outside() {
+    let agent = added();
+    let gateway = Gateway::start(&agent);
+    fs::rename(agent.path("docs"), agent.path("old")).unwrap();
+    let read = |path: &str| gateway.call("probe", "read", &[&format!("path={path}")]).said();
+    until(|| read("/docs/x.txt").contains("path.moved"), "the directory to be gone");
+    for path in ["/docs/../private/key", "/docs/../../etc/shadow", "/docs/a/../../private/key"] {
+        let said = read(path);
+        assert!(said.contains("path.outside") && !said.contains("path.moved"), "{path}: {said}");
+    }
+}
+
+#[test]
 fn a_link_in_a_directorys_place_is_told_as_that() {
     let agent = added();
     fs::rename(agent.path("docs"), agent.path("old")).unwrap();

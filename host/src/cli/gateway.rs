@@ -101,11 +101,15 @@ impl Gateway {
                 Settings::read(&state)?;
                 let rearmed = operator::arm::arm(&state, &Who::this_process())?;
                 let running = start::ensure_running(&state).inspect_err(|_| {
+                    // What was stopped stays so: the next client's `mcp serve` would start one, and nobody would be watching.
                     if rearmed {
-                        super::note(&format!(
-                            "`{}` is no longer stopped, though no gateway started\n  hint: `soulbound gateway stop` stops it again",
-                            state.path().display()
-                        ));
+                        super::note(&match stop::recorded(&state) {
+                            Ok(_) => format!("`{}` is stopped as before", state.path().display()),
+                            Err(_) => format!(
+                                "`{}` is no longer stopped, though no gateway started\n  hint: `soulbound gateway stop` stops it again",
+                                state.path().display()
+                            ),
+                        });
                     }
                 })?;
                 said(&state, &running, rearmed, json)

@@ -104,7 +104,7 @@ impl Agent {
         }
         gateway.alert_of_opening(id, &opening);
         gateway.folders().add(&gateway.state().agent(id), Watched::Agent(id.to_owned()));
-        let mut kept = budgets::kept(gateway.state(), id);
+        let mut kept = budgets::kept(gateway.state(), id)?;
         let meter = kept.remove(budgets::OF_THE_AGENT).unwrap_or_default();
         Ok(Arc::new(Self {
             id: id.to_owned(),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use soulbound_runtime::sandbox::{BoundSkill, BudgetState};
+use soulbound_runtime::{Denial, DenialId};
 
 use crate::durable;
 use crate::state::{StateFolder, kept};
@@ -18,15 +19,32 @@ pub(crate) const OF_THE_AGENT: &str = "(agent)";
 
 /// Takes a skill's budgets up as they were left. A file that is not understood is set aside: budgets are full then, as they
 /// are for an agent that is new.
-pub(crate) fn resume(state: &StateFolder, agent: &str, skill: &str, bound: &BoundSkill) {
-    if let Some(states) = kept(state, agent).get(skill) {
+///
+/// # Errors
+///
+/// It cannot be read now.
+pub(crate) fn resume(
+    state: &StateFolder,
+    agent: &str,
+    skill: &str,
+    bound: &BoundSkill,
+) -> Result<(), Denial> {
+    if let Some(states) = kept(state, agent)?.get(skill) {
         bound.resume_budgets(states);
     }
+    Ok(())
 }
 
 /// What was left when it was last written down.
-pub(crate) fn kept(state: &StateFolder, agent: &str) -> Kept {
-    kept::read(&path(state, agent))
+///
+/// # Errors
+///
+/// It cannot be read now: nothing is begun anew, and nothing runs on a budget that nobody knows.
+pub(crate) fn kept(state: &StateFolder, agent: &str) -> Result<Kept, Denial> {
+    kept::read(&path(state, agent)).map_err(|error| {
+        tracing::error!(agent, %error, "what is left of an agent's budgets cannot be read");
+        Denial::new(DenialId::Busy, "what is left of the agent's budgets cannot be read at the moment")
+    })
 }
 
 /// Writes down what is left.

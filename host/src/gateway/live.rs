@@ -250,7 +250,11 @@ impl Live {
         }
         match was {
             Some((_, was)) => callable.offered.bound.resume_budgets(&was.offered.bound.budget_states()),
-            None => budgets::resume(gateway.state(), &self.trusted.id, &entry.name, &callable.offered.bound),
+            None => {
+                let (state, id) = (gateway.state(), &self.trusted.id);
+                budgets::resume(state, id, &entry.name, &callable.offered.bound)
+                    .map_err(|denial| Box::new(Outcome::refused(denial)))?;
+            }
         }
         Ok(callable)
     }

@@ -8,7 +8,7 @@ use crate::oversight::breakers::open::{self, Open};
 use crate::state::{StateFolder, kept};
 
 /// What was left of the rate of all agents, in the state folder.
-const RATE: &str = "rate.json";
+pub(crate) const RATE: &str = "rate.json";
 
 impl Gateway {
     /// The breakers that are open of any agent, loaded or not, as they stand in the state folder.
@@ -31,7 +31,11 @@ impl Gateway {
     }
 }
 
-/// What was left. A file that is not understood is set aside and counts as a full bucket, as for skills.
+/// What was left. A file that is not understood is set aside and counts as a full bucket, as for skills; so does one that cannot
+/// be read at the start, which the log says.
 pub(super) fn kept(state: &StateFolder) -> Vec<BudgetState> {
-    kept::read(&state.path().join(RATE))
+    kept::read(&state.path().join(RATE)).unwrap_or_else(|error| {
+        tracing::error!(%error, "what is left of the gateway's rate cannot be read, and begins anew");
+        Vec::new()
+    })
 }

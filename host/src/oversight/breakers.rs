@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
+use anyhow::{Context, Result};
 use soulbound_runtime::sandbox::{
     Access, BudgetState, Decision as Judged, Effect, Ending, ErrorKind, Outcome, Outflow,
 };
@@ -260,8 +261,27 @@ impl Breakers {
 }
 
 /// The baselines that were kept in an agent's folder. One that is not understood is set aside and learned anew.
-pub(crate) fn kept_baselines(folder: &Path) -> BTreeMap<String, Baseline> {
-    kept::read(&folder.join(BASELINE))
+fn kept_baselines(folder: &Path) -> BTreeMap<String, Baseline> {
+    kept::read(&folder.join(BASELINE)).unwrap_or_else(|error| {
+        tracing::error!(folder = %folder.display(), %error, "what is usual for an agent cannot be read, and is learned anew");
+        BTreeMap::new()
+    })
+}
+
+/// The same for whoever only looks: nothing is set aside.
+///
+/// # Errors
+///
+/// It cannot be read, or is not understood.
+pub(crate) fn shown_baselines(folder: &Path) -> Result<BTreeMap<String, Baseline>> {
+    let path = folder.join(BASELINE);
+    let read = kept::look(&path).with_context(|| format!("`{}` cannot be read", path.display()))?;
+    read.with_context(|| {
+        format!(
+            "`{}` is not understood\n  hint: `soulbound doctor` says more once the gateway met it",
+            path.display()
+        )
+    })
 }
 
 fn look(policy: &Policy) -> Look<'_> {

@@ -301,10 +301,17 @@ fn lose_moved(trusted: &Trusted, effective: &mut Soul, rules: &OpenRules) -> Vec
                     grants.retain(|grant| {
                         let error = errors.iter().find(|error| error.index == index);
                         index += 1;
-                        if let Some(DirectoryError { message, hint, .. }) = error {
-                            let hint =
-                                if is_there(trusted, grant) { hint.clone() } else { put_back(&trusted.id) };
-                            lose(grant, Lost::Closed, message, message, &hint);
+                        if let Some(DirectoryError { message, .. }) = error {
+                            // Why a directory that is there cannot be had is the operator's to know (their ceiling, places of
+                            // this machine); whoever calls is told that it cannot.
+                            let (told, hint) = match is_there(trusted, grant) {
+                                true => (cannot_be_had(grant), why(&trusted.id)),
+                                false => (
+                                    format!("directory `{}` does not exist", grant.path),
+                                    put_back(&trusted.id),
+                                ),
+                            };
+                            lose(grant, Lost::Closed, message, &told, &hint);
                         }
                         error.is_none()
                     });
@@ -335,6 +342,15 @@ fn lose_moved(trusted: &Trusted, effective: &mut Soul, rules: &OpenRules) -> Vec
 /// Whether anything is where a granted directory should be.
 fn is_there(trusted: &Trusted, grant: &DirectoryGrant) -> bool {
     trusted.folder.join(&grant.path).symlink_metadata().is_ok()
+}
+
+fn cannot_be_had(grant: &DirectoryGrant) -> String {
+    format!("directory `{}` is not to be had at the moment", grant.path)
+}
+
+/// Where an operator reads why.
+fn why(id: &str) -> String {
+    format!("`soulbound agents diff {id}` says why")
 }
 
 /// What helps where an agent's whole folder is gone: trusted is one that lies where it lay.

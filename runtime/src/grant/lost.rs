@@ -25,9 +25,14 @@ impl LostDirectory {
         Self { guest: guest.to_owned(), rule, message: message.to_owned(), hint: hint.to_owned() }
     }
 
-    /// Whether this is a path in it, as far as its spelling tells: only words depend on it.
+    /// Whether this is a path in it, as far as its spelling tells. A path that goes up is none: where it leads cannot be told, and
+    /// what reaches beyond a grant has to count as that.
     #[must_use]
     pub fn would_hold(&self, path: &str) -> bool {
-        path.strip_prefix(self.guest.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        let goes_up = path.split('/').any(|name| name == "..");
+        !goes_up
+            && path
+                .strip_prefix(self.guest.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 }

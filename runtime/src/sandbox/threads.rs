@@ -143,8 +143,9 @@ impl GuestThreads {
         let (runnable, task) = async_task::Builder::new().metadata(info).spawn(|_| future, schedule);
         if here {
             let agent = Arc::clone(&runnable.metadata().agent);
+            let started = Instant::now();
             runnable.run();
-            self.quick.lock().was_there(&agent, Instant::now());
+            self.quick.lock().spent(&agent, started);
         } else {
             runnable.schedule();
         }
@@ -274,8 +275,12 @@ impl Turns {
         !self.last.iter().flatten().any(|(other, when)| other != agent && is_here(*when))
     }
 
-    /// A task of this agent was run here.
-    fn was_there(&mut self, agent: &Arc<str>, now: Instant) {
+    /// A task of this agent was run since then, here or where it was asked for.
+    fn spent(&mut self, agent: &Arc<str>, began: Instant) {
+        let Some(used) = &mut self.used else { return };
+        let now = Instant::now();
+        let used = used.entry(Arc::clone(agent)).or_insert(Used { time: Duration::ZERO, when: now });
+        *used = Used { time: used.left(now) + now.saturating_duration_since(began), when: now };
         let [last, other] = &mut self.last;
         if last.as_ref().is_some_and(|(last, _)| last != agent) {
             *other = last.take();
@@ -285,12 +290,7 @@ impl Turns {
 
     /// A thread came back from a task of this agent, that it began then.
     fn done(&mut self, agent: &Arc<str>, began: Instant) {
-        if let Some(used) = &mut self.used {
-            let now = Instant::now();
-            let used = used.entry(Arc::clone(agent)).or_insert(Used { time: Duration::ZERO, when: now });
-            *used = Used { time: used.left(now) + now.saturating_duration_since(began), when: now };
-            self.was_there(agent, now);
-        }
+        self.spent(agent, began);
         self.free += 1;
         if let Some(held) = self.held.get_mut(agent) {
             *held = held.saturating_sub(1);

@@ -6,7 +6,7 @@ use soulbound_runtime::visible;
 
 use crate::exit::Exit;
 use crate::oversight::breakers::baseline::{Baseline, Volume};
-use crate::oversight::breakers::kept_baselines;
+use crate::oversight::breakers::shown_baselines;
 use crate::settings::Settings;
 use crate::state::StateFolder;
 use crate::style::Style;
@@ -19,7 +19,7 @@ pub(super) fn show(state: &StateFolder, agent: &str, as_json: bool) -> Result<Ex
     let id = registry::id(agent)?;
     registry.record(&id)?;
     let learn = Settings::read(state)?.anomalies.learn;
-    let baselines = kept_baselines(&registry.folder(&id));
+    let baselines = shown_baselines(&registry.folder(&id))?;
     if as_json {
         crate::cli::print_json(&json!({"id": id, "learn": learn, "skills": baselines}))?;
         return Ok(Exit::Done);

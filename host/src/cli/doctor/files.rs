@@ -3,6 +3,7 @@
 //! Breakers and secrets have checks of their own.
 
 use super::{Finding, Severity};
+use crate::gateway::rate::RATE;
 use crate::oversight::approvals::readable;
 use crate::state::{StateFolder, kept};
 use crate::trust::Registry;
@@ -30,6 +31,15 @@ pub(super) fn findings(state: &StateFolder) -> Vec<Finding> {
         }
     };
     let mut found = Vec::new();
+    let rate = kept::aside(&state.path().join(RATE));
+    if rate.symlink_metadata().is_ok() {
+        found.push(Finding::new(
+            "state.set-aside",
+            Severity::Warning,
+            format!("`{RATE}` was not understood and set aside: what was left of all agents' rate together is full again"),
+            format!("find out what wrote or tore it, then delete `{}`", rate.display()),
+        ));
+    }
     for id in ids {
         let record = registry.record(&id).and_then(|record| Manifest::load(registry.store(), record.trusted));
         if let Err(error) = record {

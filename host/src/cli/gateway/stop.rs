@@ -30,10 +30,7 @@ pub(super) struct Stop {
 impl Stop {
     pub(super) fn run(self, state: &StateFolder) -> Result<Exit> {
         let _ = self.force;
-        let who = Who::this_process();
-        let stopped = stop(state, &who, |_lock| {
-            crate::operator::note(state, Event::GatewayStopped, &who, &json!({"calls_ended": null}))
-        })?;
+        let stopped = recorded(state)?;
         if self.json {
             cli::print_json(&stopped)?;
         } else {
@@ -44,6 +41,14 @@ impl Stop {
         }
         Ok(Exit::Done)
     }
+}
+
+/// Stops everything, and writes down that it did.
+pub(super) fn recorded(state: &StateFolder) -> Result<Stopped> {
+    let who = Who::this_process();
+    stop(state, &who, |_lock| {
+        crate::operator::note(state, Event::GatewayStopped, &who, &json!({"calls_ended": null}))
+    })
 }
 
 fn said(stopped: &Stopped) {

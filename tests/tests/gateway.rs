@@ -168,6 +168,10 @@ fn settings_that_cannot_be_enforced_keep_it_from_starting() {
         ("[gateway]\nlisten = \"127.0.0.1:0\"\n[approvals]\nways = [\"phone\"]\n", "`phone`"),
         ("[gateway]\nlisten = \"127.0.0.1:0\"\nlissten = 1\n", "lissten"),
         ("[gateway]\nlisten = \"127.0.0.1:0\"\n[audit]\ndurability = \"none\"\n", "durability"),
+        (
+            "[gateway]\nlisten = \"127.0.0.1:0\"\n[ceiling]\nrequire_approval = [\"write\"]\n",
+            "did you mean `writes`?",
+        ),
     ] {
         let agent = probe().gateway(toml);
         agent.run(&["gateway", "start"]).ends(2).complains(complaint);

@@ -117,9 +117,16 @@ pub(super) fn read(file: file::Approvals) -> Result<Approvals> {
     }
 }
 
-/// Reads `[ceiling] require_approval`.
+/// Reads `[ceiling] require_approval`. In SOUL.md a tool's name is held against the skill's; here there is no skill to ask, so what
+/// is nearly one of the words is taken for a slip: as a tool's name it would protect nothing.
 pub(super) fn required(entries: &[String]) -> Result<Vec<ApprovalGrant>> {
     let parse = |entry: &String| {
+        let slip = spelling::nearest(entry, ["writes", "always"]).filter(|word| word != entry);
+        if let Some(word) = slip {
+            bail!(
+                "`require_approval` entry `{entry}` is the name of no method, and nearly a word\n  hint: did you mean `{word}`? for a tool of that name: `approve: {entry}` in SOUL.md"
+            );
+        }
         let text = format!("require_approval = [\"{entry}\"]");
         ApprovalGrant::parse(entry, RuleRef { file: FILE.to_owned(), line: 0, column: 0, text }).map_err(
             |error| {

@@ -35,3 +35,15 @@ pub fn run(agent: &Agent, script: &str) -> Option<String> {
     assert!(ended.status.success(), "{said}\n{errors}");
     Some(said)
 }
+
+/// What the program says to each of these commands, in order, while the state folder cannot be written: `== command`, everything
+/// that it wrote, `exit N`.
+#[must_use]
+pub fn read_only(agent: &Agent, commands: &[&str]) -> Option<String> {
+    let mut script =
+        "mount --bind \"$2\" \"$2\" && mount -o remount,bind,ro \"$2\" || exit 9\necho mounted\n".to_owned();
+    for words in commands {
+        script += &format!("echo \"== {words}\"\n\"$1\" {words} < /dev/null 2>&1\necho \"exit $?\"\n");
+    }
+    run(agent, &script)
+}

@@ -69,22 +69,23 @@ fn without_descriptors_the_gateway_refuses_waits_and_goes_on_and_the_stop_works(
     agent.run(&["audit", "verify"]).ends(0);
 }
 
-/// See [`namespace::run`].
-const READ_ONLY: &str = r#"
-mount --bind "$2" "$2" && mount -o remount,bind,ro "$2" || exit 9
-echo mounted
-for words in "gateway start" "agents disable echo" "agents token echo" "gateway stop" "agents" "audit verify"; do
-    echo "== $words"
-    "$1" $words < /dev/null 2>&1
-    echo "exit $?"
-done
-"#;
-
 #[test]
 fn a_state_folder_that_cannot_be_written_starts_nothing_changes_nothing_and_is_still_read() {
     let agent = Agent::new("- probe: Try").guest("probe");
     drop(Gateway::with(&agent));
-    let Some(said) = namespace::run(&agent, READ_ONLY) else { return };
+    let Some(said) = namespace::read_only(
+        &agent,
+        &[
+            "gateway start",
+            "agents disable echo",
+            "agents token echo",
+            "gateway stop",
+            "agents",
+            "audit verify",
+        ],
+    ) else {
+        return;
+    };
     let of = |words: &str| {
         let (_, rest) = said.split_once(&format!("== {words}\n")).unwrap();
         rest.split("== ").next().unwrap().to_owned()

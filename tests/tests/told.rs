@@ -267,22 +267,14 @@ fn a_state_file_that_is_not_understood_is_told_and_no_open_breaker_is_lost() {
     assert_eq!(doctor(&agent)[0].0, "agents.readable");
 }
 
-/// See [`namespace::run`].
-const READ_ONLY: &str = r#"
-mount --bind "$2" "$2" && mount -o remount,bind,ro "$2" || exit 9
-echo mounted
-for words in "gateway status" "doctor" "agents" "gateway stop"; do
-    echo "== $words"
-    "$1" $words < /dev/null 2>&1
-    echo "exit $?"
-done
-"#;
-
 #[test]
 fn a_gateway_whose_state_folder_became_read_only_is_seen_and_can_be_stopped() {
     let agent = added();
     let gateway = Gateway::start(&agent);
-    let Some(said) = namespace::run(&agent, READ_ONLY) else { return };
+    let Some(said) = namespace::read_only(&agent, &["gateway status", "doctor", "agents", "gateway stop"])
+    else {
+        return;
+    };
     let parts: Vec<&str> = said.split("== ").skip(1).collect();
     assert!(parts[0].contains("gateway running"), "{said}");
     assert!(parts[1].contains("[state.writable]") && parts[1].contains("exit 1"), "{said}");

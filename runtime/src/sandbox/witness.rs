@@ -124,26 +124,17 @@ impl Witness {
 
     /// Writes down an access that was allowed.
     pub(crate) fn allowed(&self, kind: AccessKind, target: &str, access: &str) {
-        self.push(Access {
-            kind,
-            target: cut(target, TARGET_BYTES),
-            access: cut(access, ACCESS_BYTES),
-            decision: Decision::Allowed,
-            denial: None,
-            failed: None,
-        });
+        self.not_refused(kind, target, access, None);
     }
 
     /// Writes down an access that nothing refused and that failed all the same.
     pub(crate) fn failed(&self, kind: AccessKind, target: &str, access: &str, how: &str) {
-        self.push(Access {
-            kind,
-            target: cut(target, TARGET_BYTES),
-            access: cut(access, ACCESS_BYTES),
-            decision: Decision::Allowed,
-            denial: None,
-            failed: Some(cut(how, ACCESS_BYTES)),
-        });
+        self.not_refused(kind, target, access, Some(cut(how, ACCESS_BYTES)));
+    }
+
+    fn not_refused(&self, kind: AccessKind, target: &str, access: &str, failed: Option<String>) {
+        let (target, access) = (cut(target, TARGET_BYTES), cut(access, ACCESS_BYTES));
+        self.push(Access { kind, target, access, decision: Decision::Allowed, denial: None, failed });
     }
 
     /// Writes down an access that was refused.

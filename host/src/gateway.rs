@@ -13,6 +13,7 @@ pub(crate) mod daemon;
 pub(crate) mod doors;
 mod ending;
 pub(crate) mod http;
+mod lane;
 pub(crate) mod live;
 pub(crate) mod metrics;
 pub(crate) mod offer;

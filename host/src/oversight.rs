@@ -27,6 +27,7 @@ use soulbound_runtime::sandbox::{BudgetState, Carrier, Content, Effect, Outcome,
 
 use crate::audit::Book;
 use crate::gateway::Gateway;
+use crate::gateway::doors::DoorHandles;
 use breakers::Breakers;
 use channels::Channels;
 pub(crate) use facts::CallFacts;
@@ -116,7 +117,9 @@ impl Oversight {
             self.channels.judge(&self.agent, facts, channel)?;
         }
         let mut permit = self.secrets.permit(effect);
-        let judged = outputs::effect::judged(self.outputs(), &as_permitted(effect, &permit)).await;
+        let judged =
+            outputs::effect::judged(self.outputs(), self.doors().as_ref(), &as_permitted(effect, &permit))
+                .await;
         self.note(facts, call, &judged.notes);
         let held = match judged.verdict {
             Verdict::Pass => None,
@@ -158,7 +161,7 @@ impl Oversight {
     pub(crate) async fn after_call(&self, facts: &Arc<CallFacts>, call: u64, outcome: Outcome) -> Outcome {
         // First of all: whoever looks at it after this sees no secret.
         let outcome = self.secrets.outcome(outcome);
-        let (outcome, judged) = outputs::answer::judged(self.outputs(), outcome).await;
+        let (outcome, judged) = outputs::answer::judged(self.outputs(), self.doors().as_ref(), outcome).await;
         self.note(facts, call, &judged.notes);
         match judged.verdict {
             Verdict::Pass => outcome,
@@ -169,6 +172,11 @@ impl Oversight {
                 Err(denial) => outputs::withheld(outcome, denial),
             },
         }
+    }
+
+    /// The gateway's threads, while it is there.
+    fn doors(&self) -> Option<DoorHandles> {
+        Some(self.gateway.upgrade()?.doors().clone())
     }
 
     fn outputs(&self) -> Arc<Outputs> {

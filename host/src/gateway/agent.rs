@@ -69,8 +69,8 @@ pub(crate) struct Agent {
     kept_budgets: Mutex<budgets::Kept>,
     /// When something was last asked of it.
     used: Mutex<Instant>,
-    /// When it last gave a large answer.
-    large_answer: Mutex<Option<Instant>>,
+    /// When a request or an answer of its was last large.
+    large: Mutex<Option<Instant>>,
 }
 
 impl Agent {
@@ -124,7 +124,7 @@ impl Agent {
             requests: Arc::new(Semaphore::new(door::REQUESTS)),
             kept_budgets: Mutex::new(kept),
             used: Mutex::new(Instant::now()),
-            large_answer: Mutex::new(None),
+            large: Mutex::new(None),
         }))
     }
 

@@ -123,6 +123,10 @@ async fn path(agent: Arc<Agent>, request: CallRequest) -> Answer {
         let bound = &callable.offered.bound;
         let called = bound.call_admitted(admitted, &request.tool, request.arguments, overseer);
         let outcome = called.instrument(tracing::debug_span!("sandbox")).await;
+        if agent.handles(answer::size(&outcome)) {
+            // Whoever polls this may go over to threads for large answers.
+            tokio::task::yield_now().await;
+        }
         // A person may be asked about the result: that ends with the call too.
         oversight.after_call(&facts, intent.call(), outcome).await
     };
@@ -161,7 +165,6 @@ async fn conclude(
     let mut entry = OutcomeEntry::of(&outcome);
     entry.decision = decision.unwrap_or(entry.decision);
     agent.ended(Some(&callable.offered.name), entry.decision, &outcome);
-    agent.answered(answer::size(&outcome));
     agent.alert_of_outcome(&callable.offered.name, entry.decision, &outcome, record.as_deref());
     let written = agent.book().conclude(intent, &entry).instrument(tracing::debug_span!("outcome")).await;
     match written {

@@ -97,8 +97,9 @@ async fn serve(
     let watching = watch::start(&gateway)?;
     let leaving = gateway.leaving.clone();
     let router = routes::router(Arc::clone(&gateway), address);
-    let door =
-        doors.quick.spawn(listener::serve(listener, router, leaving.clone(), gateway.answers().clone()));
+    let serving =
+        listener::serve(listener, router, leaving.clone(), gateway.answers().clone(), doors.clone());
+    let door = doors.quick.spawn(serving);
     // What comes after this the notices of the folder tell.
     if refuse_if_stopped(&state).is_err() {
         gateway.quit(&Who::this_process()).await;

@@ -2,16 +2,18 @@
 //!
 //! A large answer is judged, hashed, and written as a message: milliseconds of computing for each, where a small request
 //! takes a tenth of one. On the same two threads, one agent's large answers would be every other agent's wait (19 times the
-//! quiet p99). The rule: an agent whose answers were large lately is served by threads of a lower priority, so that the
-//! system itself lets everybody else's requests through at once.
+//! quiet p99). The rule: an agent whose answers were large lately is served by threads of a lower priority
+//! (`gateway/lane.rs`), and what is large is judged there whoever it is of, so that the system itself lets everybody else's
+//! requests through at once.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use axum::body::Body;
-use axum::http::Response;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio_util::task::AbortOnDropHandle;
+
+use super::lane::{Lane, Leaves, Leg};
 
 /// Threads for requests and answers.
 const THREADS: usize = 2;
@@ -21,7 +23,7 @@ const BULK_THREADS: usize = 2;
 const BULK_NICE: i32 = 5;
 /// An answer of about so many bytes is large.
 pub(super) const LARGE: usize = 64 << 10;
-/// For how long after one the agent's requests are served below the others'.
+/// For how long after one the agent's connections are served below the others'.
 pub(super) const LATELY: Duration = Duration::from_secs(10);
 
 /// Both kinds.
@@ -76,12 +78,39 @@ impl DoorHandles {
         Self { bulk: handle.clone(), quick: handle }
     }
 
-    /// Answers below everybody else. Whoever hangs up ends it.
-    pub(super) async fn in_bulk(
+    /// Computes below everybody else: what takes milliseconds, whoever asked for it. Nothing, where it panicked or the
+    /// process is leaving.
+    pub(crate) async fn below<T: Send + 'static>(
         &self,
-        answering: impl Future<Output = Response<Body>> + Send + 'static,
-    ) -> Result<Response<Body>> {
-        let answered = AbortOnDropHandle::new(self.bulk.spawn(answering)).await;
-        answered.context("the answer did not come to its end")
+        computing: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        self.bulk.spawn_blocking(computing).await.ok()
+    }
+
+    /// Polls a future where its lane says, from one moment to the next. Dropping this drops it.
+    ///
+    /// # Errors
+    ///
+    /// It panicked below, or the process is leaving.
+    pub(super) async fn wander<Output: Send + 'static>(
+        &self,
+        lane: Lane,
+        future: impl Future<Output = Output> + Send + 'static,
+    ) -> Result<Output> {
+        let mut future: Pin<Box<dyn Future<Output = Output> + Send>> = Box::pin(future);
+        loop {
+            let below = lane.is_below();
+            let leg = Leg { future: Some(future), lane: lane.clone(), below };
+            let left = if below {
+                let below = AbortOnDropHandle::new(self.bulk.spawn(leg)).await;
+                below.context("what ran below did not come to its end")?
+            } else {
+                leg.await
+            };
+            match left {
+                Leaves::Ended(output) => return Ok(output),
+                Leaves::Turned(rest) => future = rest,
+            }
+        }
     }
 }

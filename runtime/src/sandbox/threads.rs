@@ -35,6 +35,10 @@ const QUICK_AT_ONCE: Duration = Duration::from_millis(50);
 /// In the long run, so much of one thread's time: a twentieth.
 const QUICK_SHARE: u32 = 20;
 
+/// So much of each slice is not counted: whoever wakes up beside slices this short does not wait long for any of them, and an
+/// agent that calls as often as it is answered is not to be below one that computes.
+const QUICK_SLICE: Duration = Duration::from_micros(100);
+
 /// Another agent whose call ended so recently is there.
 const RECENT: Duration = Duration::from_secs(1);
 
@@ -76,7 +80,7 @@ struct Turns {
     closed: bool,
 }
 
-/// The time that an agent's tasks held threads, less what its share has given back since.
+/// The time that an agent's tasks held threads beyond [`QUICK_SLICE`] each, less what its share has given back since.
 #[derive(Debug, Clone, Copy)]
 struct Used {
     time: Duration,
@@ -280,7 +284,8 @@ impl Turns {
         let Some(used) = &mut self.used else { return };
         let now = Instant::now();
         let used = used.entry(Arc::clone(agent)).or_insert(Used { time: Duration::ZERO, when: now });
-        *used = Used { time: used.left(now) + now.saturating_duration_since(began), when: now };
+        let slice = now.saturating_duration_since(began).saturating_sub(QUICK_SLICE);
+        *used = Used { time: used.left(now) + slice, when: now };
         let [last, other] = &mut self.last;
         if last.as_ref().is_some_and(|(last, _)| last != agent) {
             *other = last.take();
@@ -409,6 +414,21 @@ mod tests {
         // Who comes new is not below, and alone it uses what there is.
         assert_eq!(kind("c", 2 * RECENT), "soulbound-quick");
         assert_eq!(kind("c", Duration::ZERO), "soulbound-quick");
+    }
+
+    #[test]
+    fn whoever_calls_as_often_as_it_is_answered_is_not_below() {
+        let mut line = Turns { used: Some(HashMap::new()), ..Turns::default() };
+        let (often, long) = (Arc::<str>::from("often"), Arc::<str>::from("long"));
+        // As much time in all, once in short slices and once in long ones.
+        let (slice, slices) = (QUICK_SLICE / 2, 2_000);
+        for _ in 0..slices {
+            line.spent(&often, Instant::now().checked_sub(slice).unwrap());
+        }
+        line.spent(&long, Instant::now().checked_sub(slice * slices).unwrap());
+        assert!(line.is_used_up(&long));
+        line.spent(&long, Instant::now());
+        assert!(!line.is_used_up(&often), "{:?}", line.used);
     }
 
     #[test]

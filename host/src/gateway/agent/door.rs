@@ -1,7 +1,10 @@
 //! An agent's HTTP door: its MCP service, made anew when the agent runs again, and what one agent's clients may take of the
 //! threads that serve everybody's.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::{Arc, PoisonError};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
@@ -11,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Agent;
 use crate::gateway::doors;
+use crate::gateway::lane::Lane;
 use crate::mcp;
 
 /// Requests of an agent's HTTP clients at once.
@@ -45,7 +49,8 @@ impl Agent {
             return (StatusCode::TOO_MANY_REQUESTS, "too many requests of this agent at once")
                 .into_response();
         };
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
+        let lane = head.extensions.remove::<Lane>().unwrap_or_default();
         // A body that does not come holds a connection, and there are so many.
         let read = tokio::time::timeout(BODY_WITHIN, axum::body::to_bytes(body, BODY_BYTES)).await;
         let body = match read {
@@ -53,6 +58,7 @@ impl Agent {
             Ok(Err(_)) => return StatusCode::PAYLOAD_TOO_LARGE.into_response(),
             Err(_) => return StatusCode::REQUEST_TIMEOUT.into_response(),
         };
+        self.handles(body.len());
         let request = axum::http::Request::from_parts(head, Body::from(body));
         // Headers are held against a tool's schema before any method runs, by what was looked at last.
         if self.seen.counting().is_none() {
@@ -60,15 +66,16 @@ impl Agent {
             let _ = self.live().await;
         }
         let service = self.service();
-        let gateway = self.gateway();
-        let answering = async move { service.handle(request).await.map(Body::new) };
-        match gateway {
-            Some(gateway) if self.is_bulky() => {
-                let answered = gateway.doors().in_bulk(answering).await;
-                answered.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+        let mut answering = pin!(service.handle(request));
+        // The connection goes over before anything large is done with the answer.
+        let answered = poll_fn(|context| {
+            if lane.turn(self.is_bulky()) {
+                context.waker().wake_by_ref();
+                return Poll::Pending;
             }
-            _ => answering.await,
-        }
+            answering.as_mut().poll(context)
+        });
+        answered.await.map(Body::new)
     }
 
     /// Whether nobody holds it but the gateway's map and its own door, which no session uses.
@@ -106,16 +113,18 @@ impl Agent {
         }
     }
 
-    /// An answer of so many bytes was given.
-    pub(crate) fn answered(&self, bytes: usize) {
-        if bytes >= doors::LARGE {
-            *self.large_answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    /// A request or an answer of so many bytes is here. Whether it is large.
+    pub(crate) fn handles(&self, bytes: usize) -> bool {
+        let large = bytes >= doors::LARGE;
+        if large {
+            *self.large.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         }
+        large
     }
 
-    /// Whether its answers were large lately.
+    /// Whether its requests or answers were large lately.
     fn is_bulky(&self) -> bool {
-        let last = *self.large_answer.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = *self.large.lock().unwrap_or_else(PoisonError::into_inner);
         last.is_some_and(|when| when.elapsed() < doors::LATELY)
     }
 }

@@ -14,6 +14,9 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::gateway::doors::DoorHandles;
+use crate::gateway::lane::Lane;
+
 /// Connections at once. Each costs a descriptor, of which calls and the trails need theirs.
 const CONNECTIONS: usize = 512;
 /// A request's head is here within this, or the connection ends.
@@ -41,6 +44,7 @@ pub(crate) async fn serve(
     router: Router,
     end: CancellationToken,
     answers: TaskTracker,
+    doors: DoorHandles,
 ) {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
@@ -52,10 +56,15 @@ pub(crate) async fn serve(
         };
         match accepted {
             Ok((stream, _)) => {
-                let connection = connection(stream, router.clone(), end.clone());
+                let lane = Lane::default();
+                let router = router.clone().layer(axum::Extension(lane.clone()));
+                let connection = connection(stream, router, end.clone());
+                let doors = doors.clone();
                 answers.spawn(async move {
                     let _permit = permit;
-                    connection.await;
+                    if let Err(error) = doors.wander(lane, connection).await {
+                        tracing::debug!(error = format!("{error:#}"), "a connection ended");
+                    }
                 });
             }
             Err(error) => {

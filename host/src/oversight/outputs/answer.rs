@@ -12,23 +12,32 @@ use soulbound_runtime::{Denial, DenialId};
 use super::content::Mask;
 use super::place::{Action, Place};
 use super::{Held, Judged, LARGE, Note, Outputs, Verdict, unjudged};
+use crate::gateway::doors::DoorHandles;
 
 /// What stands in place of a text that is withheld.
 const WITHHELD: &str = "[withheld by an output rule]";
 
-/// [`Outputs::judge_outcome`], a large answer apart from the thread that asks. Gives the outcome back.
-pub(crate) async fn judged(outputs: Arc<Outputs>, outcome: Outcome) -> (Outcome, Judged<Box<Outcome>>) {
+/// [`Outputs::judge_outcome`], a large answer on threads that everybody else goes before. Gives the outcome back.
+pub(crate) async fn judged(
+    outputs: Arc<Outputs>,
+    doors: Option<&DoorHandles>,
+    outcome: Outcome,
+) -> (Outcome, Judged<Box<Outcome>>) {
     if !outputs.applies(Place::Results) || size(&outcome) < LARGE {
         let judged = outputs.judge_outcome(&outcome);
         return (outcome, judged);
     }
     let mut spare = outcome.clone();
     spare.ending = Ending::Failed { denial: None, error: None };
-    let apart = tokio::task::spawn_blocking(move || {
+    let judging = move || {
         let judged = outputs.judge_outcome(&outcome);
         (outcome, judged)
-    });
-    apart.await.unwrap_or_else(|_| {
+    };
+    let judged = match doors {
+        Some(doors) => doors.below(judging).await,
+        None => None,
+    };
+    judged.unwrap_or_else(|| {
         let denial = unjudged(Place::Results, "the judgement did not come to its end");
         (spare, Judged { verdict: Verdict::Block(Box::new(denial)), notes: Vec::new() })
     })

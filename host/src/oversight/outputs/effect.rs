@@ -8,12 +8,17 @@ use soulbound_runtime::sandbox::{Carrier, Content, Effect};
 use super::content::Mask;
 use super::place::{Action, Place};
 use super::{JUDGED_BYTES, Judged, LARGE, Note, Outputs, Verdict, unjudged};
+use crate::gateway::doors::DoorHandles;
 
 /// Ways to pack a body that are looked into.
 const KNOWN_CODINGS: [&str; 5] = ["", "identity", "gzip", "x-gzip", "deflate"];
 
-/// [`Outputs::judge_effect`], large content apart from the thread that asks.
-pub(crate) async fn judged(outputs: Arc<Outputs>, effect: &Effect) -> Judged<Content> {
+/// [`Outputs::judge_effect`], large content on threads that everybody else goes before.
+pub(crate) async fn judged(
+    outputs: Arc<Outputs>,
+    doors: Option<&DoorHandles>,
+    effect: &Effect,
+) -> Judged<Content> {
     let size = match effect {
         Effect::Request { body: content, .. } | Effect::Change { content, .. } => {
             content.as_ref().map_or(0, |content| content.0.len())
@@ -25,14 +30,14 @@ pub(crate) async fn judged(outputs: Arc<Outputs>, effect: &Effect) -> Judged<Con
         return outputs.judge_effect(effect);
     }
     let effect = effect.clone();
-    match tokio::task::spawn_blocking(move || outputs.judge_effect(&effect)).await {
-        Ok(judged) => judged,
-        // It panicked, or the process is leaving.
-        Err(_) => {
-            let denial = unjudged(Place::Http, "the judgement did not come to its end");
-            Judged { verdict: Verdict::Block(Box::new(denial)), notes: Vec::new() }
-        }
-    }
+    let judged = match doors {
+        Some(doors) => doors.below(move || outputs.judge_effect(&effect)).await,
+        None => None,
+    };
+    judged.unwrap_or_else(|| {
+        let denial = unjudged(Place::Http, "the judgement did not come to its end");
+        Judged { verdict: Verdict::Block(Box::new(denial)), notes: Vec::new() }
+    })
 }
 
 impl Outputs {

@@ -74,7 +74,13 @@ impl Ground<'_> {
         );
         let end = CancellationToken::new();
         let router = routes::router(Arc::clone(&gateway), address);
-        tokio::spawn(listener::serve(listening, router, end.clone(), gateway.answers().clone()));
+        tokio::spawn(listener::serve(
+            listening,
+            router,
+            end.clone(),
+            gateway.answers().clone(),
+            gateway.doors().clone(),
+        ));
         let agent = gateway.running_agent(id).await.map_err(|denial| anyhow::anyhow!("{denial}"))?;
         Ok(Started { gateway, agent, address, hard_links, end })
     }

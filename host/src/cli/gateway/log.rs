@@ -17,8 +17,13 @@ pub(super) enum Form {
 }
 
 /// Libraries whose finer words quote whole messages: arguments, results, paths, with whatever a model put there. Our own
-/// words are masked; theirs are left out, whatever is asked for.
-const TALKATIVE: [&str; 4] = ["rmcp", "wasmtime_wasi", "wasmtime_wasi_http", "wasmtime_wasi_io"];
+/// words are masked; theirs are left out, whatever is asked for. What rmcp tells is three lines for each request over HTTP.
+const TALKATIVE: [(&str, &str); 4] = [
+    ("rmcp", "warn"),
+    ("wasmtime_wasi", "info"),
+    ("wasmtime_wasi_http", "info"),
+    ("wasmtime_wasi_io", "info"),
+];
 
 /// Begins to log. `SOULBOUND_LOG` chooses what, as `tracing` spells it: `info` unless it says otherwise.
 pub(super) fn start(form: Form) -> Result<()> {
@@ -27,8 +32,8 @@ pub(super) fn start(form: Form) -> Result<()> {
         .with_default_directive(tracing::level_filters::LevelFilter::INFO.into())
         .from_env()
         .context("SOULBOUND_LOG is no filter\n  hint: such as `info` or `soulbound=debug`")?;
-    for library in TALKATIVE {
-        filter = filter.add_directive(format!("{library}=info").parse()?);
+    for (library, level) in TALKATIVE {
+        filter = filter.add_directive(format!("{library}={level}").parse()?);
     }
     let builder =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);

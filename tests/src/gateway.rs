@@ -67,12 +67,7 @@ impl<'a> Gateway<'a> {
     /// A connection that speaks MCP for an agent.
     #[must_use]
     pub fn mcp(&self, id: &str, token: &str) -> Mcp {
-        Mcp {
-            connection: self.connect(),
-            path: format!("/agents/{id}/mcp"),
-            token: token.to_owned(),
-            next: 0,
-        }
+        Mcp::at(&self.address, id, token)
     }
 
     /// `soulbound gateway status --json`.
@@ -121,6 +116,13 @@ pub struct Mcp {
 }
 
 impl Mcp {
+    /// A connection to whatever serves an agent there.
+    #[must_use]
+    pub fn at(address: &str, id: &str, token: &str) -> Self {
+        let path = format!("/agents/{id}/mcp");
+        Self { connection: Connection::to(address), path, token: token.to_owned(), next: 0 }
+    }
+
     /// A request of a method with these parameters.
     pub fn ask(&mut self, method: &str, parameters: Value) -> Response {
         let request = self.prepared(method, parameters);

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use soulbound_tests::gateway::{ECHO, add, add_folder};
+use soulbound_tests::gateway::{ECHO, Mcp, add, add_folder};
 use soulbound_tests::guest::core;
 use soulbound_tests::{Agent, Gateway, Peer};
 
@@ -156,15 +156,14 @@ fn a_call_through_the_stdio_shim_against_an_echo() {
 }
 
 /// Calls a second with so many connections, each with one call in flight.
-fn throughput(gateway: &Gateway<'_>, connections: usize, lasting: Duration) -> f64 {
-    let token = gateway.token(ECHO);
+fn throughput(address: &str, token: &str, connections: usize, lasting: Duration) -> f64 {
     let done = AtomicU64::new(0);
     let ready = Barrier::new(connections);
     let elapsed = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..connections)
             .map(|_| {
                 scope.spawn(|| {
-                    let mut client = gateway.mcp(ECHO, &token);
+                    let mut client = Mcp::at(address, ECHO, token);
                     let request =
                         client.prepared("tools/call", json!({"name": "tiny__run", "arguments": {}}));
                     client.send_prepared(&request);
@@ -185,14 +184,47 @@ fn throughput(gateway: &Gateway<'_>, connections: usize, lasting: Duration) -> f
     calls / elapsed.as_secs_f64()
 }
 
+/// `host/examples/nothing_behind.rs`, built beside the program: what the library takes that the gateway is made with.
+struct NothingBehind {
+    process: Child,
+    address: String,
+}
+
+impl NothingBehind {
+    fn start() -> Self {
+        let built = soulbound_tests::program::path().parent().unwrap().join("examples/nothing_behind");
+        let mut process = Command::new(built).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut address = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut address).unwrap();
+        Self { process, address: address.trim().to_owned() }
+    }
+}
+
+impl Drop for NothingBehind {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
 #[test]
 #[ignore = "a measurement"]
 fn calls_a_second() {
     for (durability, connections) in [("process", 32), ("power", 64)] {
         let agent = tiny(&format!("[audit]\ndurability = \"{durability}\"\n"));
         let gateway = Gateway::with(&agent);
-        let rate = throughput(&gateway, connections, Duration::from_secs(5));
-        println!("{connections} in flight, durability {durability}: {rate:.0} calls/s");
+        let token = gateway.token(ECHO);
+        let nothing = NothingBehind::start();
+        // In turns: what else the machine does is in both.
+        for _ in 0..3 {
+            let lasting = Duration::from_secs(3);
+            let rate = throughput(&gateway.address, &token, connections, lasting);
+            let most = throughput(&nothing.address, &token, connections, lasting);
+            println!(
+                "{connections} in flight, durability {durability}: {rate:.0} calls/s; with nothing behind it {most:.0}: {:.2}",
+                rate / most
+            );
+        }
         agent.run(&["gateway", "stop"]).ends(0);
         agent.run(&["audit", "verify"]).ends(0);
     }

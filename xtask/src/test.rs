@@ -54,7 +54,15 @@ pub(crate) fn bench() -> Result<()> {
     build::guests()?;
     setup::run(cargo().args(["bench", "--package", "soulbound-runtime"]))?;
     say("the gateway from outside, optimised");
-    setup::run(cargo().args(["build", "--release", "--locked", "--package", "soulbound"]))?;
+    setup::run(cargo().args([
+        "build",
+        "--release",
+        "--locked",
+        "--package",
+        "soulbound",
+        "--bins",
+        "--examples",
+    ]))?;
     let outside = ["test", "--package", "soulbound-tests", "--test", "figures", "--test", "crash"];
     setup::run(
         cargo()

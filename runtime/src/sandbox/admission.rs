@@ -12,6 +12,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
+/// An agent with so many calls at once has few: as many as two callers' threads make, each with one at a time.
+const FEW: usize = 2;
+
 /// Calls at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -233,9 +236,9 @@ impl Permit {
         (&self.admission, &self.agent)
     }
 
-    /// Whether its agent has no other.
-    pub(crate) fn is_the_only_one(&self) -> bool {
-        self.admission.lock().agents.get(&self.agent).is_some_and(|agent| agent.running == 1)
+    /// Whether its agent has at most [`FEW`].
+    pub(crate) fn is_one_of_few(&self) -> bool {
+        self.admission.lock().agents.get(&self.agent).is_some_and(|agent| agent.running <= FEW)
     }
 }
 

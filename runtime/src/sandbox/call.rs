@@ -21,6 +21,7 @@ use crate::sandbox::ending;
 use crate::sandbox::guest::{self, Outside, Pace, Reports};
 use crate::sandbox::limiter::MemoryGauge;
 use crate::sandbox::log::CallLog;
+use crate::sandbox::manners;
 use crate::sandbox::network::{CallNetwork, EgressBudget};
 use crate::sandbox::outcome::{CallError, Ending, ErrorKind, Outcome};
 use crate::sandbox::overseer::{Outflow, Overseer};
@@ -118,8 +119,8 @@ async fn run(bound: Arc<Bound>, tool: String, arguments: Arguments, overseer: Ar
         tokio::time::timeout(bound.limits.time, bound.runtime.machinery.admission.enter(&bound.agent));
     let Ok(Ok(permit)) = entering.await else { return Outcome::before_start(busy(&bound)) };
     let clock = CallClock::start(bound.limits.time);
-    // Nothing that it could open can block this thread, and no more than one call of an agent is ever run on a caller's.
-    let here = bound.grant.directories.is_empty() && bound.manners.are_good() && permit.is_the_only_one();
+    // Nothing that it could open can block this thread, and an agent with many calls has the guests' threads for them.
+    let here = bound.grant.directories.is_empty() && bound.manners.are_good() && permit.is_one_of_few();
     let seat = Seat::new(permit);
     let witness =
         Witness::new(Arc::clone(&bound.skill), Arc::clone(&bound.named), overseer, Arc::clone(&clock));
@@ -150,9 +151,10 @@ async fn run(bound: Arc<Bound>, tool: String, arguments: Arguments, overseer: Ar
         }
     };
     let started = Instant::now();
+    let used = here.then(manners::thread_time);
     let task = bound.runtime.machinery.threads.spawn(info, here, guest);
-    if here {
-        bound.manners.held(started.elapsed());
+    if let Some(before) = used {
+        bound.manners.held(manners::thread_time().saturating_sub(before));
     }
     let ending = tokio::select! {
         biased;

@@ -3,7 +3,7 @@
 //!
 //! Says its address on standard output, and serves until standard input ends.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -40,7 +40,7 @@ impl ServerHandler for Nothing {
 #[tokio::main(worker_threads = 2)]
 async fn main() -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    println!("{}", listener.local_addr()?);
+    writeln!(std::io::stdout(), "{}", listener.local_addr()?)?;
     std::thread::spawn(|| {
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
         std::process::exit(0);

@@ -77,7 +77,7 @@ pub(crate) struct Gateway {
     registry: Registry,
     audit: Audit,
     trail: GatewayTrail,
-    /// Where requests are served.
+    /// Where its errands run, beside the connections.
     doors: DoorHandles,
     agents: Mutex<HashMap<String, Arc<Agent>>>,
     /// One at a time: a trail has one writer.
@@ -340,7 +340,7 @@ impl Gateway {
         &self.doors.quick
     }
 
-    /// The same, and where large answers are made.
+    /// All threads for requests and answers.
     pub(crate) fn doors(&self) -> &DoorHandles {
         &self.doors
     }

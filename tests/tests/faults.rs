@@ -102,7 +102,7 @@ fn a_state_folder_that_cannot_be_written_starts_nothing_changes_nothing_and_is_s
     assert!(agent.state().join("armed").exists() && !agent.state().join("stopped").exists());
 }
 
-/// A server that does this with each connection, before it has read anything.
+/// A server that does this with each connection.
 fn half_there(serve: impl Fn(TcpStream) + Send + Sync + Clone + 'static) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -115,8 +115,10 @@ fn half_there(serve: impl Fn(TcpStream) + Send + Sync + Clone + 'static) -> u16 
     port
 }
 
-/// Sends a byte, again and again, as slowly as keeps a connection alive.
+/// Sends a byte, again and again, as slowly as keeps a connection alive. What comes before anything was asked is no answer, and
+/// would end the connection.
 fn trickle(mut stream: TcpStream, first: &str) {
+    let _ = stream.read(&mut [0; 4_096]);
     let _ = stream.write_all(first.as_bytes());
     while stream.write_all(b"x").is_ok() {
         thread::sleep(Duration::from_millis(300));

@@ -1,5 +1,9 @@
 //! The threads on which requests are served, apart from the guests' own.
 //!
+//! A connection stays on one thread, with everything that is done for it: handing a request from thread to thread costs more
+//! than most of what is done with it (a call then took a third longer, measured in turns). New connections go where there are
+//! fewest.
+//!
 //! A large answer is judged, hashed, and written as a message: milliseconds of computing for each, where a small request
 //! takes a tenth of one. On the same two threads, one agent's large answers would be every other agent's wait (19 times the
 //! quiet p99). The rule: an agent whose answers were large lately is served by threads of a lower priority
@@ -7,15 +11,20 @@
 //! requests through at once.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::lane::{Lane, Leaves, Leg};
 
-/// Threads for requests and answers.
+/// Threads for connections, each with its own.
+const DOORS: usize = 2;
+/// Threads for what is done beside the connections: accepting them, looking at agents anew, errands of the gateway's.
 const THREADS: usize = 2;
 /// As many for large ones.
 const BULK_THREADS: usize = 2;
@@ -26,18 +35,36 @@ pub(super) const LARGE: usize = 64 << 10;
 /// For how long after one the agent's connections are served below the others'.
 pub(super) const LATELY: Duration = Duration::from_secs(10);
 
-/// Both kinds.
+/// All of them.
 pub(crate) struct Doors {
+    handles: DoorHandles,
     quick: Runtime,
     bulk: Runtime,
+    /// Ends the doors' own threads.
+    leaving: CancellationToken,
 }
 
 /// Where to find them.
 #[derive(Clone)]
 pub(crate) struct DoorHandles {
-    /// Requests, and everything else that is no command of the operator's.
+    /// Everything else that is no command of the operator's.
     pub(crate) quick: Handle,
     bulk: Handle,
+    doors: Arc<[Place]>,
+}
+
+/// A connection's place at one of the doors; of each door one is kept by [`DoorHandles`].
+#[derive(Clone)]
+pub(crate) struct Place {
+    /// The door's thread.
+    pub(crate) handle: Handle,
+    taken: Arc<()>,
+}
+
+impl Place {
+    fn at(handle: Handle) -> Self {
+        Self { handle, taken: Arc::new(()) }
+    }
 }
 
 impl Doors {
@@ -48,34 +75,62 @@ impl Doors {
             builder.worker_threads(threads).thread_name(name).enable_all();
             builder
         };
-        let quick = of("soulbound-door", THREADS).max_blocking_threads(64).build();
+        let started = "the gateway's threads do not start";
+        let quick = of("soulbound-errand", THREADS).max_blocking_threads(64).build().context(started)?;
         let bulk = of("soulbound-bulk", BULK_THREADS)
             .max_blocking_threads(8)
             .on_thread_start(|| {
                 soulbound_runtime::sandbox::lower_priority(BULK_NICE);
                 soulbound_runtime::sandbox::leave_a_core();
             })
-            .build();
-        let started = "the gateway's threads do not start";
-        Ok(Self { quick: quick.context(started)?, bulk: bulk.context(started)? })
+            .build()
+            .context(started)?;
+        let leaving = CancellationToken::new();
+        let doors = (0..DOORS).map(|_| door(leaving.clone())).collect::<std::io::Result<Vec<_>>>();
+        let (quick_handle, bulk_handle) = (quick.handle().clone(), bulk.handle().clone());
+        let doors = doors.context(started)?.into_iter().map(Place::at).collect();
+        let handles = DoorHandles { quick: quick_handle, bulk: bulk_handle, doors };
+        Ok(Self { handles, quick, bulk, leaving })
     }
 
     /// Where to find them, while this lasts.
     pub(crate) fn handles(&self) -> DoorHandles {
-        DoorHandles { quick: self.quick.handle().clone(), bulk: self.bulk.handle().clone() }
+        self.handles.clone()
     }
 
     /// Ends with whatever they do still held by a disk or a guest.
     pub(crate) fn leave(self) {
+        self.leaving.cancel();
         self.quick.shutdown_background();
         self.bulk.shutdown_background();
     }
 }
 
+/// A thread with connections of its own, until it is told to leave.
+fn door(leaving: CancellationToken) -> std::io::Result<Handle> {
+    let runtime = Builder::new_current_thread()
+        .thread_name("soulbound-errand")
+        .max_blocking_threads(64)
+        .enable_all()
+        .build()?;
+    let handle = runtime.handle().clone();
+    thread::Builder::new().name("soulbound-door".to_owned()).spawn(move || {
+        runtime.block_on(leaving.cancelled());
+        runtime.shutdown_background();
+    })?;
+    Ok(handle)
+}
+
 impl DoorHandles {
-    /// One runtime for both, where there is nobody else to make room for.
+    /// One runtime for all, where there is nobody else to make room for.
     pub(crate) fn one(handle: Handle) -> Self {
-        Self { bulk: handle.clone(), quick: handle }
+        Self { bulk: handle.clone(), doors: Arc::new([Place::at(handle.clone())]), quick: handle }
+    }
+
+    /// A place for a new connection, where there are fewest.
+    pub(crate) fn place(&self) -> Place {
+        let fewest = self.doors.iter().min_by_key(|door| Arc::strong_count(&door.taken));
+        fewest.cloned().unwrap_or_else(|| Place::at(self.quick.clone()))
     }
 
     /// Computes below everybody else: what takes milliseconds, whoever asked for it. Nothing, where it panicked or the

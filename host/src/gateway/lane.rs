@@ -82,7 +82,7 @@ mod tests {
     fn a_connection_goes_over_at_once_and_comes_back() {
         let doors = Doors::start().unwrap();
         let (handles, lane) = (doors.handles(), Lane::default());
-        let (ends, quick) = (std::sync::mpsc::channel(), handles.quick.clone());
+        let (ends, place) = (std::sync::mpsc::channel(), handles.place());
         let connection = {
             let lane = lane.clone();
             async move {
@@ -90,7 +90,7 @@ mod tests {
                 [at_first, turned(&lane, true).await, turned(&lane, true).await, turned(&lane, false).await]
             }
         };
-        quick.spawn(async move {
+        place.handle.spawn(async move {
             let ended = handles.wander(lane, connection).await;
             ends.0.send(ended.unwrap()).unwrap();
         });

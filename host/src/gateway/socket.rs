@@ -106,12 +106,15 @@ async fn connection(stream: UnixStream, gateway: &Arc<Gateway>) -> Result<()> {
                 let early = std::io::Cursor::new(reader.buffer().to_vec());
                 let stream = reader.into_inner().reunite(writer)?.into_std()?;
                 let running = agent.running();
+                let place = gateway.doors().place();
+                let door = place.handle.clone();
                 let served = async move {
+                    let _place = place;
                     let (reader, writer) = UnixStream::from_std(stream)?.into_split();
                     mcp::serve_connection(Arc::new(agent), early.chain(reader), writer, running).await;
                     Ok::<_, std::io::Error>(())
                 };
-                gateway.threads().spawn(served).await??;
+                door.spawn(served).await??;
                 Ok(())
             }
             Err(denial) => reply(&mut writer, &Reply::failed(&super::requests::refusal(denial))).await,

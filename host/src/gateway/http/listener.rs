@@ -58,14 +58,20 @@ pub(crate) async fn serve(
             Ok((stream, _)) => {
                 let lane = Lane::default();
                 let router = router.clone().layer(axum::Extension(lane.clone()));
-                let connection = connection(stream, router, end.clone());
-                let doors = doors.clone();
-                answers.spawn(async move {
-                    let _permit = permit;
-                    if let Err(error) = doors.wander(lane, connection).await {
+                let (doors, place, end) = (doors.clone(), doors.place(), end.clone());
+                let handle = place.handle.clone();
+                let served = async move {
+                    let (_permit, _place) = (permit, place);
+                    // Another thread looks after it from here on.
+                    let stream = TcpStream::from_std(stream.into_std()?)?;
+                    doors.wander(lane, connection(stream, router, end)).await
+                };
+                let told = async move {
+                    if let Err(error) = served.await {
                         tracing::debug!(error = format!("{error:#}"), "a connection ended");
                     }
-                });
+                };
+                answers.spawn_on(told, &handle);
             }
             Err(error) => {
                 // Out of descriptors, most likely: let some connection end before the next try.

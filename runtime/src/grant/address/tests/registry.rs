@@ -131,6 +131,33 @@ fn all_of_ipv4_agrees_with_the_registry() {
     (0..=u32::MAX).step_by(65_521).for_each(agrees_v4);
 }
 
+/// The same without the argument: each of the 2^32. Minutes of computing, so it is asked for:
+/// `CARGO_PROFILE_TEST_OPT_LEVEL=3 cargo test -p soulbound-runtime --lib four_billion -- --ignored`
+#[test]
+#[ignore = "takes minutes"]
+fn each_of_the_four_billion_addresses_agrees_with_the_registry() {
+    let ranges = |blocks: &[&str]| -> Vec<(u128, u128)> { blocks.iter().map(|block| range(block)).collect() };
+    let special = ranges(&[REGISTRY_V4, BESIDE_V4].concat());
+    let (private, loopback) = (ranges(PRIVATE), ranges(&["127.0.0.0/8"]));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for thread in 0..threads {
+            let (special, private, loopback) = (&special, &private, &loopback);
+            scope.spawn(move || {
+                for bits in (u32::try_from(thread).unwrap()..=u32::MAX).step_by(threads) {
+                    let (number, class) = (u128::from(bits), AddressClass::of(Ipv4Addr::from(bits).into()));
+                    let is_in = |ranges: &[(u128, u128)]| {
+                        ranges.iter().any(|(first, last)| (first..=last).contains(&&number))
+                    };
+                    let verdicts = (class.is_public(), class.is_private(), class.is_loopback());
+                    let expected = (!is_in(special), is_in(private), is_in(loopback));
+                    assert_eq!(verdicts, expected, "{}", Ipv4Addr::from(bits));
+                }
+            });
+        }
+    });
+}
+
 #[test]
 fn all_of_ipv6_agrees_with_the_registry() {
     let edges = edges([REGISTRY_V6, BESIDE_V6], special::V6, u128::MAX);

@@ -183,7 +183,8 @@ impl Served for Stage {
 
     async fn unknown(&self, _: &str, _: Map<String, Value>, _: &'static str) -> Answer {
         self.records.fetch_add(1, Ordering::SeqCst);
-        Answer { record: None, outcome: cancelled() }
+        let denial = Denial::new(DenialId::SkillNotListed, "the agent has no such tool");
+        Answer { record: None, outcome: Outcome::refused(denial) }
     }
 
     fn file(&self, digest: &Digest) -> Result<Vec<u8>> {

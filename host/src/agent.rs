@@ -10,11 +10,12 @@ use soulbound_runtime::sandbox::AgentIdentity;
 use soulbound_runtime::skill::{Origin, SkillSources};
 use soulbound_runtime::{Denial, DenialId, Soul};
 
+use crate::operator::holding::Holding;
 use crate::settings::Settings;
 use crate::standard;
 use crate::state::StateFolder;
 use crate::trust::registry::{self, Condition};
-use crate::trust::{Registry, Standing};
+use crate::trust::{Registry, Runs, Standing, runs};
 
 /// A SOUL.md argument.
 #[derive(Debug, Clone)]
@@ -70,8 +71,9 @@ pub(crate) struct Subject {
     /// What it may do.
     pub(crate) soul: Soul,
     stopped: Option<Denial>,
-    /// What is trusted, and how the folder stands against it.
+    /// What is trusted, how the folder stands against it, and what runs.
     trust: Option<(Soul, Standing)>,
+    runs: Runs,
 }
 
 impl Subject {
@@ -80,21 +82,38 @@ impl Subject {
         if is_path(argument) {
             let file = SoulFile::from_argument(argument)?;
             let soul = Soul::read(&file.path)?;
-            return Ok(Self { folder: file.folder(), named: file.named, soul, stopped: None, trust: None });
+            return Ok(Self {
+                folder: file.folder(),
+                named: file.named,
+                soul,
+                stopped: None,
+                trust: None,
+                runs: Runs::AsTrusted,
+            });
         }
         let registry = Registry::open(state);
         let id = registry::id(argument)?;
-        let agent = registry.load(&id)?;
+        let agent = registry.load(&id).map_err(|error| or_a_file(&registry, &id, error))?;
         let sources = sources(&agent.record.folder, Some(state.path()));
         let standing = Standing::of(&agent.trusted, &sources, &settings.files);
         let stopped = (registry.condition(&id) != Condition::Enabled).then(|| {
             Denial::new(DenialId::AgentStopped, format!("agent `{id}` was disabled by an operator"))
                 .hint(format!("an operator can run `soulbound agents enable {id}`"))
         });
+        let lacks = runs::lacks(&registry, agent.trusted.digest, settings.require_redteam);
+        let is_held = !standing.is_as_trusted() && Holding::ask(state).holds(&id, &standing);
+        let runs = Runs::of(&standing, is_held, lacks);
         // Where nothing may run, the trusted file still tells which skills there are to be refused.
         let trusted = agent.trusted.soul;
         let soul = standing.effective.clone().unwrap_or_else(|| trusted.clone());
-        Ok(Self { named: id, folder: agent.record.folder, soul, stopped, trust: Some((trusted, standing)) })
+        Ok(Self {
+            named: id,
+            folder: agent.record.folder,
+            soul,
+            stopped,
+            trust: Some((trusted, standing)),
+            runs,
+        })
     }
 
     /// What every call of this skill is answered, if it may not run at all.
@@ -103,9 +122,24 @@ impl Subject {
         self.stopped.as_ref().or_else(of_standing)
     }
 
+    /// What of it runs: a SOUL.md that is tried alone is tried as it is.
+    pub(crate) fn runs(&self) -> &Runs {
+        &self.runs
+    }
+
     /// What a call of a skill is answered that is not listed.
     pub(crate) fn not_listed(&self, skill: &str) -> Denial {
         not_listed(&self.soul, self.trust.as_ref().map(|(trusted, standing)| (trusted, standing)), skill)
+    }
+}
+
+/// What is told where no agent has an id, by a command that takes a file as well.
+pub(crate) fn or_a_file(registry: &Registry, id: &str, error: anyhow::Error) -> anyhow::Error {
+    match registry.condition(id) {
+        Condition::Unknown => {
+            anyhow::anyhow!("{error:#}\n  hint: a file is named by its path, such as `./{id}/SOUL.md`")
+        }
+        _ => error,
     }
 }
 
@@ -114,7 +148,8 @@ pub(crate) fn soul_file(argument: &str) -> Result<SoulFile> {
     if is_path(argument) {
         return SoulFile::from_argument(argument);
     }
-    let record = Registry::open(&StateFolder::find()?).record(&registry::id(argument)?)?;
+    let (registry, id) = (Registry::open(&StateFolder::find()?), registry::id(argument)?);
+    let record = registry.record(&id).map_err(|error| or_a_file(&registry, &id, error))?;
     let path = record.folder.join("SOUL.md");
     Ok(SoulFile { named: path.display().to_string(), path })
 }

@@ -16,6 +16,7 @@ pub(crate) mod http;
 mod lane;
 pub(crate) mod live;
 pub(crate) mod metrics;
+pub(crate) mod news;
 pub(crate) mod offer;
 pub(crate) mod overseer;
 pub(crate) mod policy;

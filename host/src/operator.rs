@@ -6,6 +6,7 @@
 pub(crate) mod approvals;
 pub(crate) mod arm;
 pub(crate) mod client;
+pub(crate) mod holding;
 pub(crate) mod perform;
 pub(crate) mod stop;
 pub(crate) mod tokens;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{Agent, Ended};
+use crate::{Agent, Ended, Gateway};
 
 /// Its SOUL.md.
 pub const SOUL: &str = "# Agent\n## Identity\n- Name: Echo\n## Skills\n- probe: Try\n  - read: ./docs, ./more\n  - write: ./drafts\n";
@@ -28,6 +28,14 @@ pub fn added() -> Agent {
     let digest = card(&agent);
     agent.run(&["agents", "add", ".", "--yes", "--digest", &digest]).ends(0);
     agent
+}
+
+/// A gateway that has called the agent: what is done to its folder from now on is done under a running one.
+#[must_use]
+pub fn running(agent: &Agent) -> Gateway<'_> {
+    let gateway = Gateway::start(agent);
+    gateway.call("probe", "nothing", &[]).ends(0);
+    gateway
 }
 
 /// Accepts what is in the folder now.

@@ -3,7 +3,7 @@
 use std::fs;
 
 use soulbound_tests::gateway::ECHO;
-use soulbound_tests::trusted::{added, agent, listed};
+use soulbound_tests::trusted::{added, agent, card, listed};
 use soulbound_tests::{Ended, Gateway};
 
 /// Fails unless it says this and what to do, and ends with this code.
@@ -125,13 +125,65 @@ fn a_reset_of_a_skill_without_an_open_breaker_names_those_that_are_open() {
     let breakers = serde_json::json!([{"skill": "probe", "kind": "scope-violation", "when": "2026-11-21T10:00:00.000Z",
         "observed": "31 refused accesses", "by": "probe"}]);
     fs::write(agent.state().join("agents/echo/breakers.json"), breakers.to_string()).unwrap();
-    let reset = agent.run(&["agents", "reset", ECHO, "--skill", "prob"]);
-    reset
-        .ends(0)
-        .complains("no breaker of agent `echo`, skill `prob`, is open")
-        .complains("open is: probe (");
+    // A name that no skill has closes nothing, and must not read as if it did.
+    let reset = |skill: &str| agent.run(&["agents", "reset", ECHO, "--skill", skill]);
+    tells(&reset("prob"), 2, "agent `echo` has no skill \"prob\"", "did you mean `probe`?");
+    tells(&reset("messenger"), 2, "agent `echo` has no skill \"messenger\"", "its skills are `probe`");
+    // One of a skill that is no longer trusted can be closed as well.
+    let two = breakers.to_string().replace(
+        "}]",
+        "}, {\"skill\": \"old\", \"kind\": \"scope-violation\", \"when\": \
+        \"2026-11-21T10:00:00.000Z\", \"observed\": \"31 refused accesses\", \"by\": \"old\"}]",
+    );
+    fs::write(agent.state().join("agents/echo/breakers.json"), two).unwrap();
+    reset("old").ends(0).complains("closed the breaker of old");
     agent
         .run(&["agents", "reset", ECHO, "--skill", "probe"])
         .ends(0)
         .complains("closed the breaker of probe");
+    reset("probe").ends(0).complains("no breaker of agent `echo`, skill `probe`, is open");
+}
+
+#[test]
+fn an_agent_that_there_is_not_is_answered_with_those_that_there_are() {
+    let fresh = agent();
+    tells(
+        &fresh.run(&["agents", "token", "nosuch"]),
+        2,
+        "there is no agent `nosuch`",
+        "`soulbound agents add DIR`",
+    );
+    let agent = added();
+    for verb in
+        ["token", "disable", "enable", "remove", "trust", "diff", "show", "rollback", "history", "reset"]
+    {
+        let ended = agent.run(&["agents", verb, "nosuch"]);
+        tells(&ended, 2, "there is no agent `nosuch`", "`echo`");
+        assert!(!ended.said().contains("SOUL.md"), "none of these takes a file: {}", ended.said());
+        tells(&agent.run(&["agents", verb, "ehco"]), 2, "there is no agent `ehco`", "did you mean `echo`?");
+    }
+    // These do.
+    for words in [
+        vec!["why", "nosuch", "probe", "--path", "/"],
+        vec!["call", "nosuch", "probe", "x"],
+        vec!["redteam", "nosuch"],
+    ] {
+        tells(&agent.run(&words), 2, "there is no agent `nosuch`", "`./nosuch/SOUL.md`");
+    }
+}
+
+#[test]
+fn an_agents_folder_is_added_by_any_of_its_names_and_twice_is_said_before_the_question() {
+    for name in [".", "./", "SOUL.md", "./SOUL.md", "../agent", "../agent/SOUL.md"] {
+        let agent = agent();
+        let digest = card(&agent);
+        agent.run(&["agents", "add", name, "--yes", "--digest", &digest]).ends(0);
+        assert_eq!(listed(&agent)[0]["id"], ECHO, "{name}");
+        let (code, shown) = agent.program().words(&["agents", "add", name]).on_terminal();
+        assert_eq!(code, Some(2), "{shown}");
+        assert!(
+            shown.contains("there is an agent `echo` already") && !shown.contains("Trust these bytes?"),
+            "{shown}"
+        );
+    }
 }

@@ -99,6 +99,42 @@ fn rollback_of_an_unchanged_folder_returns_to_what_was_trusted_before() {
 }
 
 #[test]
+fn rollback_twice_goes_back_twice_and_then_says_that_there_is_nothing_before() {
+    let agent = added();
+    let mut states = vec![trusted(&agent)];
+    for more in ["./private", "./private, ./drafts/notes"] {
+        fs::create_dir_all(agent.path("drafts/notes")).unwrap();
+        agent.write("SOUL.md", SOUL.replace("./more", more.split(", ").next().unwrap()).replace("Try", more));
+        trust(&agent).ends(0);
+        states.push(trusted(&agent));
+    }
+    let back = || agent.run(&["agents", "rollback", "echo"]);
+    for earlier in [&states[1], &states[0]] {
+        back().ends(0);
+        assert_eq!(&trusted(&agent), earlier);
+    }
+    let acts =
+        || agent.run(&["agents", "history", "echo", "--json"]).json()["history"].as_array().unwrap().len();
+    let recorded =
+        || agent.run(&["audit", "show", "echo", "--json"]).json()["records"].as_array().unwrap().len();
+    let before = (acts(), recorded());
+    let already = format!("already at {}", &states[0][..12]);
+    for _ in 0..2 {
+        back().ends(2).complains(&already).complains("nothing to roll back").complains("agents history echo");
+        agent.run(&["agents", "rollback", "echo", "--to", &states[0]]).ends(2).complains(&already);
+    }
+    assert_eq!(
+        (trusted(&agent), (acts(), recorded())),
+        (states[0].clone(), before),
+        "nothing was done or recorded"
+    );
+    // Forth by name, and from there back to where that came from.
+    agent.run(&["agents", "rollback", "echo", "--to", &states[2]]).ends(0);
+    back().ends(0);
+    assert_eq!(trusted(&agent), states[0]);
+}
+
+#[test]
 fn rollback_says_what_it_cannot_put_back_and_does_not_go_further_back() {
     let agent = added();
     agent.write("SOUL.md", SOUL.replace("./more", "./private"));

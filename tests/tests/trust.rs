@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 use serde_json::Value;
 use soulbound_tests::agent::tree;
-use soulbound_tests::trusted::{SOUL, added, agent, card, changes, listed, may_read, trust};
+use soulbound_tests::trusted::{SOUL, added, agent, card, changes, listed, may_read, running, trust};
 use soulbound_tests::{Agent, guest};
 
 #[test]
@@ -105,6 +105,7 @@ fn everything_in_the_state_folder_is_for_this_user_alone() {
 #[test]
 fn narrowing_applies_at_once_and_widening_waits() {
     let agent = added();
+    let _gateway = running(&agent);
     assert_eq!(changes(&agent), Vec::<String>::new());
     agent.run(&["agents", "diff", "echo"]).ends(0);
     for path in ["/docs/x.txt", "/more/m.txt", "/drafts/new"] {
@@ -152,6 +153,7 @@ fn a_directory_that_is_another_one_is_lost_until_it_is_trusted() {
     ];
     for (what, swap) in swaps {
         let agent = added();
+        let _gateway = running(&agent);
         fs::rename(agent.path("docs"), agent.path("old")).unwrap();
         swap(&agent);
         assert_eq!(may_read(&agent, "/docs/key"), "path.moved", "{what}");
@@ -168,6 +170,7 @@ fn a_directory_that_is_another_one_is_lost_until_it_is_trusted() {
 #[test]
 fn a_directory_made_anew_in_the_place_of_a_trusted_one_is_another_one() {
     let agent = added();
+    let _gateway = running(&agent);
     let docs = agent.path("docs");
     let number = || fs::metadata(&docs).unwrap().ino();
     let trusted = number();
@@ -190,6 +193,7 @@ fn a_directory_made_anew_in_the_place_of_a_trusted_one_is_another_one() {
 #[test]
 fn new_bytes_of_a_skill_wait_and_are_named() {
     let agent = added();
+    let _gateway = running(&agent);
     agent.write("skills/probe/notes/new.md", "new");
     fs::remove_file(agent.skill("probe").join("SKILL.md")).unwrap();
     assert_eq!(
@@ -270,6 +274,7 @@ fn what_is_no_id_reaches_no_file() {
 #[test]
 fn another_name_is_another_agent() {
     let agent = added();
+    let _gateway = running(&agent);
     agent.write("SOUL.md", SOUL.replace("Name: Echo", "Name: Other"));
     agent.run(&["agents", "trust", "echo"]).ends(2).complains("fixed when it was added");
     assert_eq!(may_read(&agent, "/docs/x.txt"), "allowed", "it is `echo` still");

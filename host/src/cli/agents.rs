@@ -4,11 +4,12 @@
 //! through [`crate::operator::perform()`].
 
 mod accept;
+mod acceptable;
 mod add;
 mod baseline;
 mod diff;
 mod history;
-mod list;
+pub(super) mod list;
 mod new;
 mod rollback;
 mod show;
@@ -21,12 +22,12 @@ use clap::{Args, Subcommand};
 
 use crate::agent::sources;
 use crate::exit::Exit;
-use crate::operator;
+use crate::operator::{self, holding::Holding};
 use crate::settings::Settings;
 use crate::state::StateFolder;
 use crate::trust::act::Act;
 use crate::trust::registry::{self, Agent};
-use crate::trust::{Registry, Standing};
+use crate::trust::{Registry, Runs, Standing, runs};
 
 /// List the agents, add one, see and accept what changed, stop one
 #[derive(Debug, Args)]
@@ -85,6 +86,8 @@ struct Looked {
     agent: Agent,
     standing: Standing,
     registry: Registry,
+    /// What of it runs.
+    runs: Runs,
 }
 
 /// Looks at the agent that an argument means.
@@ -94,7 +97,10 @@ fn look(state: &StateFolder, argument: &str) -> Result<Looked> {
     let settings = Settings::read(state)?;
     let sources = sources(&agent.trusted.folder, Some(state.path()));
     let standing = Standing::of(&agent.trusted, &sources, &settings.files);
-    Ok(Looked { agent, standing, registry })
+    let is_held = !standing.is_as_trusted() && Holding::ask(state).holds(&agent.record.id, &standing);
+    let lacks = runs::lacks(&registry, agent.trusted.digest, settings.require_redteam);
+    let runs = Runs::of(&standing, is_held, lacks);
+    Ok(Looked { agent, standing, registry, runs })
 }
 
 /// Has an act carried out and says what came of it.

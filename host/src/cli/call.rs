@@ -11,7 +11,7 @@ use soulbound_runtime::skill::SkillFolder;
 use soulbound_runtime::soul::{Diagnostic, ReadError, SkillEntry};
 use soulbound_runtime::{Denial, Soul, visible};
 
-use crate::agent::{SoulFile, is_path};
+use crate::agent::{SoulFile, is_path, or_a_file};
 use crate::answer::{self, Answered};
 use crate::exit::Exit;
 use crate::gateway::start;
@@ -80,7 +80,8 @@ impl Call {
             return self.report_failure(&Failure::Denied(operator::stopped(&state)));
         }
         // Asked before a gateway is started for it.
-        Registry::open(&state).record(&registry::id(&self.agent)?)?;
+        let (registry, id) = (Registry::open(&state), registry::id(&self.agent)?);
+        registry.record(&id).map_err(|error| or_a_file(&registry, &id, error))?;
         start::ensure_running(&state)?;
         let request = Request::Call {
             agent: self.agent.clone(),

@@ -73,7 +73,7 @@ impl Why {
                 None => self.answer(&subject, &settings, entry)?,
             },
         };
-        self.report(&answer)
+        self.report(&under(answer, &subject))
     }
 
     fn answer(&self, subject: &Subject, settings: &Settings, entry: &SkillEntry) -> Result<Answer> {
@@ -186,6 +186,20 @@ impl Why {
             super::print(&style.dim(&format!("  note:     {note}")));
         }
         Ok(exit)
+    }
+}
+
+/// What is answered of an agent of which nothing runs: what the grants refuse is told as that, what they allow is refused.
+fn under(mut answer: Answer, subject: &Subject) -> Answer {
+    let Some(denial) = subject.runs().denial(subject.soul.id()) else { return answer };
+    match &answer.decided {
+        Ok(_) => {
+            Answer { decided: Err(Box::new(denial)), note: Some("the grants themselves allow it".to_owned()) }
+        }
+        Err(_) => {
+            answer.note.get_or_insert_with(|| subject.runs().sentence());
+            answer
+        }
     }
 }
 

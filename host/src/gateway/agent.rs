@@ -346,6 +346,8 @@ impl Agent {
             "id": self.id,
             "state": if self.may_run().is_ok() { "enabled" } else { "stopped" },
             "changed": live.as_ref().is_some_and(|live| live.is_changed()),
+            // Nobody looked yet: what changed until somebody does is held back then.
+            "held": live.as_ref().map(|live| live.is_held()),
             "skills": live.as_ref().map(|live| live.names()),
             "audit": {"writable": self.book.writable()},
             "breakers": self.oversight.breakers().now_open().document(),
@@ -383,13 +385,14 @@ impl Agent {
     }
 
     fn note_changes(&self, before: Option<&Live>, now: &Live) {
-        for (event, note) in now.news(before) {
+        for news in now.news(before) {
+            let (event, note) = (news.event, news.note());
             if let Err(error) = self.book.note(event, "gateway", &note) {
                 tracing::error!(agent = self.id, %error, "a change could not be recorded");
             }
-            let text = |pointer| note.pointer(pointer).and_then(Value::as_str);
-            let what = text("/change/text").unwrap_or_default();
-            self.oversight.breakers().changed(event, text("/change/skill"), what);
+            for change in &news.changes {
+                self.oversight.breakers().changed(event, change.skill.as_deref(), &change.text);
+            }
             // The two that are anomalies of their own are told as such.
             if event.weight() == Weight::Anomaly && !matches!(event, Event::SoulChanged | Event::SkillChanged)
             {

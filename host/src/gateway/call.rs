@@ -89,6 +89,11 @@ async fn path(agent: Arc<Agent>, request: CallRequest) -> Answer {
         Ok(admitted) => admitted,
         Err(denial) => return refused(&agent, Some(&callable), &request, Outcome::refused(denial)).await,
     };
+    if callable.offered.bound.tool(&request.tool).is_none() {
+        let error = callable.offered.bound.no_such_tool(&request.tool);
+        let answer = no_tool(&agent, &callable, &request).await;
+        return Answer { outcome: agent.oversight().secrets().outcome(Outcome::failed(error)), ..answer };
+    }
     let named = Named::of(&agent, Some(&callable), &request);
     let facts = Arc::new(CallFacts {
         callable: callable.clone(),
@@ -214,15 +219,22 @@ async fn refused_as(
     Answer { record, outcome }
 }
 
-/// A call of a tool that the agent does not offer, under the name by which it was asked for: refused, and recorded.
+/// A call of a tool that the skill does not have: nothing runs, so one refusal stands in the trail, by whatever door it came.
+async fn no_tool(agent: &Arc<Agent>, callable: &Callable, request: &CallRequest) -> Answer {
+    let message =
+        format!("skill `{}` has no tool {}", callable.offered.name, visible::quoted_target(&request.tool));
+    let denial = Denial::new(DenialId::SkillNotListed, message);
+    refused(agent, Some(callable), request, Outcome::refused(denial)).await
+}
+
+/// A call of a tool that the agent does not offer, under the name by which it was asked for: refused for what keeps it from
+/// being offered, and recorded as a call of it by any other door is.
 pub(crate) async fn unknown(
     agent: &Arc<Agent>,
     name: &str,
     arguments: Map<String, Value>,
     door: &'static str,
 ) -> Answer {
-    let shown = visible::quoted_target(name);
-    let denial = Denial::new(DenialId::SkillNotListed, format!("agent `{}` has no tool {shown}", agent.id()));
     let (skill, tool) = name.split_once("__").unwrap_or((name, ""));
     let request = CallRequest {
         skill: skill.to_owned(),
@@ -233,7 +245,10 @@ pub(crate) async fn unknown(
         form: None,
         cancel: CancellationToken::new(),
     };
-    refused(agent, None, &request, Outcome::refused(denial)).await
+    match agent.authorise(skill).await {
+        Ok(callable) => no_tool(agent, &callable, &request).await,
+        Err(outcome) => refused(agent, None, &request, *outcome).await,
+    }
 }
 
 /// A request's names as the trail has them: those that the operator trusted as they are, the model's own bounded and

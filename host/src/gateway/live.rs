@@ -8,7 +8,6 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
 use soulbound_runtime::grant::{ChannelGrant, LostDirectory};
 use soulbound_runtime::sandbox::{BindError, CallError, Ending, ErrorKind, Outcome, tool_name};
 use soulbound_runtime::skill::Digest;
@@ -16,14 +15,13 @@ use soulbound_runtime::soul::{Effect, SkillEntry};
 use soulbound_runtime::{Denial, DenialId, Soul, visible};
 use tokio_util::sync::CancellationToken;
 
-use crate::audit::Event;
 use crate::gateway::Gateway;
 use crate::gateway::budgets;
+use crate::gateway::news::{self, News};
 use crate::gateway::offer::{Offer, OfferedSkill, OfferedTool};
 use crate::gateway::policy::Policy;
 use crate::oversight::outputs::Outputs;
-use crate::trust::attacked;
-use crate::trust::{Amounts, Change, Lost, Registry, Standing, Trusted};
+use crate::trust::{Registry, Standing, Trusted, attacked, runs};
 
 /// A skill that can be called now.
 #[derive(Clone)]
@@ -160,6 +158,11 @@ impl Live {
         !self.standing.is_as_trusted()
     }
 
+    /// Whether nothing of it runs because it had changed before this gateway first looked at it.
+    pub(crate) fn is_held(&self) -> bool {
+        self.held
+    }
+
     /// The skills that can be called.
     pub(crate) fn names(&self) -> Vec<&str> {
         self.offer.skills.iter().map(|skill| skill.name.as_str()).collect()
@@ -207,10 +210,10 @@ impl Live {
     }
 
     /// What there is to write down since the last look.
-    pub(crate) fn news(&self, before: Option<&Self>) -> Vec<(Event, Value)> {
+    pub(crate) fn news(&self, before: Option<&Self>) -> Vec<News<'_>> {
         let known = before.map(|before| before.standing.changes.as_slice()).unwrap_or_default();
-        let news = self.standing.changes.iter().filter(|change| !known.contains(change));
-        news.map(|change| (event(change), json!({"change": change, "held": self.held}))).collect()
+        let changes = self.standing.changes.iter().filter(|change| !known.contains(change));
+        news::of(changes, self.held)
     }
 
     fn effective(&self) -> Option<&Soul> {
@@ -231,7 +234,7 @@ impl Live {
             return Err(Box::new(Outcome::refused(denial)));
         }
         if self.held {
-            return Err(Box::new(Outcome::refused(changed(&self.trusted.id))));
+            return Err(Box::new(Outcome::refused(runs::held(&self.trusted.id))));
         }
         let was = before.and_then(|before| Some((before, before.callable.get(&entry.name)?)));
         if let Some((before, was)) = was
@@ -370,16 +373,6 @@ fn lost_a_channel(before: &[ChannelGrant], now: &[ChannelGrant]) -> bool {
     })
 }
 
-/// Under which event a change stands in the trail.
-fn event(change: &Change) -> Event {
-    match (&change.skill, change.effect, change.directory) {
-        (_, _, Some(Lost::Moved)) => Event::DirectoryChanged,
-        (_, _, Some(Lost::Closed)) => Event::DirectoryClosed,
-        (Some(_), Amounts::Bytes, None) => Event::SkillChanged,
-        _ => Event::SoulChanged,
-    }
-}
-
 fn reason(outcome: &Outcome) -> String {
     match &outcome.ending {
         Ending::Failed { denial: Some(denial), .. } => denial.first_line(),
@@ -398,13 +391,4 @@ fn unusable(id: &str, error: &anyhow::Error) -> Denial {
         format!("what is trusted of agent `{id}` cannot be used: {error:#}"),
     )
     .hint(format!("soulbound agents show {id}"))
-}
-
-/// The agent had changed before the gateway started, and nobody has looked at that.
-fn changed(id: &str) -> Denial {
-    Denial::new(DenialId::SkillNotTrusted, format!("agent `{id}` changed since an operator trusted it")).hint(
-        format!(
-            "soulbound agents diff {id}, then soulbound agents trust {id} or soulbound agents rollback {id}"
-        ),
-    )
 }

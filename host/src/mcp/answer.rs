@@ -21,7 +21,12 @@ pub(crate) fn told(tool: &Tool, answer: Answer) -> CallToolResult {
         Ending::Returned(value) => returned(tool, value),
         Ending::Failed { denial, error } => failed(tool, denial.as_ref(), error),
     };
-    match answer.record {
+    on_record(result, answer.record)
+}
+
+/// A result with its record's id.
+pub(crate) fn on_record(result: CallToolResult, record: Option<String>) -> CallToolResult {
+    match record {
         None => result,
         Some(record) => {
             let mut meta = JsonObject::new();

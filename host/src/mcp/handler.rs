@@ -74,15 +74,32 @@ impl<S: Served> Handler<S> {
         let Ok(_permit) = self.in_flight.try_acquire() else {
             return Err(ErrorData::new(REFUSED, format!("busy: {IN_FLIGHT} calls are under way here"), None));
         };
-        let offer = match self.agent.glance().await {
+        let mut offer = match self.agent.glance().await {
             Ok(offer) => offer,
             Err(denial) => return Ok(answer::refused(&denial).into()),
         };
+        // What a glance does not show may be there by now: an operator has trusted it, or put it back.
+        let is_there = |offer: &Offer| offer.tools.iter().any(|tool| tool.name == request.name);
+        if !is_there(&offer)
+            && let Ok(fresh) = self.agent.offer().await
+        {
+            offer = fresh;
+        }
         let Some(offered) = offer.tools.iter().find(|tool| tool.name == request.name) else {
             // What a model tries stands in the trail, also when it is nothing of this agent's.
-            self.agent.unknown(&request.name, request.arguments.unwrap_or_default(), self.door).await;
-            let name = self.agent.quoted(&request.name);
-            return Err(ErrorData::invalid_params(format!("unknown tool {name}"), None));
+            let arguments = request.arguments.unwrap_or_default();
+            let answer = self.agent.unknown(&request.name, arguments, self.door).await;
+            return match answer.outcome.denial() {
+                // A tool of a skill that may not run now is no unknown one: it waits for an operator.
+                Some(denial) if denial.id != DenialId::SkillNotListed => {
+                    let result = answer::refused(denial);
+                    Ok(answer::on_record(result, answer.record).into())
+                }
+                _ => {
+                    let name = self.agent.quoted(&request.name);
+                    Err(ErrorData::invalid_params(format!("unknown tool {name}"), None))
+                }
+            };
         };
         let held = self.agent.held().filter(|_| held::has_forms(&context));
         let call = |sink| async {

@@ -41,7 +41,8 @@ impl Subject {
             return Self::of_file(argument, state);
         }
         let registry = Registry::open(state);
-        let agent = registry.load(&registry::id(argument)?)?;
+        let id = registry::id(argument)?;
+        let agent = registry.load(&id).map_err(|error| agent::or_a_file(&registry, &id, error))?;
         let sources = agent::sources(&agent.record.folder, Some(state.path()));
         let standing = Standing::of(&agent.trusted, &sources, &settings.files);
         let mut subject = Self::of_trusted(&registry, argument, agent.trusted)?;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use soulbound_runtime::skill::Digest;
+use soulbound_runtime::{spelling, visible};
 
 use super::attacked::{self, Ran};
 use super::event::{Event, What};
@@ -164,14 +165,7 @@ fn add(registry: &Registry, folder: &Path, digest: Digest, who: Who) -> Result<D
     let own = registry.folder(&id);
     let first = trusting(digest, How::Added, &who);
     let record = match registry.condition(&id) {
-        Condition::Enabled | Condition::Disabled => {
-            let place = Record::read(&own).map(|record| format!(" from `{}`", record.folder.display()));
-            bail!(
-                "there is an agent `{id}` already{}\n  hint: two agents can't have one id; `soulbound agents trust {id}` \
-                 accepts a change, another `Name` in SOUL.md makes another agent",
-                place.unwrap_or_default()
-            );
-        }
+        Condition::Enabled | Condition::Disabled => return Err(taken(registry, &id)),
         // Its history goes on, as its trail does.
         Condition::Removed => match Record::read(&own) {
             Ok(mut record) => {
@@ -221,6 +215,9 @@ fn disable(registry: &Registry, id: &str, who: Who) -> Result<Done> {
 
 fn reset(registry: &Registry, id: &str, skill: Option<String>, who: Who) -> Result<Done> {
     registry.record(id)?;
+    if let Some(skill) = &skill {
+        known(registry, id, skill)?;
+    }
     let closed = open::reset(&registry.folder(id), skill.as_deref())?;
     let of: Vec<String> = closed.iter().map(|of| open::name(of.as_deref()).to_owned()).collect();
     let said = match (of.as_slice(), &skill) {
@@ -234,6 +231,40 @@ fn reset(registry: &Registry, id: &str, skill: Option<String>, who: Who) -> Resu
         (of, _) => format!("closed the breaker of {}, of agent `{id}`; the counts begin anew", of.join(", ")),
     };
     Ok(done(id, What::Reset { skill, closed: of }, who, vec![said]))
+}
+
+/// What an operator is told who adds an agent under an id that another has.
+pub(crate) fn taken(registry: &Registry, id: &str) -> anyhow::Error {
+    let place =
+        Record::read(&registry.folder(id)).map(|record| format!(" from `{}`", record.folder.display()));
+    anyhow::anyhow!(
+        "there is an agent `{id}` already{}\n  hint: two agents can't have one id; `soulbound agents trust {id}` accepts a \
+         change, another `Name` in SOUL.md makes another agent",
+        place.unwrap_or_default()
+    )
+}
+
+/// Refuses a name that no skill of the agent has: whoever mistypes one believes a breaker closed.
+fn known(registry: &Registry, id: &str, skill: &str) -> Result<()> {
+    let open = open::Open::read(&registry.folder(id));
+    let mut names: Vec<String> = open.0.keys().flatten().cloned().collect();
+    match registry.load(id) {
+        Ok(agent) => names.extend(agent.trusted.manifest.skills.into_iter().map(|skill| skill.name)),
+        // Which skills it has cannot be told, so any may be one.
+        Err(_) => return Ok(()),
+    }
+    if names.iter().any(|name| name == skill) {
+        return Ok(());
+    }
+    let hint = match spelling::nearest(skill, names.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if names.is_empty() => "it has no skill".to_owned(),
+        None => {
+            let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+            format!("its skills are {}", names.join(", "))
+        }
+    };
+    bail!("agent `{id}` has no skill {}\n  hint: {hint}", visible::quoted_target(skill))
 }
 
 fn remove(registry: &Registry, id: &str, who: Who) -> Result<Done> {

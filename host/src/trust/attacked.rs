@@ -167,9 +167,13 @@ pub(crate) fn require(state: &Path, manifest: Digest, remedy: &str) -> Result<()
 
 /// What every call is answered where a trusted agent has no clean run.
 pub(crate) fn refusal(state: &Path, agent: &str, manifest: Digest) -> Option<Denial> {
-    let lacks = clean_run(state, manifest).err()?;
+    clean_run(state, manifest).err().map(|lacks| required(agent, &lacks))
+}
+
+/// The same, by what is known to lack.
+pub(crate) fn required(agent: &str, lacks: &Lacks) -> Denial {
     let message = format!("agent `{agent}` may not run: {lacks}");
-    Some(Denial::new(DenialId::RedteamRequired, message).hint(format!("soulbound redteam {agent}")))
+    Denial::new(DenialId::RedteamRequired, message).hint(format!("soulbound redteam {agent}"))
 }
 
 fn path(state: &Path, manifest: Digest) -> PathBuf {

@@ -41,8 +41,10 @@ pub(crate) struct ChangedFile {
 pub(crate) enum Lost {
     /// It is another directory than the one that was trusted.
     Moved,
-    /// It cannot be opened, or the operator's settings deny it.
+    /// It cannot be opened.
     Closed,
+    /// It could be, and the operator's settings deny it.
+    Denied,
 }
 
 /// What a change amounts to.

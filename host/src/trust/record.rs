@@ -112,10 +112,19 @@ impl Record {
         self.history.drain(..old);
     }
 
-    /// The manifest that was trusted before the one that is now.
+    /// The manifest that was trusted before the one that is now. What was rolled back from is not: going back again goes
+    /// further back, never forth.
     pub(crate) fn before(&self) -> Option<Digest> {
-        let mut earlier = self.history.iter().rev().map(|act| act.manifest);
-        earlier.find(|manifest| *manifest != self.trusted)
+        let mut steps: Vec<Digest> = Vec::new();
+        for act in &self.history {
+            if act.how == How::RolledBack
+                && let Some(at) = steps.iter().rposition(|step| *step == act.manifest)
+            {
+                steps.truncate(at);
+            }
+            steps.push(act.manifest);
+        }
+        steps.into_iter().rev().find(|manifest| *manifest != self.trusted)
     }
 
     /// The one manifest of the history whose digest begins so.
@@ -172,6 +181,26 @@ mod tests {
         let read = Record::read(&folder).unwrap();
         assert_eq!(read, record);
         assert_eq!((read.history.len(), read.before()), (HISTORY, Some(Digest([198; 32]))));
+    }
+
+    #[test]
+    fn going_back_again_goes_further_back_and_never_forth() {
+        let mut record = Record::new("echo", "Echo", Path::new("/agents/echo"), act(1));
+        let digest = |byte| Some(Digest([byte; 32]));
+        let back = |record: &mut Record, byte| {
+            record.accept(Trusting { how: How::RolledBack, ..act(byte) });
+            record.before()
+        };
+        record.accept(act(2));
+        record.accept(act(3));
+        assert_eq!(record.before(), digest(2));
+        assert_eq!(back(&mut record, 2), digest(1));
+        assert_eq!(back(&mut record, 1), None);
+        // Forth by name, and what is trusted anew can be taken back again.
+        assert_eq!(back(&mut record, 3), digest(1));
+        record.accept(act(4));
+        assert_eq!(record.before(), digest(3));
+        assert_eq!(back(&mut record, 3), digest(1));
     }
 
     #[test]

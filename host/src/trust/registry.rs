@@ -10,12 +10,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use soulbound_runtime::soul::agent_id;
+use soulbound_runtime::spelling;
 
 use super::record::{FILE, Record};
 use super::store::Store;
 use super::trusted::Trusted;
 use crate::operator::Who;
 use crate::state::StateFolder;
+
+/// So many agents are named in a hint; more are a list of their own.
+const NAMED: usize = 8;
 
 /// The agents of a state folder.
 #[derive(Debug, Clone)]
@@ -198,12 +202,14 @@ impl Registry {
 
     fn near(&self, id: &str) -> String {
         let ids = self.ids().unwrap_or_default();
-        let scored = ids.iter().map(|known| (strsim::normalized_levenshtein(id, known), known));
-        match scored.filter(|(score, _)| *score > 0.6).max_by(|one, other| one.0.total_cmp(&other.0)) {
-            Some((_, near)) => format!("\n  hint: did you mean `{near}`?"),
-            None => format!(
-                "\n  hint: `soulbound agents` lists them; a file is named by its path, such as `./{id}/SOUL.md`"
-            ),
+        let shown: Vec<String> = ids.iter().take(NAMED).map(|id| format!("`{id}`")).collect();
+        match spelling::nearest(id, ids.iter().map(String::as_str)) {
+            Some(near) => format!("\n  hint: did you mean `{near}`?"),
+            None if ids.is_empty() => {
+                "\n  hint: there are no agents yet: `soulbound agents add DIR` adds one".to_owned()
+            }
+            None if ids.len() > NAMED => "\n  hint: `soulbound agents` lists those that there are".to_owned(),
+            None => format!("\n  hint: there is {}", shown.join(", ")),
         }
     }
 }

@@ -39,6 +39,9 @@ pub(super) fn roll_back(
             short(target)
         );
     }
+    if target == before && stands(registry, &record)?.is_as_trusted() {
+        bail!("{}", already(id, target));
+    }
     Manifest::load(registry.store(), target)?.verify(registry.store())?;
     let trusted = Trusted::load(registry.store(), id, &record.folder, target)?;
     let mut said = Vec::new();
@@ -92,18 +95,27 @@ fn gained(registry: &Registry, record: &Record, target: &Trusted) -> Vec<String>
 
 /// What is trusted now, if the folder differs from it; else what was before.
 fn default_target(registry: &Registry, record: &Record) -> Result<Digest> {
-    let trusted = Trusted::load(registry.store(), &record.id, &record.folder, record.trusted)?;
-    let standing =
-        Standing::of(&trusted, &sources(&record.folder, Some(registry.state())), &OpenRules::default());
-    if !standing.is_as_trusted() {
+    if !stands(registry, record)?.is_as_trusted() {
         return Ok(record.trusted);
     }
     match record.before() {
         Some(before) => Ok(before),
         None => bail!(
-            "agent `{}` is as trusted, and nothing else ever was\n  hint: `soulbound agents disable {}` stops it",
-            record.id,
-            record.id
+            "{}, and nothing was trusted before that\n  hint: `soulbound agents history {id}` lists what was trusted, `--to` \
+             returns to any of it; `soulbound agents disable {id}` stops the agent",
+            already(&record.id, record.trusted),
+            id = record.id
         ),
     }
+}
+
+/// How the folder stands, wherever directories may be.
+fn stands(registry: &Registry, record: &Record) -> Result<Standing> {
+    let trusted = Trusted::load(registry.store(), &record.id, &record.folder, record.trusted)?;
+    Ok(Standing::of(&trusted, &sources(&record.folder, Some(registry.state())), &OpenRules::default()))
+}
+
+/// What an operator is told who asks for what is so.
+fn already(id: &str, at: Digest) -> String {
+    format!("agent `{id}` is already at {}, as it was trusted: nothing to roll back", short(at))
 }

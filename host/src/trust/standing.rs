@@ -32,6 +32,7 @@ pub(crate) struct Standing {
     pub(crate) refused: Vec<(String, Denial)>,
     /// The SOUL.md on disk, where it is not the trusted one and narrows it.
     pub(crate) narrowed_by: Option<Digest>,
+    is_folder_gone: bool,
     soul: Fingerprint,
     skills: Vec<SkillStanding>,
     directories: Fingerprint,
@@ -64,6 +65,7 @@ impl Standing {
             changes: Vec::new(),
             refused: Vec::new(),
             narrowed_by: None,
+            is_folder_gone: !trusted.folder.is_dir(),
             // Before the content: a change in between is seen at the next look.
             soul: Fingerprint::take(vec![(file.clone(), Look::Content)]),
             skills: Vec::new(),
@@ -95,7 +97,12 @@ impl Standing {
     /// Whether something differs that an operator has to look at before the agent starts. A directory that cannot be opened
     /// is only lost: the operator's own settings may deny it, and it is back when it is back.
     pub(crate) fn has_to_be_looked_at(&self) -> bool {
-        self.changes.iter().any(|change| change.directory != Some(Lost::Closed))
+        self.changes.iter().any(|change| !matches!(change.directory, Some(Lost::Closed | Lost::Denied)))
+    }
+
+    /// Whether the agent's whole folder is not where it was.
+    pub(crate) fn is_folder_gone(&self) -> bool {
+        self.is_folder_gone
     }
 
     /// Whether SOUL.md was not touched since: one system call, to be asked before each call.
@@ -135,7 +142,7 @@ impl Standing {
 
     /// Narrows the trusted SOUL.md by the one on disk.
     fn look_at_soul(&mut self, trusted: &Trusted, file: &Path) {
-        let is_gone = !trusted.folder.is_dir();
+        let is_gone = self.is_folder_gone;
         let unusable = |standing: &mut Self, why: String| {
             let why = if is_gone {
                 format!("the agent's folder `{}` is gone", trusted.folder.display())
@@ -268,14 +275,8 @@ pub(crate) fn trusted_paths(
 /// The stamps of the trusted files, if what is on disk is what is trusted; none otherwise, or while it is too young to tell.
 pub(crate) fn stamps_if_as_trusted(trusted: &Trusted, sources: &SkillSources) -> Option<Digest> {
     let stamps = Fingerprint::take(trusted_paths(&trusted.folder, &trusted.manifest, sources)).digest()?;
-    differences(trusted, sources).is_none().then_some(stamps)
-}
-
-/// How an agent's folder differs from what was trusted; none if it is as it was trusted.
-pub(crate) fn differences(trusted: &Trusted, sources: &SkillSources) -> Option<Vec<Difference>> {
     // Where directories may be is no part of the question here; that they are the trusted ones is.
-    let standing = Standing::of(trusted, sources, &OpenRules::default());
-    (!standing.is_as_trusted()).then(|| standing.summary())
+    Standing::of(trusted, sources, &OpenRules::default()).is_as_trusted().then_some(stamps)
 }
 
 /// Takes away every directory that cannot be opened, or is not the one that was trusted.
@@ -311,7 +312,7 @@ fn lose_moved(trusted: &Trusted, effective: &mut Soul, rules: &OpenRules) -> Vec
                                     put_back(&trusted.id),
                                 ),
                             };
-                            lose(grant, Lost::Closed, message, &told, &hint);
+                            lose(grant, closed_by(trusted, grant, rules), message, &told, &hint);
                         }
                         error.is_none()
                     });
@@ -337,6 +338,19 @@ fn lose_moved(trusted: &Trusted, effective: &mut Soul, rules: &OpenRules) -> Vec
         all.find(|(name, path, _)| name == skill && *path == grant.path).map(|(_, _, lost)| lost.clone())
     });
     changes
+}
+
+/// Whether a directory that cannot be had could be, if the operator's settings denied none.
+fn closed_by(trusted: &Trusted, grant: &DirectoryGrant, rules: &OpenRules) -> Lost {
+    if rules.deny.is_empty() {
+        return Lost::Closed;
+    }
+    let mut lifted = rules.clone();
+    lifted.deny.clear();
+    match BoundFiles::open(std::slice::from_ref(grant), &trusted.folder, &lifted) {
+        Ok(_) => Lost::Denied,
+        Err(_) => Lost::Closed,
+    }
 }
 
 /// Whether anything is where a granted directory should be.

@@ -46,8 +46,8 @@ denials! {
         "The agent's SOUL.md does not list this skill under `## Skills`.",
         "List the skill with its grants, or call one that is listed.";
     SkillNotTrusted = "skill.not-trusted",
-        "The component is not the one that was pinned or trusted: its SHA-256 differs.",
-        "Put the pinned component back, or review the new one and change the `sha256` line.";
+        "The component is not the one that was pinned or trusted: its SHA-256 differs. Or the agent waits for an operator: it changed before the gateway first looked at it, its SOUL.md cannot be used, or a skill is new in it.",
+        "Put the pinned component back, or review the new one and change the `sha256` line. An agent that waits: `soulbound agents diff`, then trust what changed or roll it back.";
     RedteamRequired = "redteam.required",
         "The operator's gateway.toml lets an agent run only after `soulbound redteam` ran on exactly what is trusted of it, with this version of the program, and nothing got out. There is no such run.",
         "Run `soulbound redteam` on the agent. If something got out, that is what has to be mended first.";

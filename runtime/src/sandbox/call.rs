@@ -67,6 +67,12 @@ impl BoundSkill {
         }
     }
 
+    /// What a call of a tool is answered that the skill does not have: which it has.
+    #[must_use]
+    pub fn no_such_tool(&self, tool: &str) -> CallError {
+        no_such_tool(&self.0, tool)
+    }
+
     /// [`BoundSkill::call`] with a call that was taken from the budget before.
     pub async fn call_admitted(
         &self,
@@ -79,7 +85,10 @@ impl BoundSkill {
         let bound = Arc::clone(&self.0);
         let started = Instant::now();
         let Some(name) = self.tool(tool).map(|tool| tool.name.clone()) else {
-            return Outcome::before_start(no_such_tool(&bound, tool));
+            return Outcome::before_start(Ending::Failed {
+                denial: None,
+                error: Some(self.no_such_tool(tool)),
+            });
         };
         let prepared = match prepare(&bound, &name, arguments) {
             Ok(values) => values,
@@ -201,7 +210,9 @@ fn charge(bound: &Arc<Bound>) -> EgressBudget {
 
 /// The arguments as WIT values, which satisfy the schema of the tool's author too, if there is one.
 fn prepare(bound: &Bound, tool: &str, arguments: Map<String, Value>) -> Result<Arguments, Ending> {
-    let Some(entry) = bound.program.entries.get(tool) else { return Err(no_such_tool(bound, tool)) };
+    let Some(entry) = bound.program.entries.get(tool) else {
+        return Err(Ending::Failed { denial: None, error: Some(no_such_tool(bound, tool)) });
+    };
     let json = bound.process.is_some().then(|| arguments.clone());
     let values = value::arguments_to_values(&arguments, entry.ty.params());
     values
@@ -238,7 +249,7 @@ fn naming_the_limit(bound: &Bound, mut ending: Ending) -> Ending {
     ending
 }
 
-fn no_such_tool(bound: &Bound, tool: &str) -> Ending {
+fn no_such_tool(bound: &Bound, tool: &str) -> CallError {
     let names: Vec<String> = bound.inspection.tools.iter().map(|tool| format!("`{}`", tool.name)).collect();
     let message = format!(
         "skill `{}` has no tool {}; it has {}",
@@ -246,7 +257,7 @@ fn no_such_tool(bound: &Bound, tool: &str) -> Ending {
         crate::visible::quoted_target(tool),
         names.join(", ")
     );
-    Ending::Failed { denial: None, error: Some(CallError::new(ErrorKind::Arguments, message)) }
+    CallError::new(ErrorKind::Arguments, message)
 }
 
 fn busy(bound: &Bound) -> Ending {

@@ -10,8 +10,8 @@ use crate::exit::Exit;
 use crate::settings::Settings;
 use crate::state::StateFolder;
 use crate::style::Style;
-use crate::trust::act::Act;
-use crate::trust::{Candidate, Registry, card};
+use crate::trust::act::{self, Act};
+use crate::trust::{Candidate, Condition, Registry, card};
 
 /// Show what an agent's folder would let its skills do, and add the agent if you say yes
 #[derive(Debug, Args)]
@@ -38,7 +38,12 @@ impl Add {
         } else {
             crate::cli::print(&card::text(&candidate, Style::stdout()));
         }
-        let Some((_, digest)) = candidate.manifest() else { return Ok(Exit::Refused) };
+        let Some((manifest, digest)) = candidate.manifest() else { return Ok(Exit::Refused) };
+        let registry = Registry::open(&state);
+        // Before anybody reads the card to the end and answers.
+        if matches!(registry.condition(&manifest.id), Condition::Enabled | Condition::Disabled) {
+            return Err(act::taken(&registry, &manifest.id));
+        }
         let named = format!("{}/SOUL.md", candidate.folder.display());
         if !self.answer.attacked(&named, &candidate, &state)? {
             return Ok(Exit::Refused);
@@ -47,14 +52,14 @@ impl Add {
         let command = format!("soulbound agents add {}", self.folder.display());
         match self.answer.to(digest, &command)? {
             Said::Other(expected) => {
-                say_difference(&Registry::open(&state), &candidate, expected);
+                say_difference(&registry, &candidate, expected);
                 return Ok(Exit::Refused);
             }
             Said::No(exit) => return Ok(exit),
             Said::Yes => {}
         }
         state.make()?;
-        let manifest = candidate.store(Registry::open(&state).store())?;
+        let manifest = candidate.store(registry.store())?;
         super::perform(&state, Act::Add { folder, manifest })
     }
 }

@@ -23,7 +23,7 @@ pub(super) struct New {
     /// What it is to do
     #[arg(long, value_enum, default_value = "scribe")]
     template: Template,
-    /// Where to make it, instead of here
+    /// The agent's folder itself, which must not be there yet: SOUL.md goes right into it [default: ./ID]
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
 }

@@ -9,7 +9,7 @@ use crate::trust::Registry;
 use crate::trust::act::Act;
 use crate::trust::registry::id;
 
-/// Put the trusted files back into an agent's folder; where nothing differs, return to what was trusted before
+/// Put the trusted files back into an agent's folder; where nothing differs, return to what was trusted before that, one step each time
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  soulbound agents rollback guardian\n  soulbound agents rollback guardian --to 4f1d2c9a0b3e"

@@ -60,7 +60,7 @@ fn document(looked: &Looked) -> Result<Value> {
         "id": record.id, "name": record.name, "folder": record.folder,
         "state": looked.registry.condition(&record.id),
         "trusted": {"digest": trusted.digest, "since": record.since(), "manifest": trusted.manifest},
-        "as_trusted": standing.is_as_trusted(),
+        "as_trusted": standing.is_as_trusted(), "runs": looked.runs.told(),
         "changes": standing.changes, "refused": refused, "effective": effective,
         "breakers": open(looked).document(),
     }))
@@ -120,8 +120,14 @@ fn report(looked: &Looked) {
         crate::cli::print(&format!("  {}", style.red(&format!("breaker open: {}", visible::line(&line)))));
     }
     crate::cli::print(&format!("  {}, trusted since {}", state.word(), visible::line(record.since())));
+    let sentence = visible::line(&looked.runs.sentence());
+    let sentence = match &looked.runs {
+        runs if runs.is_as_trusted() => style.green(&sentence),
+        runs if runs.is_nothing() => style.red(&sentence),
+        _ => style.yellow(&sentence),
+    };
+    crate::cli::print(&format!("  {sentence}"));
     if standing.is_as_trusted() {
-        crate::cli::print(&format!("  {}", style.green("as trusted")));
         return;
     }
     crate::cli::print(&card::changes(&standing.changes, style));

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use soulbound_runtime::visible;
 
 use crate::cli;
+use crate::cli::agents::list::rows;
 use crate::exit::Exit;
 use crate::gateway::status::without_gateway;
 use crate::operator::Request;
@@ -15,19 +16,31 @@ use crate::oversight::breakers::open;
 use crate::state::StateFolder;
 use crate::state::lock::Held;
 use crate::style::Style;
+use crate::trust::Runs;
 
 /// How long a gateway may take to say how it stands.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
 
 /// Prints it; exit 1 when no gateway takes calls.
 pub(super) fn show(state: &StateFolder, json: bool) -> Result<Exit> {
-    let status = ask(state)?;
+    let mut status = ask(state)?;
     let takes_calls = status.get("running") == Some(&Value::Bool(true))
         && status.get("stopped") == Some(&Value::Bool(false));
+    // By the folders and not by the gateway's word alone: it has not looked at what nobody called.
+    let rows = rows(state).unwrap_or_default();
+    let others: Vec<(&str, &Runs)> = rows
+        .iter()
+        .filter_map(|row| Some((row.id.as_str(), row.runs.as_ref()?)))
+        .filter(|(_, runs)| !runs.is_as_trusted())
+        .collect();
     if json {
+        if let Some(members) = status.as_object_mut() {
+            let told = others.iter().map(|(agent, runs)| json!({"agent": agent, "runs": runs.told()}));
+            members.insert("not_as_trusted".to_owned(), told.collect());
+        }
         cli::print_json(&status)?;
     } else {
-        page(&status);
+        page(&status, &others);
     }
     Ok(if takes_calls { Exit::Done } else { Exit::Refused })
 }
@@ -63,7 +76,7 @@ fn ask(state: &StateFolder) -> Result<Value> {
     }
 }
 
-fn page(status: &Value) {
+fn page(status: &Value, others: &[(&str, &Runs)]) {
     let style = Style::stdout();
     let text = |name: &str| visible::line(status.get(name).and_then(Value::as_str).unwrap_or_default());
     let flag = |name: &str| status.get(name) == Some(&Value::Bool(true));
@@ -103,6 +116,10 @@ fn page(status: &Value) {
         if status.pointer("/audit/writable") == Some(&Value::Bool(false)) {
             line("audit", &style.red("cannot be written: calls are refused"));
         }
+    }
+    for (agent, runs) in others {
+        let sentence = visible::line(&format!("{agent}: {}", runs.sentence()));
+        line("agent", &if runs.is_nothing() { style.red(&sentence) } else { style.yellow(&sentence) });
     }
     for (agent, open) in open_breakers(status) {
         line("breaker", &style.red(&format!("{} open: {}", visible::line(&agent), visible::line(&open))));

@@ -1,5 +1,7 @@
 //! What a model is told of a call, in both eras.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::stage::{Http, Lines, Stage};
@@ -55,6 +57,16 @@ async fn an_unknown_tool_is_a_protocol_error() {
     let answer = lines.next().await;
     assert_eq!(answer["error"]["code"], -32_602);
     assert_eq!(answer["error"]["message"], "unknown tool \"no\\u202epe\"");
+}
+
+#[tokio::test]
+async fn a_tool_that_was_not_there_at_the_last_look_is_looked_for_again() {
+    let stage = Stage::new();
+    *stage.seen.lock().await = Some(Arc::default());
+    let http = Http::new(&stage);
+    assert_eq!(text(&http.call("probe__echo-string", json!({"value": "hello"})).await), "hello");
+    let reply = http.modern("tools/call", json!({"name": "probe__nothing-there"})).await;
+    assert_eq!(reply.answer()["error"]["code"], -32_602);
 }
 
 #[tokio::test]

@@ -28,6 +28,8 @@ pub(super) const LEGACY: &str = "2025-11-25";
 /// An agent without a gateway: its calls go straight to the sandbox.
 pub(super) struct Stage {
     pub(super) offer: Mutex<Result<Arc<Offer>, Denial>>,
+    /// What somebody saw who looked before that was so.
+    pub(super) seen: Mutex<Option<Arc<Offer>>>,
     files: Vec<(Digest, Vec<u8>)>,
     pub(super) changed: watch::Sender<u64>,
     /// Calls that are in the sandbox now.
@@ -79,6 +81,7 @@ impl Stage {
         }
         Arc::new(Self {
             offer: Mutex::new(Ok(Arc::new(offer))),
+            seen: Mutex::default(),
             files: bytes,
             changed: watch::Sender::new(0),
             running: watch::Sender::new(0),
@@ -161,6 +164,13 @@ impl Served for Stage {
         self.offer.lock().await.clone()
     }
 
+    async fn glance(&self) -> Result<Arc<Offer>, Denial> {
+        match &*self.seen.lock().await {
+            Some(seen) => Ok(Arc::clone(seen)),
+            None => self.offer().await,
+        }
+    }
+
     fn seen(&self) -> Option<Arc<Offer>> {
         self.offer.try_lock().ok()?.clone().ok()
     }
@@ -183,7 +193,8 @@ impl Served for Stage {
 
     async fn unknown(&self, _: &str, _: Map<String, Value>, _: &'static str) -> Answer {
         self.records.fetch_add(1, Ordering::SeqCst);
-        Answer { record: None, outcome: cancelled() }
+        let denial = Denial::new(DenialId::SkillNotListed, "the agent has no such tool");
+        Answer { record: None, outcome: Outcome::refused(denial) }
     }
 
     fn file(&self, digest: &Digest) -> Result<Vec<u8>> {

@@ -67,7 +67,7 @@ kinds! {
         "Many actions of the skill waited for a person and were denied, by the person or because nobody answered. Whoever is asked often enough says yes one day.",
         "`soulbound audit show AGENT` has what was asked for. Tell the model to stop, or let it do what is meant, then `soulbound agents reset`.";
     SoulChanged = "soul-changed", "SOUL.md changed since it was trusted", Nothing,
-        "The SOUL.md on disk is not the one that an operator trusted. What it adds waits for trust, what it takes away applies.",
+        "The SOUL.md on disk is not the one that an operator trusted. What it adds waits for trust, what it takes away applies; an agent that changed before a gateway first looked at it runs nothing until an operator trusts the change or rolls back.",
         "`soulbound agents diff AGENT` shows the change; `soulbound agents trust` or `soulbound agents rollback` settles it.";
     SkillChanged = "skill-changed", "a skill's files changed since they were trusted", Nothing,
         "A skill's component or another of its files is not as an operator trusted it. The trusted bytes go on running.",

@@ -20,10 +20,10 @@ pub(crate) fn text(report: &Report, style: Style) -> String {
     let mut page = String::new();
     let _ = writeln!(
         page,
-        "{}  {} attacks on {} grants{} in {:.1} s, seed {}\n",
+        "{}  {} attacks on the grants of {}{} in {:.1} s, seed {}\n",
         style.bold(&report.agent),
         total.tried,
-        report.skills().len(),
+        counted(report.skills().len() as u64, "skill"),
         if report.live { " over the real directories" } else { "" },
         report.seconds,
         report.seed

@@ -42,7 +42,7 @@ impl Standing {
             let text = if skill.is_gone {
                 format!("the folder of skill `{}` is gone", skill.name)
             } else {
-                format!("skill `{}` has other bytes, and they wait", skill.name)
+                format!("skill `{}` has other bytes", skill.name)
             };
             all.push(of(Differs::Skill, Some(&skill.name), text));
         }
@@ -68,10 +68,11 @@ impl Standing {
         let changed = of_soul().any(|change| change.file.is_some());
         let narrows = of_soul().any(|change| change.effect == Amounts::Narrowing);
         let waits = of_soul().any(|change| matches!(change.effect, Amounts::Widening | Amounts::Words));
+        // What comes of it is told once, for all of it ([`crate::trust::Runs`]).
         let text = match (narrows, waits) {
-            (true, true) => "SOUL.md takes away, which applies, and adds, which waits",
-            (true, false) => "SOUL.md takes away, and that applies",
-            (false, _) => "SOUL.md changed, and that waits",
+            (true, true) => "SOUL.md takes away and adds",
+            (true, false) => "SOUL.md takes away",
+            (false, _) => "SOUL.md changed",
         };
         changed.then(|| (Differs::Soul, text.to_owned()))
     }

@@ -96,6 +96,7 @@ async fn path(agent: Arc<Agent>, request: CallRequest) -> Answer {
         arguments: request.arguments.clone(),
         door: request.door,
         form: request.form.clone(),
+        waits: request.waits.clone(),
         granted: Granted::default(),
     });
     let oversight = agent.oversight();
@@ -231,6 +232,7 @@ pub(crate) async fn unknown(
         door,
         progress: None,
         form: None,
+        waits: None,
         cancel: CancellationToken::new(),
     };
     refused(agent, None, &request, Outcome::refused(denial)).await

@@ -15,6 +15,7 @@ use crate::gateway::agent::Agent;
 use crate::gateway::request::{Answer, CallRequest};
 use crate::gateway::token::{self, TokenOf};
 use crate::operator::Who;
+use crate::operator::waiting::WaitSink;
 use crate::operator::{Arguments, Reply, Request, record, record_act, record_alone};
 use crate::oversight::alerts::About;
 use crate::oversight::secrets::act::SecretAct;
@@ -22,8 +23,12 @@ use crate::trust::act::{self, Act, Asks, Done};
 use crate::trust::event::What;
 
 impl Gateway {
-    /// Does what was asked, by the gateway's own user.
-    pub(crate) async fn perform(self: &Arc<Self>, request: Request) -> Result<Reply> {
+    /// Does what was asked, by the gateway's own user. `waits` hears what a call waits for.
+    pub(crate) async fn perform(
+        self: &Arc<Self>,
+        request: Request,
+        waits: Option<WaitSink>,
+    ) -> Result<Reply> {
         match request {
             Request::Status {} => Ok(Reply::done(self.status())),
             Request::Token { agent, who } => self.make_token(agent.as_deref(), &who).await,
@@ -42,7 +47,7 @@ impl Gateway {
                 let cancel = CancellationToken::new();
                 // The caller that hangs up drops this future, and with it the call.
                 let _hung_up = cancel.clone().drop_guard();
-                let answer = self.threads().spawn(call(agent, skill, tool, arguments, cancel)).await?;
+                let answer = self.threads().spawn(call(agent, skill, tool, arguments, waits, cancel)).await?;
                 let answered = Answered::of(&answer.outcome, answer.record.as_deref());
                 Ok(Reply::done(serde_json::to_value(answered)?))
             }
@@ -159,6 +164,7 @@ async fn call(
     skill: String,
     tool: String,
     arguments: Arguments,
+    waits: Option<WaitSink>,
     cancel: CancellationToken,
 ) -> Answer {
     let authorised = agent.authorise(&skill).await.ok();
@@ -173,6 +179,7 @@ async fn call(
                     door: "operator",
                     progress: None,
                     form: None,
+                    waits,
                     cancel,
                 })
                 .await

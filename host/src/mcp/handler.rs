@@ -118,6 +118,7 @@ impl<S: Served> Handler<S> {
             door: self.door,
             progress,
             form,
+            waits: None,
             cancel,
         }
     }

@@ -19,6 +19,7 @@ use crate::operator::waiting::WaitSink;
 use crate::operator::{Arguments, Reply, Request, record, record_act, record_alone};
 use crate::oversight::alerts::About;
 use crate::oversight::secrets::act::SecretAct;
+use crate::settings::restart;
 use crate::trust::act::{self, Act, Asks, Done};
 use crate::trust::event::What;
 
@@ -137,6 +138,9 @@ impl Gateway {
             Reread::Same => return,
             Reread::Changed(policy) => {
                 tracing::info!(policy = %policy.digest, "gateway.toml was read again");
+                if let Some(waits) = restart::said(policy.waits.iter().copied()) {
+                    tracing::warn!("{waits}: soulbound gateway restart");
+                }
                 self.delivery().reconfigure(&policy.settings.network);
                 self.alerts().reconfigure(&policy.settings.alerts);
                 self.channels().reconfigure(&policy.settings.channels);
@@ -144,7 +148,11 @@ impl Gateway {
                 for agent in self.loaded() {
                     agent.look_again().await;
                 }
-                self.trail().note(Event::SettingsChanged, "gateway", &json!({"policy": policy.digest}))
+                let mut noted = json!({"policy": policy.digest});
+                if !policy.waits.is_empty() {
+                    noted["waits_for_restart"] = json!(policy.waits);
+                }
+                self.trail().note(Event::SettingsChanged, "gateway", &noted)
             }
             Reread::Kept(why) => {
                 tracing::error!(why, "gateway.toml cannot be used; the last good one stays in force");

@@ -7,7 +7,7 @@ use rustix::process::{Resource, getrlimit};
 use soulbound_runtime::compile::Compiler;
 use soulbound_runtime::sandbox::worker::{self, Isolation};
 
-use super::{Finding, Severity, files, trails};
+use super::{Finding, Severity, files, port, trails};
 use crate::cli::gateway::status::waiting_settings;
 use crate::clock::Moment;
 use crate::gateway::status::separation;
@@ -23,12 +23,13 @@ use crate::trust::Registry;
 
 type Check = fn(Option<&StateFolder>) -> Option<Finding>;
 
-const CHECKS: [Check; 18] = [
+const CHECKS: [Check; 19] = [
     writable,
     format,
     settings,
     stopped,
     gateway,
+    port::finding,
     breakers,
     socket,
     disk,

@@ -172,3 +172,16 @@ fn inspect_knows_the_standard_skills_by_name_and_what_is_there_goes_before_a_nam
     std::fs::create_dir(agent.path("file-reader")).unwrap();
     run(&["inspect", "file-reader"]).ends(2).complains("SKILL.md` cannot be read");
 }
+
+#[test]
+fn the_readme_s_first_example_is_what_the_program_prints() {
+    let readme = fs::read_to_string(soulbound_tests::root().join("README.md")).unwrap();
+    let soul = readme.split_once("```markdown\n").unwrap().1.split_once("```").unwrap().0;
+    let shown = readme.split_once("\n$ soulbound ").unwrap().1.split_once("```").unwrap().0;
+    let (words, printed) = shown.split_once('\n').unwrap();
+    let agent = Agent::new("").file("SOUL.md", soul).directory("documents");
+    let words: Vec<&str> = words.split(' ').collect();
+    let ended = agent.program().in_folder(&agent.path(".")).words(&words).run();
+    ended.ends(1);
+    assert_eq!(ended.stderr, printed);
+}

@@ -20,7 +20,7 @@ require_approval = []                         # such as ["writes", "POST", "dele
 time = "30s"
 memory = "256MiB"
 output = "1MiB"
-disk = "256MiB"                               # written by one call
+disk = "256MiB"                               # written by one call; each new file or directory counts as 4KiB
 rate = "120/minute"                           # calls
 # egress = "1MiB/hour"                        # absent: no limit beyond that of one request
 # agent_rate = "600/minute"                   # calls of one agent, all its skills together; absent: no limit
@@ -37,7 +37,7 @@ times_usual = 5                               # a minute's calls, an hour's byte
 error_share = 50                              # percent of the calls of ten minutes that fail …
 error_calls = 20                              # … of at least so many
 sent = "32MiB/hour"                           # bytes sent over the network
-written = "1GiB/hour"                         # bytes written to files
+written = "1GiB/hour"                         # bytes written to files; each new file or directory counts as 4KiB
 off = []                                      # kinds that are not looked for; `soulbound explain` lists them
 
 [anomalies.trip]

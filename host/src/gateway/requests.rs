@@ -148,10 +148,11 @@ impl Gateway {
                 for agent in self.loaded() {
                     agent.look_again().await;
                 }
-                let mut noted = json!({"policy": policy.digest});
-                if !policy.waits.is_empty() {
-                    noted["waits_for_restart"] = json!(policy.waits);
-                }
+                let noted = if policy.waits.is_empty() {
+                    json!({"policy": policy.digest})
+                } else {
+                    json!({"policy": policy.digest, "waits_for_restart": policy.waits})
+                };
                 self.trail().note(Event::SettingsChanged, "gateway", &noted)
             }
             Reread::Kept(why) => {

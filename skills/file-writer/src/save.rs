@@ -50,10 +50,9 @@ fn create(path: &str, content: &str) -> Result<bool, Failure> {
 /// Whether nothing is at `path` so far.
 fn is_new(path: &str) -> Result<bool, Failure> {
     match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_dir() => Err(Failure::new(
-            Kind::NotAFile,
-            format!("{} is a directory; name a file in it", quoted(path)),
-        )),
+        Ok(metadata) if metadata.is_dir() => {
+            Err(Failure::new(Kind::NotAFile, format!("{} is a directory; name a file in it", quoted(path))))
+        }
         Ok(_) => Ok(false),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
         Err(error) => Err(Failure::from_io(&error, path)),
@@ -78,7 +77,8 @@ fn write(path: &str, content: &str) -> Result<bool, Failure> {
 /// Writes a file beside `path` and gives it that name.
 fn replace(path: &str, content: &str) -> Result<bool, Failure> {
     let created = is_new(path)?;
-    let (unfinished, mut file) = unfinished_beside(path, content).map_err(|error| failure_to_make(&error, path))?;
+    let (unfinished, mut file) =
+        unfinished_beside(path, content).map_err(|error| failure_to_make(&error, path))?;
     let done = file.write_all(content.as_bytes()).and_then(|()| {
         drop(file);
         fs::rename(&unfinished, path)

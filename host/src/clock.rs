@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Datelike, SecondsFormat, Timelike, Utc};
+use chrono::{DateTime, Datelike, SecondsFormat, TimeDelta, Timelike, Utc};
 
 /// A moment in UTC, to the millisecond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +29,13 @@ impl Moment {
     /// Seconds since 1970; 0 before that.
     pub(crate) fn seconds(self) -> u64 {
         u64::try_from(self.0.timestamp()).unwrap_or_default()
+    }
+
+    /// So much later.
+    pub(crate) fn after(self, time: std::time::Duration) -> Self {
+        Self(
+            TimeDelta::from_std(time).ok().and_then(|time| self.0.checked_add_signed(time)).unwrap_or(self.0),
+        )
     }
 
     /// Days since the common era began: equal for two moments of one UTC day.

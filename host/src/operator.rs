@@ -11,6 +11,7 @@ pub(crate) mod perform;
 pub(crate) mod stop;
 pub(crate) mod tokens;
 mod trails;
+pub(crate) mod waiting;
 mod who;
 
 use serde::{Deserialize, Serialize};
@@ -82,6 +83,9 @@ pub(crate) enum Request {
         tool: String,
         /// Its arguments.
         arguments: Arguments,
+        /// Whether lines about what it waits for may come before the reply.
+        #[serde(default)]
+        told: bool,
         /// Whose act.
         who: Who,
     },

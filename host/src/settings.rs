@@ -6,6 +6,7 @@ pub(crate) mod approvals;
 mod channels;
 mod file;
 mod place;
+pub(crate) mod restart;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

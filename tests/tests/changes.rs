@@ -169,6 +169,67 @@ fn a_tightened_ceiling_ends_what_it_forbids_and_refuses_the_next_call() {
 }
 
 #[test]
+fn a_key_that_waits_for_a_restart_holds_back_no_tightening_beside_it() {
+    let server = Peer::silent();
+    let soul = format!("- probe-web: Ask\n  - hosts: {}\n  - limit: time 10m", server.origin());
+    let deny = "[ceiling]\nallow_hosts = [\"https://en.wikipedia.org\"]\n";
+    let others = [
+        ("[gateway] listen", "[gateway]\nlisten = \"127.0.0.1:1\"\n"),
+        ("[approvals] address", "[approvals]\naddress = \"https://gate.example\"\n"),
+        ("[sandbox] isolation", "[sandbox]\nisolation = \"process\"\n"),
+        ("[audit] durability", "[audit]\ndurability = \"power\"\n"),
+        ("[audit] rotate", "[audit]\nrotate = \"9MiB\"\n"),
+    ];
+    for (key, other) in others {
+        let agent = Agent::new(&soul).guest("probe-web");
+        let gateway = Gateway::with(&agent);
+        let url = format!("url={}/", server.origin());
+        let asking = gateway.calling("probe-web", "request", &["method=GET", &url, "headers=[]"]);
+        gateway.until_live(1);
+        assert_eq!(gateway.status()["settings_waiting"], json!([]));
+        let listen = if key == "[gateway] listen" { "" } else { "[gateway]\nlisten = \"127.0.0.1:0\"\n" };
+        std::fs::write(agent.state().join("gateway.toml"), format!("{listen}{other}{deny}")).unwrap();
+        // What is forbidden now ends, and is not begun again.
+        assert_eq!(ended(asking)["denial"]["id"], "skill.not-trusted", "{key}");
+        let refused = gateway.call("probe-web", "request", &["method=GET", &url, "headers=[]"]);
+        assert!(refused.denials().contains(&"host.ceiling".to_owned()), "{key}: {refused:?}");
+
+        let status = gateway.status();
+        assert_eq!((&status["settings_waiting"], &status["settings_error"]), (&json!([key]), &Value::Null));
+        assert_eq!(status["listen"], gateway.address.as_str());
+        let waits = format!("`{key}` of gateway.toml waits for a restart; every other key of it is in force");
+        let page = agent.run(&["gateway", "status"]).ends(0).stdout.clone();
+        assert!(page.contains(&format!("{waits}: soulbound gateway restart")), "{page}");
+        let found = agent.run(&["doctor", "--json"]).json()["findings"].as_array().unwrap().clone();
+        let found: Vec<_> = found.iter().filter(|one| one["checkId"] == "settings.in-force").collect();
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0]["message"], waits.as_str());
+        assert_eq!(found[0]["fixHint"], "soulbound gateway restart");
+        let log = std::fs::read_to_string(agent.state().join("gateway.log")).unwrap();
+        assert!(log.contains(&format!("{waits}: soulbound gateway restart")), "{log}");
+        let noted = agent.run(&["audit", "show", "--event", "settings.changed", "--json"]).json();
+        assert_eq!(noted["records"][0]["note"]["waits_for_restart"], json!([key]));
+
+        // Taken back, nothing waits.
+        settings(&agent, deny);
+        until(|| gateway.status()["settings_waiting"] == json!([]), "the key to be taken back");
+    }
+}
+
+#[test]
+fn what_waited_for_a_restart_is_in_force_after_it() {
+    let agent = reader("- probe: Read\n  - read: ./docs");
+    let gateway = Gateway::with(&agent);
+    settings(&agent, "[sandbox]\nisolation = \"process\"\n[limits]\nrate = \"1/hour\"\n");
+    until(|| gateway.status()["settings_waiting"] == json!(["[sandbox] isolation"]), "the key to wait");
+    assert_eq!(gateway.status()["isolation"]["calls"], "thread");
+    agent.run(&["gateway", "restart"]).ends(0);
+    let status = agent.run(&["gateway", "status", "--json"]).json();
+    assert_eq!((&status["settings_waiting"], &status["isolation"]["calls"]), (&json!([]), &json!("process")));
+    agent.run(&["gateway", "stop"]).ends(0);
+}
+
+#[test]
 fn unusable_settings_keep_the_last_good_ones_and_status_says_so() {
     let agent = reader("- probe: Read\n  - read: ./docs");
     let gateway = Gateway::with(&agent);

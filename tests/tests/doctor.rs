@@ -6,8 +6,11 @@ use serde_json::Value;
 use soulbound_tests::gateway::{ECHO, add, signal, until};
 use soulbound_tests::{Agent, Gateway};
 
+/// Whoever listens on the default port of this machine is not the test's.
+const LISTEN: &str = "[gateway]\nlisten = \"127.0.0.1:0\"\n";
+
 fn probe() -> Agent {
-    Agent::new("- probe: Try things").guest("probe")
+    Agent::new("- probe: Try things").guest("probe").gateway(LISTEN)
 }
 
 /// The ids of the findings that are more than good to know.
@@ -37,7 +40,7 @@ fn a_well_machine_has_no_findings_and_each_trouble_has_its_own() {
     assert_eq!(findings(&agent), Vec::<String>::new());
     std::fs::write(agent.state().join("gateway.toml"), "[gatway]\n").unwrap();
     assert_eq!(findings(&agent), ["settings.readable"]);
-    std::fs::remove_file(agent.state().join("gateway.toml")).unwrap();
+    std::fs::write(agent.state().join("gateway.toml"), LISTEN).unwrap();
     agent.run(&["gateway", "stop"]).ends(0);
     assert_eq!(findings(&agent), ["gateway.stopped"]);
     std::fs::set_permissions(agent.state(), std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -73,12 +76,22 @@ fn doctor_and_status_name_the_walls_that_stand() {
     assert!(page.contains("isolation  calls in the gateway's own process; compiling confined ("), "{page}");
 }
 
+/// Whether every thread of a process is stopped.
+fn all_stand(pid: i32) -> bool {
+    std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().all(|thread| {
+        let stat = std::fs::read_to_string(thread.unwrap().path().join("stat")).unwrap_or_default();
+        stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('T'))
+    })
+}
+
 #[test]
 fn a_gateway_that_hangs_is_found() {
     let agent = probe();
     let gateway = Gateway::with(&agent);
     assert_eq!(findings(&agent), Vec::<String>::new());
     signal(gateway.pid, "-STOP");
+    // The signal is sent; each thread stops when it is next looked at.
+    until(|| all_stand(gateway.pid), "the gateway to stand still");
     assert_eq!(findings(&agent), ["gateway.answers"]);
     let status = agent.run(&["gateway", "status", "--json"]).ends(1).json();
     assert_eq!(status["unresponsive"]["holder"]["pid"], gateway.pid);
@@ -86,11 +99,53 @@ fn a_gateway_that_hangs_is_found() {
 }
 
 #[test]
+fn a_port_that_another_program_has_is_found_while_no_gateway_runs() {
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap();
+    let listen = format!("[gateway]\nlisten = \"{address}\"\n");
+    let agent = Agent::new("- probe: Try things").guest("probe").gateway(&listen);
+    assert_eq!(findings(&agent), ["gateway.port"]);
+    let shown = agent.run(&["doctor"]).ends(1).stdout.clone();
+    assert!(
+        shown.contains(&format!("another program listens on {address}, so no gateway can start")),
+        "{shown}"
+    );
+    assert!(shown.contains(&format!("ss -ltnp 'sport = :{}'", address.port())), "{shown}");
+    assert!(shown.contains("`[gateway] listen` in gateway.toml"), "{shown}");
+    agent.run(&["gateway", "start"]).ends(2).complains("cannot listen on");
+    drop(other);
+    assert_eq!(findings(&agent), Vec::<String>::new());
+    // Its own gateway is nobody else.
+    let _gateway = Gateway::with(&agent);
+    assert_eq!(findings(&agent), Vec::<String>::new());
+}
+
+#[test]
+fn a_trail_that_is_one_line_without_end_is_found_and_not_read_to_its_beginning() {
+    let agent = probe();
+    add(&agent);
+    let trail = agent.state().join("agents/echo/audit.jsonl");
+    let file = std::fs::File::options().append(true).open(&trail).unwrap();
+    let length = file.metadata().unwrap().len();
+    // Holes: to read them takes hours, and they take no room.
+    if let Err(error) = file.set_len(length + (8 << 40)) {
+        println!("NOT RUN: this file system has no files of 8 TiB: {error}");
+        return;
+    }
+    let ended = agent.run(&["doctor", "--json"]);
+    let found = ended.ends(1).json()["findings"].as_array().unwrap().clone();
+    let trails: Vec<_> = found.iter().filter(|one| one["checkId"] == "audit.trails").collect();
+    assert_eq!(trails.len(), 1, "{found:?}");
+    let said = "the trail of echo is not what was written: audit.jsonl: the line is no record: it is longer than 1 MiB";
+    assert_eq!(trails[0]["message"], said);
+    file.set_len(length).unwrap();
+    assert_eq!(findings(&agent), Vec::<String>::new());
+}
+
+#[test]
 fn the_log_has_a_line_for_each_step_of_a_call_with_its_number() {
     let agent = probe();
     add(&agent);
-    let settings = "[gateway]\nlisten = \"127.0.0.1:0\"\n";
-    std::fs::write(agent.state().join("gateway.toml"), settings).unwrap();
     let program =
         agent.program().variable("SOULBOUND_LOG", "debug").words(&["gateway", "run", "--log", "json"]);
     let mut running = program.start();

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use soulbound_tests::Agent;
 use soulbound_tests::gateway::ECHO;
 use soulbound_tests::trusted::{added, agent, card, listed};
 use soulbound_tests::{Ended, Gateway};
@@ -186,4 +187,53 @@ fn an_agents_folder_is_added_by_any_of_its_names_and_twice_is_said_before_the_qu
             "{shown}"
         );
     }
+}
+
+#[test]
+fn explain_knows_the_words_that_doctor_and_the_status_show() {
+    let agent = Agent::new("- probe: Try").guest("probe").gateway("[gateway]\nlisten = \"127.0.0.1:0\"\n");
+    let found = agent.run(&["doctor", "--json"]).json()["findings"].as_array().unwrap().clone();
+    let shown = found.iter().map(|one| one["checkId"].as_str().unwrap());
+    for word in shown.chain(["layer.process", "separation", "isolation"]) {
+        let page = agent.run(&["explain", word]).ends(0).stdout.clone();
+        assert!(page.starts_with(word) && page.lines().count() >= 3, "{page}");
+        let document = agent.run(&["explain", word, "--json"]).ends(0).json();
+        assert_eq!(document["check"], word);
+    }
+    let listed = agent.run(&["explain"]).ends(0).stdout.clone();
+    assert!(listed.contains("layer.process") && listed.contains("separation"), "{listed}");
+    agent.run(&["explain", "layer.proces"]).ends(2).complains("did you mean `layer.process`?");
+    agent.run(&["explain", "seperation"]).ends(2).complains("did you mean `separation`?");
+}
+
+#[test]
+fn inspect_knows_the_standard_skills_by_name_and_what_is_there_goes_before_a_name() {
+    let agent = Agent::new("- probe: Try").guest("probe");
+    let run = |words: &[&str]| agent.program().in_folder(&agent.path(".")).words(words).run();
+    let by_name = run(&["inspect", "file-reader", "--json"]).ends(0).json();
+    let folder = soulbound_tests::root().join("target/skills/file-reader");
+    let by_folder = run(&["inspect", folder.to_str().unwrap(), "--json"]).ends(0).json();
+    assert_eq!((by_name["digest"].is_string(), &by_name), (true, &by_folder));
+    let unknown = run(&["inspect", "file-raeder"]);
+    unknown.ends(2).complains("standard skill by its name: browser, file-reader, file-writer, messenger");
+    // A name is no path: it leads nowhere but to one of these.
+    for path in ["../skills", "file-reader/..", "../redteam", ".."] {
+        let there = agent.path(path).exists();
+        assert!(there || !run(&["inspect", path]).ends(2).said().contains("sha256"), "{path}");
+    }
+    std::fs::create_dir(agent.path("file-reader")).unwrap();
+    run(&["inspect", "file-reader"]).ends(2).complains("SKILL.md` cannot be read");
+}
+
+#[test]
+fn the_readme_s_first_example_is_what_the_program_prints() {
+    let readme = fs::read_to_string(soulbound_tests::root().join("README.md")).unwrap();
+    let soul = readme.split_once("```markdown\n").unwrap().1.split_once("```").unwrap().0;
+    let shown = readme.split_once("\n$ soulbound ").unwrap().1.split_once("```").unwrap().0;
+    let (words, printed) = shown.split_once('\n').unwrap();
+    let agent = Agent::new("").file("SOUL.md", soul).directory("documents");
+    let words: Vec<&str> = words.split(' ').collect();
+    let ended = agent.program().in_folder(&agent.path(".")).words(&words).run();
+    ended.ends(1);
+    assert_eq!(ended.stderr, printed);
 }

@@ -187,7 +187,7 @@ fn where_calls_run_changes_with_a_restart_only() {
     let path = agent.state().join("gateway.toml");
     let text = std::fs::read_to_string(&path).unwrap().replace("\"process\"", "\"thread\"");
     std::fs::write(&path, text).unwrap();
-    until(|| gateway.status()["settings_error"].to_string().contains("restart"), "the refusal");
+    until(|| gateway.status()["settings_waiting"] == json!(["[sandbox] isolation"]), "the key to wait");
     assert_eq!(gateway.status()["isolation"]["calls"], json!("process"));
     let wrong = agent_alone().gateway("[sandbox]\nisolation = \"fork\"\n");
     wrong.run(&["gateway", "run"]).ends(2).complains("expected `thread` or `process`");

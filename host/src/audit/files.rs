@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::AuditError;
 use super::folder::{self, Access};
+use super::line::LONGEST;
 use super::log;
 use super::rotation::{self, Segment};
 use super::scan::{is_too_long, read_line};
@@ -70,8 +71,9 @@ impl TrailFile {
         Ok(metadata.map_err(AuditError::file("looked at", &folder.join(&self.name)))?.len())
     }
 
-    /// Opens it at the first whole line of its last bytes; of more of them, where no line begins there.
-    pub(super) fn last_lines(self, folder: &Path, bytes: u64) -> Result<Lines, AuditError> {
+    /// Opens it at the first whole line of its last bytes; of more of them, where no line begins there. `None` when none
+    /// begins in as many as a record can have: the last line is longer than that.
+    pub(super) fn last_lines(self, folder: &Path, bytes: u64) -> Result<Option<Lines>, AuditError> {
         let length = self.bytes(folder)?;
         let mut lines = self.lines(folder)?;
         let mut bytes = bytes.max(1);
@@ -82,12 +84,16 @@ impl TrailFile {
             sought.map_err(AuditError::file("read", &lines.path))?;
             let passed = lines.reader.skip_until(b'\n').map_err(AuditError::file("read", &lines.path))?;
             if (passed as u64) < bytes {
-                return Ok(lines);
+                return Ok(Some(lines));
             }
-            bytes = bytes.saturating_mul(4);
+            if bytes > LONGEST {
+                return Ok(None);
+            }
+            // Its newline is one more.
+            bytes = bytes.saturating_mul(4).min(LONGEST + 1).max(bytes + 1);
         }
         lines.reader.rewind().map_err(AuditError::file("read", &lines.path))?;
-        Ok(lines)
+        Ok(Some(lines))
     }
 
     /// Opens it.

@@ -185,7 +185,7 @@ impl<'a> Proof<'a> {
         self.number += 1;
         let Some(whole) = line.strip_suffix(b"\n") else {
             if is_too_long(line) {
-                return self.not_a_record();
+                return self.not_a_record(Fault::TooLong);
             }
             // Half a line at the end: the gateway is writing it, or was killed while it did.
             if !(self.live && in_last_file) {
@@ -194,7 +194,7 @@ impl<'a> Proof<'a> {
             return;
         };
         match Line::parse(whole) {
-            None => self.not_a_record(),
+            None => self.not_a_record(Fault::NotARecord),
             Some(record) => self.record(&record),
         }
     }
@@ -204,8 +204,8 @@ impl<'a> Proof<'a> {
         self.report.tip.seq.saturating_add(1)
     }
 
-    fn not_a_record(&mut self) {
-        self.found(Some(self.expected()), Fault::NotARecord);
+    fn not_a_record(&mut self, fault: Fault) {
+        self.found(Some(self.expected()), fault);
         (self.previous, self.whole) = (None, false);
     }
 

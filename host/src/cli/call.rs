@@ -16,6 +16,7 @@ use crate::answer::{self, Answered};
 use crate::exit::Exit;
 use crate::gateway::start;
 use crate::operator::client::Client;
+use crate::operator::waiting::Waits;
 use crate::operator::{self, Arguments, Request, Who};
 use crate::oversight::outputs::Outputs;
 use crate::oversight::outputs::alone::Alone;
@@ -88,11 +89,15 @@ impl Call {
             skill: self.skill.clone(),
             tool: self.tool.clone(),
             arguments: self.words()?,
+            told: true,
             who: Who::this_process(),
         };
         let client = Client::connect(&state)?.context("the gateway left just now; try again")?;
-        let answer: Answered = serde_json::from_value(client.ask(&request, None)?.into_result()?)
-            .context("the gateway's answer is not understood: is it of another version?")?;
+        // With `--json` too: standard output stays one document.
+        let hear = |waits: &Waits| super::note(&waits.said());
+        let answer: Answered =
+            serde_json::from_value(client.ask_hearing(&request, None, hear)?.into_result()?)
+                .context("the gateway's answer is not understood: is it of another version?")?;
         if self.json {
             super::print_json(&answer.document)?;
             return Ok(answer.exit);

@@ -2,7 +2,9 @@
 
 mod checks;
 mod files;
+mod port;
 mod trails;
+pub(crate) mod words;
 
 use anyhow::Result;
 use clap::Args;

@@ -7,14 +7,18 @@ use soulbound_runtime::grant::address::metadata;
 use soulbound_runtime::grant::capability::{Capability, IMPORTS};
 use soulbound_runtime::{DenialId, visible};
 
+use crate::cli::doctor::words::{self, WORDS, Word};
 use crate::exit::Exit;
 use crate::oversight::breakers::Kind;
+
+/// The tables, by name.
+const TABLES: [&str; 2] = ["metadata", "capabilities"];
 
 /// Explain a denial's id, or print a table: `metadata`, `capabilities`
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  soulbound explain path.outside\n  soulbound explain metadata")]
 pub(super) struct Explain {
-    /// A denial's id such as `path.outside`, an anomaly's such as `scope-violation`, or `metadata`, or `capabilities`; nothing lists them all
+    /// A denial's id such as `path.outside`, an anomaly's such as `scope-violation`, a word of doctor's or the status's such as `separation`, or `metadata`, or `capabilities`; nothing lists them all
     id: Option<String>,
     /// One JSON document
     #[arg(long)]
@@ -30,13 +34,14 @@ impl Explain {
             Some(id) => match (DenialId::parse(id), Kind::parse(id)) {
                 (Some(id), _) => page(id),
                 (None, Some(kind)) => anomaly(kind),
-                (None, None) => {
-                    bail!(
+                (None, None) => match words::of(id) {
+                    Some(word) => finding(word),
+                    None => bail!(
                         "nothing is called `{}`{}\n  hint: `soulbound explain` lists every id",
                         visible::line(id),
                         near(id)
-                    )
-                }
+                    ),
+                },
             },
         };
         if self.json {
@@ -49,8 +54,10 @@ impl Explain {
 }
 
 fn near(id: &str) -> String {
-    let score = |known: &DenialId| strsim::jaro_winkler(known.as_str(), id);
-    let best = DenialId::ALL.iter().max_by(|one, other| score(one).total_cmp(&score(other)));
+    let score = |known: &&str| strsim::jaro_winkler(known, id);
+    let known = DenialId::ALL.iter().map(|id| id.as_str()).chain(Kind::ALL.iter().map(|kind| kind.name()));
+    let all = known.chain(WORDS.iter().map(|word| word.id)).chain(TABLES);
+    let best = all.max_by(|one, other| score(one).total_cmp(&score(other)));
     best.filter(|best| score(best) > 0.8).map(|best| format!("; did you mean `{best}`?")).unwrap_or_default()
 }
 
@@ -70,17 +77,26 @@ fn anomaly(kind: Kind) -> (String, Value) {
     (text, json!({"anomaly": kind, "trips": trips, "meaning": kind.meaning(), "remedy": kind.remedy()}))
 }
 
+fn finding(word: &Word) -> (String, Value) {
+    let text =
+        format!("{} (of `soulbound doctor` and `soulbound gateway status`)\n\n{}", word.id, word.meaning);
+    (text, json!({"check": word.id, "meaning": word.meaning}))
+}
+
 fn list() -> (String, Value) {
     let width = DenialId::ALL.iter().map(|id| id.as_str().len()).max().unwrap_or_default();
     let lines: Vec<String> =
         DenialId::ALL.iter().map(|id| format!("{:width$}  {}", id.as_str(), id.meaning())).collect();
     let anomalies: Vec<&str> = Kind::ALL.iter().map(|kind| kind.name()).collect();
+    let checks: Vec<&str> = WORDS.iter().map(|word| word.id).collect();
     let text = format!(
-        "{}\n\nanomalies: {}\ntables: metadata, capabilities",
+        "{}\n\nanomalies: {}\ntables: {}\ndoctor and status: {}",
         lines.join("\n"),
-        anomalies.join(", ")
+        anomalies.join(", "),
+        TABLES.join(", "),
+        checks.join(", ")
     );
-    (text, json!({"denials": DenialId::ALL, "anomalies": anomalies, "tables": ["metadata", "capabilities"]}))
+    (text, json!({"denials": DenialId::ALL, "anomalies": anomalies, "tables": TABLES, "checks": checks}))
 }
 
 fn capabilities() -> (String, Value) {

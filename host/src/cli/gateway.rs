@@ -2,7 +2,7 @@
 
 mod config;
 mod log;
-mod status;
+pub(crate) mod status;
 mod stop;
 
 use anyhow::Result;

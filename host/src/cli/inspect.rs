@@ -13,6 +13,7 @@ use soulbound_runtime::visible;
 use crate::agent::Subject;
 use crate::exit::Exit;
 use crate::settings::Settings;
+use crate::standard;
 use crate::state::StateFolder;
 use crate::style::Style;
 
@@ -22,8 +23,8 @@ use crate::style::Style;
     after_help = "Example:\n  soulbound inspect target/skills/browser --against examples/guardian/SOUL.md\n  soulbound inspect my-skill.wasm --wit"
 )]
 pub(super) struct Inspect {
-    /// A component, or a skill's folder
-    #[arg(value_name = "SKILL.wasm|DIR")]
+    /// A component, or a skill's folder; or a standard skill's name
+    #[arg(value_name = "SKILL.wasm|DIR|NAME")]
     skill: PathBuf,
     /// Hold its imports against what this SOUL.md, or this agent, grants it
     #[arg(long, value_name = "SOUL.md|AGENT")]
@@ -83,8 +84,18 @@ impl Inspect {
 }
 
 fn read(path: &Path) -> Result<SkillFolder> {
-    // Through links: the operator named it.
-    let path = std::fs::canonicalize(path).with_context(|| format!("`{}` cannot be read", path.display()))?;
+    // Through links: the operator named it. What is there goes before a name.
+    let path = match std::fs::canonicalize(path) {
+        Ok(there) => there,
+        Err(error) => match standard_skill(path) {
+            Some(folder) => folder,
+            None => bail!(
+                "`{}` cannot be read: {error}\n  hint: a component, a skill's folder, or a standard skill by its name: {}",
+                path.display(),
+                standard_names().join(", ")
+            ),
+        },
+    };
     if !path.is_dir() {
         return Ok(SkillFolder::read_bare(&path)?);
     }
@@ -96,6 +107,21 @@ fn read(path: &Path) -> Result<SkillFolder> {
         path.display()
     );
     Ok(SkillFolder::read(&path)?)
+}
+
+/// The folder of the standard skill of this name. Held against the names that there are, so that it leads nowhere else.
+fn standard_skill(name: &Path) -> Option<PathBuf> {
+    let known = standard_names().into_iter().find(|known| Path::new(known) == name)?;
+    Some(standard::skills()?.join(known))
+}
+
+/// Which standard skills there are.
+fn standard_names() -> Vec<String> {
+    let entries = standard::skills().and_then(|folder| std::fs::read_dir(folder).ok());
+    let names = entries.into_iter().flatten().flatten().map(|entry| entry.file_name().into_string());
+    let mut names: Vec<String> = names.flatten().collect();
+    names.sort();
+    names
 }
 
 fn document(

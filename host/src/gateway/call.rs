@@ -101,6 +101,7 @@ async fn path(agent: Arc<Agent>, request: CallRequest) -> Answer {
         arguments: request.arguments.clone(),
         door: request.door,
         form: request.form.clone(),
+        waits: request.waits.clone(),
         granted: Granted::default(),
     });
     let oversight = agent.oversight();
@@ -243,6 +244,7 @@ pub(crate) async fn unknown(
         door,
         progress: None,
         form: None,
+        waits: None,
         cancel: CancellationToken::new(),
     };
     match agent.authorise(skill).await {

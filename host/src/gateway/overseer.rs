@@ -13,6 +13,7 @@ use soulbound_runtime::{Denial, DenialId};
 use crate::audit::Book;
 use crate::gateway::agent::Agent;
 use crate::gateway::request::ProgressSink;
+use crate::operator::waiting::Waits;
 use crate::oversight::{CallFacts, Oversight};
 
 /// Effects of one call. Each is a record, so one call could otherwise fill the disk.
@@ -114,6 +115,12 @@ impl Overseer for CallWatch {
             seen.accesses.push(access.clone());
         } else {
             seen.dropped += 1;
+        }
+    }
+
+    fn waits_in_line(&self) {
+        if let Some(waits) = &self.facts.waits {
+            waits(Waits::Slot {});
         }
     }
 

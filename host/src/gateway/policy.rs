@@ -1,5 +1,5 @@
 //! The operator's settings in force: read from `gateway.toml`, read again when it changes. A file that cannot be read any
-//! more keeps the last good one, and status says so in red.
+//! more keeps the last good one, and status says so in red; a key that changes with a restart only keeps itself.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -21,8 +21,10 @@ const HELD: u32 = 128;
 pub(crate) struct Policy {
     /// The file's digest, for the records.
     pub(crate) digest: Digest,
-    /// The settings.
+    /// The settings: the file's, but for the keys that wait for a restart.
     pub(crate) settings: Settings,
+    /// Those keys.
+    pub(crate) waits: Vec<&'static str>,
     /// The runtime under them.
     pub(crate) runtime: Runtime,
 }
@@ -64,7 +66,7 @@ impl Policies {
         config.secrets = Some(Arc::clone(&secrets) as _);
         config.require_approval = settings.require_approval.clone();
         let runtime = Runtime::new(config)?;
-        let policy = Policy { digest: settings.digest, settings, runtime };
+        let policy = Policy { digest: settings.digest, settings, waits: Vec::new(), runtime };
         Ok(Self {
             secrets,
             walls,
@@ -102,27 +104,13 @@ impl Policies {
             if settings.digest == current.digest {
                 return Ok(None);
             }
-            if settings.listen != current.settings.listen {
-                anyhow::bail!(
-                    "`[gateway] listen` changes with a restart only\n  hint: soulbound gateway restart"
-                );
-            }
-            if settings.approvals.address != current.settings.approvals.address {
-                anyhow::bail!(
-                    "`[approvals] address` changes with a restart only\n  hint: soulbound gateway restart"
-                );
-            }
-            if settings.isolation != current.settings.isolation {
-                anyhow::bail!(
-                    "`[sandbox] isolation` changes with a restart only\n  hint: soulbound gateway restart"
-                );
-            }
+            let waits = settings.keep_until_restart(&current.settings);
             settings.network.own_listeners = vec![self.address];
             let (limits, files, network) =
                 (settings.limits.clone(), settings.files.clone(), settings.network.clone());
             let runtime =
                 current.runtime.with_settings(limits, files, network, settings.require_approval.clone())?;
-            Ok(Some(Arc::new(Policy { digest: settings.digest, settings, runtime })))
+            Ok(Some(Arc::new(Policy { digest: settings.digest, settings, waits, runtime })))
         });
         let (reread, unreadable) = match read {
             Ok(None) => (Reread::Same, None),

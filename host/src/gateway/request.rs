@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use soulbound_runtime::sandbox::Outcome;
 use tokio_util::sync::CancellationToken;
 
+use crate::operator::waiting::WaitSink;
 use crate::oversight::form::Form;
 
 /// A call of a tool, by whoever it was let in as.
@@ -22,6 +23,8 @@ pub(crate) struct CallRequest {
     pub(crate) progress: Option<ProgressSink>,
     /// Where whoever asks can be shown a question.
     pub(crate) form: Option<Arc<dyn Form>>,
+    /// Hears what the call waits for while it does.
+    pub(crate) waits: Option<WaitSink>,
     /// Ends the call when it is cancelled.
     pub(crate) cancel: CancellationToken,
 }

@@ -15,15 +15,21 @@ use crate::gateway::agent::Agent;
 use crate::gateway::request::{Answer, CallRequest};
 use crate::gateway::token::{self, TokenOf};
 use crate::operator::Who;
+use crate::operator::waiting::WaitSink;
 use crate::operator::{Arguments, Reply, Request, record, record_act, record_alone};
 use crate::oversight::alerts::About;
 use crate::oversight::secrets::act::SecretAct;
+use crate::settings::restart;
 use crate::trust::act::{self, Act, Asks, Done};
 use crate::trust::event::What;
 
 impl Gateway {
-    /// Does what was asked, by the gateway's own user.
-    pub(crate) async fn perform(self: &Arc<Self>, request: Request) -> Result<Reply> {
+    /// Does what was asked, by the gateway's own user. `waits` hears what a call waits for.
+    pub(crate) async fn perform(
+        self: &Arc<Self>,
+        request: Request,
+        waits: Option<WaitSink>,
+    ) -> Result<Reply> {
         match request {
             Request::Status {} => Ok(Reply::done(self.status())),
             Request::Token { agent, who } => self.make_token(agent.as_deref(), &who).await,
@@ -42,7 +48,7 @@ impl Gateway {
                 let cancel = CancellationToken::new();
                 // The caller that hangs up drops this future, and with it the call.
                 let _hung_up = cancel.clone().drop_guard();
-                let answer = self.threads().spawn(call(agent, skill, tool, arguments, cancel)).await?;
+                let answer = self.threads().spawn(call(agent, skill, tool, arguments, waits, cancel)).await?;
                 let answered = Answered::of(&answer.outcome, answer.record.as_deref());
                 Ok(Reply::done(serde_json::to_value(answered)?))
             }
@@ -132,6 +138,9 @@ impl Gateway {
             Reread::Same => return,
             Reread::Changed(policy) => {
                 tracing::info!(policy = %policy.digest, "gateway.toml was read again");
+                if let Some(waits) = restart::said(policy.waits.iter().copied()) {
+                    tracing::warn!("{waits}: soulbound gateway restart");
+                }
                 self.delivery().reconfigure(&policy.settings.network);
                 self.alerts().reconfigure(&policy.settings.alerts);
                 self.channels().reconfigure(&policy.settings.channels);
@@ -139,7 +148,12 @@ impl Gateway {
                 for agent in self.loaded() {
                     agent.look_again().await;
                 }
-                self.trail().note(Event::SettingsChanged, "gateway", &json!({"policy": policy.digest}))
+                let noted = if policy.waits.is_empty() {
+                    json!({"policy": policy.digest})
+                } else {
+                    json!({"policy": policy.digest, "waits_for_restart": policy.waits})
+                };
+                self.trail().note(Event::SettingsChanged, "gateway", &noted)
             }
             Reread::Kept(why) => {
                 tracing::error!(why, "gateway.toml cannot be used; the last good one stays in force");
@@ -159,6 +173,7 @@ async fn call(
     skill: String,
     tool: String,
     arguments: Arguments,
+    waits: Option<WaitSink>,
     cancel: CancellationToken,
 ) -> Answer {
     let authorised = agent.authorise(&skill).await.ok();
@@ -173,6 +188,7 @@ async fn call(
                     door: "operator",
                     progress: None,
                     form: None,
+                    waits,
                     cancel,
                 })
                 .await

@@ -10,11 +10,12 @@ use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::gateway::Gateway;
 use crate::mcp;
+use crate::operator::waiting::{Told, WaitSink};
 use crate::operator::{Reply, Request};
 use crate::state::StateFolder;
 
@@ -134,17 +135,24 @@ async fn connection(stream: UnixStream, gateway: &Arc<Gateway>) -> Result<()> {
         // Acts run to their recorded end also when whoever asked hangs up.
         request @ (Request::Act { .. } | Request::Token { .. } | Request::Secret { .. }) => {
             let gateway = Arc::clone(gateway);
-            let answer = tokio::spawn(async move { gateway.perform(request).await }).await?;
+            let answer = tokio::spawn(async move { gateway.perform(request, None).await }).await?;
             let answer = answer.unwrap_or_else(|error| Reply::failed(&error));
             reply(&mut writer, &answer).await
         }
         other => {
+            let (told, mut heard) = mpsc::unbounded_channel();
+            let waits: WaitSink = Arc::new(move |waits| drop(told.send(Told { waits })));
+            let waits = matches!(other, Request::Call { told: true, .. }).then_some(waits);
             // Whoever hangs up no longer wants what was asked: a call ends with its caller.
             let mut rest = [0_u8; 1];
-            let answer = tokio::select! {
-                biased;
-                answer = gateway.perform(other) => answer,
-                _ = reader.read(&mut rest) => bail!("the caller hung up"),
+            let mut performing = std::pin::pin!(gateway.perform(other, waits));
+            let answer = loop {
+                tokio::select! {
+                    biased;
+                    answer = &mut performing => break answer,
+                    Some(told) = heard.recv() => put(&mut writer, &told).await?,
+                    _ = reader.read(&mut rest) => bail!("the caller hung up"),
+                }
             };
             let answer = answer.unwrap_or_else(|error| Reply::failed(&error));
             reply(&mut writer, &answer).await
@@ -153,7 +161,11 @@ async fn connection(stream: UnixStream, gateway: &Arc<Gateway>) -> Result<()> {
 }
 
 async fn reply(writer: &mut OwnedWriteHalf, reply: &Reply) -> Result<()> {
-    let mut line = serde_json::to_vec(reply)?;
+    put(writer, reply).await
+}
+
+async fn put(writer: &mut OwnedWriteHalf, said: &impl serde::Serialize) -> Result<()> {
+    let mut line = serde_json::to_vec(said)?;
     line.push(b'\n');
     writer.write_all(&line).await.context("the caller hung up")
 }

@@ -25,6 +25,7 @@ impl Gateway {
             "state": self.state.path().display().to_string(),
             "policy": policy.digest.to_string(),
             "settings_error": self.policies.unreadable(),
+            "settings_waiting": policy.waits,
             "calls": {"live": self.metrics.live_now(), "running": load.running, "waiting": load.waiting},
             "approvals": {"waiting": self.approvals().waiting(None)},
             "agents": loaded,

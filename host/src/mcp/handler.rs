@@ -135,6 +135,7 @@ impl<S: Served> Handler<S> {
             door: self.door,
             progress,
             form,
+            waits: None,
             cancel,
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use crate::operator::waiting::{Told, Waits};
 use crate::operator::{Reply, Request};
 use crate::state::StateFolder;
 use crate::state::lock::{Purpose, StateLock, Waited};
@@ -33,7 +34,17 @@ impl Client {
     }
 
     /// Asks, and waits for the reply at most this long (`None`: as long as it takes).
-    pub(crate) fn ask(mut self, request: &Request, within: Option<Duration>) -> Result<Reply> {
+    pub(crate) fn ask(self, request: &Request, within: Option<Duration>) -> Result<Reply> {
+        self.ask_hearing(request, within, |_| {})
+    }
+
+    /// The same, and hears what is waited for meanwhile, if the request asks for that.
+    pub(crate) fn ask_hearing(
+        mut self,
+        request: &Request,
+        within: Option<Duration>,
+        hear: impl Fn(&Waits),
+    ) -> Result<Reply> {
         self.stream.set_read_timeout(within).context("the socket takes no deadline")?;
         self.stream.set_write_timeout(within).context("the socket takes no deadline")?;
         // It may hold a secret.
@@ -42,9 +53,16 @@ impl Client {
         self.stream.write_all(&line).context("the gateway does not listen")?;
         let mut text = Vec::new();
         let mut reader = BufReader::new(std::io::Read::take(self.stream, REPLY_BYTES));
-        reader.read_until(b'\n', &mut text).context("the gateway does not answer")?;
-        if text.last() != Some(&b'\n') {
-            bail!("the gateway closed the connection without an answer");
+        loop {
+            text.clear();
+            reader.read_until(b'\n', &mut text).context("the gateway does not answer")?;
+            if text.last() != Some(&b'\n') {
+                bail!("the gateway closed the connection without an answer");
+            }
+            match serde_json::from_slice::<Told>(&text) {
+                Ok(told) => hear(&told.waits),
+                Err(_) => break,
+            }
         }
         serde_json::from_slice(&text)
             .context("the gateway's answer is not understood: is it of another version?")

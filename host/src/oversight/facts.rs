@@ -8,6 +8,7 @@ use soulbound_runtime::skill::Digest;
 use super::form::Form;
 use super::granted::Granted;
 use crate::gateway::live::Callable;
+use crate::operator::waiting::WaitSink;
 
 /// One call.
 pub(crate) struct CallFacts {
@@ -21,6 +22,8 @@ pub(crate) struct CallFacts {
     pub(crate) door: &'static str,
     /// Where whoever asked for it can be shown a question.
     pub(crate) form: Option<Arc<dyn Form>>,
+    /// Who made it hears here what it waits for.
+    pub(crate) waits: Option<WaitSink>,
     /// What of it a person approved.
     pub(crate) granted: Granted,
 }

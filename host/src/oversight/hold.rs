@@ -104,7 +104,8 @@ impl Oversight {
         }
         let was_as_trusted = gateway.loaded_agent(&self.agent).is_some_and(|agent| !agent.differs());
         let form = facts.form.as_ref().filter(|_| settings.ways.mcp);
-        let approved = gateway.approvals().ask(subject, &self.book, settings, form).await?;
+        let approved =
+            gateway.approvals().ask(subject, &self.book, settings, form, facts.waits.as_ref()).await?;
         // On the doors' threads: this may be one of the guests'.
         let (of, facts, id) = (Arc::clone(&gateway), Arc::clone(facts), self.agent.clone());
         let looked =

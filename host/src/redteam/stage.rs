@@ -182,6 +182,7 @@ impl Stage {
             door: DOOR,
             progress: None,
             form: None,
+            waits: None,
             cancel: cancel.clone(),
         };
         let answer = tokio::time::timeout(TIME + WAITS, self.agent.call(request)).await;

@@ -97,7 +97,7 @@ denials! {
         "The granted path no longer leads to the directory that was trusted, or that was opened when the skill was bound: it is gone, or another one is there.",
         "Put the directory back where it was; `soulbound agents trust AGENT` accepts another one in its place. `soulbound agents diff AGENT` tells which.";
     PathQuota = "path.quota",
-        "The call has written as much as it may.",
+        "The call has written as much as it may. Each new file or directory counts as 4096 bytes, beside what is written into it.",
         "Raise `limit: disk …` for the skill, up to the operator's limit, if it should write more.";
     HostNotGranted = "host.not-granted",
         "No `hosts` entry of the skill matches the scheme, host and port of the request.",

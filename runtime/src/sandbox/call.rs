@@ -7,12 +7,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 use wasmtime::component::Val;
 
 use crate::denial::{Denial, DenialId};
+use crate::sandbox::admission::{LineFull, Permit};
 use crate::sandbox::approval;
 use crate::sandbox::bound::{Bound, BoundSkill};
 use crate::sandbox::channels::CallChannels;
@@ -30,6 +31,9 @@ use crate::sandbox::threads::TaskInfo;
 use crate::sandbox::value;
 use crate::sandbox::witness::{LastWord, Witness};
 use crate::sandbox::worker::{self, Leash};
+
+/// How long a call waits in line before whoever oversees it is told.
+const NOTICED: Duration = Duration::from_secs(1);
 
 impl BoundSkill {
     /// Takes a call from the skill's budget.
@@ -124,8 +128,7 @@ struct Arguments {
 /// Waits for a slot, runs the guest on its own threads or in its own process, and ends it when its time is up.
 async fn run(bound: Arc<Bound>, tool: String, arguments: Arguments, overseer: Arc<dyn Overseer>) -> Outcome {
     // Waiting for a slot is bounded like the call itself, and is not on its clock.
-    let entering =
-        tokio::time::timeout(bound.limits.time, bound.runtime.machinery.admission.enter(&bound.agent));
+    let entering = tokio::time::timeout(bound.limits.time, slot(&bound, &*overseer));
     let Ok(Ok(permit)) = entering.await else { return Outcome::before_start(busy(&bound)) };
     let clock = CallClock::start(bound.limits.time);
     // Nothing that it could open can block this thread, and an agent with many calls has the guests' threads for them.
@@ -292,6 +295,17 @@ fn collect(bound: &Bound, ending: Ending, Reports { witness, log, gauge }: &Repo
         duration: std::time::Duration::ZERO,
         memory_peak: gauge.peak(),
     }
+}
+
+/// Waits for a slot, and says so once if that takes a while.
+async fn slot(bound: &Bound, overseer: &dyn Overseer) -> Result<Permit, LineFull> {
+    let mut entering = std::pin::pin!(bound.runtime.machinery.admission.enter(&bound.agent));
+    tokio::select! {
+        biased;
+        permit = &mut entering => return permit,
+        () = tokio::time::sleep(NOTICED) => overseer.waits_in_line(),
+    }
+    entering.await
 }
 
 /// Polls a future inside the runtime of timers and sockets, so that the caller needs none of its own.

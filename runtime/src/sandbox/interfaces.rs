@@ -1,6 +1,7 @@
 //! The host's side of `soulbound:skill`: log, progress, and who the skill is. None of them carries authority.
 
 use crate::sandbox::log::CallLog;
+use crate::sandbox::overseer::Carrier;
 use crate::sandbox::state::CallState;
 
 mod bindings {
@@ -91,5 +92,9 @@ impl self_::Host for CallState {
                 .collect(),
             hosts: self.knowledge.hosts.clone(),
         }
+    }
+
+    fn writes_are_held(&mut self) -> bool {
+        self.witness.inspects(Carrier::File).is_some()
     }
 }

@@ -221,6 +221,9 @@ pub trait Overseer: Send + Sync + 'static {
     /// Hears of bytes on their way out, when they are charged: before they leave.
     fn moved(&self, _out: Outflow, _bytes: u64) {}
 
+    /// Hears that the call has been waiting in line for a slot for a moment that a person would notice, and goes on waiting.
+    fn waits_in_line(&self) {}
+
     /// Hears how far the guest says it has come. Text in it is the guest's.
     fn progress(&self, _progress: &Progress) {}
 }

@@ -1,5 +1,6 @@
 //! `save`: a whole file at once. The rule: where the grant allows it, a reader finds the old content or the
-//! new, never a part of either, and a failed save leaves the old.
+//! new, never a part of either, and a failed save leaves the old. Where the host holds back what is written until it was
+//! judged, it does just that itself, and this writes to the one name that it is about: a person is asked once.
 
 use std::fs::{self, File, OpenOptions};
 use std::hash::{DefaultHasher, Hasher};
@@ -22,6 +23,7 @@ pub(crate) fn save(path: &str, content: &str) -> Result<Written, Failure> {
     let created = match mode_of(&path) {
         // New files only: there is no rename over, and no second name to write to that could be removed.
         Some(DirectoryMode::Create) => create(&path, content)?,
+        _ if granted::writes_are_held() => write(&path, content)?,
         _ => replace(&path, content)?,
     };
     Ok(Written { path, bytes: content.len() as u64, created })
@@ -45,21 +47,38 @@ fn create(path: &str, content: &str) -> Result<bool, Failure> {
     Ok(true)
 }
 
+/// Whether nothing is at `path` so far.
+fn is_new(path: &str) -> Result<bool, Failure> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => {
+            Err(Failure::new(Kind::NotAFile, format!("{} is a directory; name a file in it", quoted(path))))
+        }
+        Ok(_) => Ok(false),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(Failure::from_io(&error, path)),
+    }
+}
+
+/// Writes `path` itself, which the host puts in place as a whole, or leaves as it is.
+fn write(path: &str, content: &str) -> Result<bool, Failure> {
+    let created = is_new(path)?;
+    let mut options = OpenOptions::new();
+    let opened = options.write(true).truncate(true).create(true).open(path);
+    let mut file = opened.map_err(|error| failure_to_make(&error, path))?;
+    // Judged here, where the answer can be told.
+    let done = file.write_all(content.as_bytes()).and_then(|()| file.sync_data());
+    done.map_err(|error| match granted::kind_of(&error) {
+        ErrorKind::PermissionDenied => failure_refused(path),
+        _ => failure_to_write(&error, path),
+    })?;
+    Ok(created)
+}
+
 /// Writes a file beside `path` and gives it that name.
 fn replace(path: &str, content: &str) -> Result<bool, Failure> {
-    let at_path = |error: std::io::Error| Failure::from_io(&error, path);
-    let created = match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_dir() => {
-            return Err(Failure::new(
-                Kind::NotAFile,
-                format!("{} is a directory; name a file in it", quoted(path)),
-            ));
-        }
-        Ok(_) => false,
-        Err(error) if error.kind() == ErrorKind::NotFound => true,
-        Err(error) => return Err(at_path(error)),
-    };
-    let (unfinished, mut file) = unfinished_beside(path, content).map_err(|error| failure_to_make(&error, path))?;
+    let created = is_new(path)?;
+    let (unfinished, mut file) =
+        unfinished_beside(path, content).map_err(|error| failure_to_make(&error, path))?;
     let done = file.write_all(content.as_bytes()).and_then(|()| {
         drop(file);
         fs::rename(&unfinished, path)
@@ -115,11 +134,13 @@ pub(crate) fn failure_to_make(error: &std::io::Error, path: &str) -> Failure {
 /// content, or by a person), and says nothing of what is at `path`.
 pub(crate) fn failure_to_write(error: &std::io::Error, path: &str) -> Failure {
     match error.kind() {
-        ErrorKind::NotFound => {
-            Failure::new(Kind::Denied, format!("the write of {} was refused", quoted(path)))
-        }
+        ErrorKind::NotFound => failure_refused(path),
         _ => Failure::from_io(error, path),
     }
+}
+
+fn failure_refused(path: &str) -> Failure {
+    Failure::new(Kind::Denied, format!("the write of {} was refused", quoted(path)))
 }
 
 fn new_file(path: &str) -> std::io::Result<File> {

@@ -11,7 +11,7 @@ mod words;
 
 pub use bindings::soulbound::skill::log::{Level, log};
 pub use bindings::soulbound::skill::progress::report as report_progress;
-pub use bindings::soulbound::skill::self_::DirectoryMode;
+pub use bindings::soulbound::skill::self_::{DirectoryMode, writes_are_held};
 pub use directories::{directories_in_words, hosts_in_words, mode_of};
 pub use failure::{Failure, Kind, kind_of};
 pub use words::{cut, quoted};

@@ -31,6 +31,8 @@ pub(crate) enum Witness {
 pub(crate) enum Fault {
     /// The line is no record.
     NotARecord,
+    /// The line is longer than a record can be, so it is none.
+    TooLong,
     /// The file ends in the middle of a line.
     Unfinished,
     /// The record does not have its hash any more.
@@ -110,7 +112,7 @@ impl Fault {
     /// The stable name of its kind.
     pub(crate) fn id(&self) -> &'static str {
         match self {
-            Self::NotARecord => "not-a-record",
+            Self::NotARecord | Self::TooLong => "not-a-record",
             Self::Unfinished => "unfinished",
             Self::Changed => "changed",
             Self::Forged => "forged",
@@ -145,6 +147,13 @@ impl fmt::Display for Fault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotARecord => formatter.write_str("the line is no record"),
+            Self::TooLong => {
+                write!(
+                    formatter,
+                    "the line is no record: it is longer than {} MiB",
+                    super::super::line::LONGEST >> 20
+                )
+            }
             Self::Unfinished => {
                 formatter.write_str("the file ends in the middle of a line; the next start repairs that")
             }

@@ -9,7 +9,7 @@ use super::super::files;
 use super::super::keys::Keys;
 use super::super::line::Line;
 use super::super::tip::Tip;
-use super::{Proof, Report};
+use super::{Fault, Proof, Report};
 
 /// The bytes of a trail's files.
 pub(crate) fn bytes(folder: &Path) -> Result<u64, AuditError> {
@@ -32,14 +32,25 @@ pub(crate) fn tail(
         if file.bytes(folder)? == 0 {
             continue;
         }
-        proof.begin(file.name.clone(), None);
-        let mut lines = file.last_lines(folder, bytes)?;
-        let mut is_first = true;
+        let name = file.name.clone();
+        proof.begin(name.clone(), None);
+        let Some(mut lines) = file.last_lines(folder, bytes)? else {
+            // Where it begins nobody looks: it may be as long as the disk, and what stands before it is for the whole proof.
+            proof.find(&name, 0, None, Fault::TooLong);
+            proof.witnesses.clear();
+            break;
+        };
+        let mut begun = false;
         while let Some(line) = lines.next()? {
-            if std::mem::take(&mut is_first) {
-                proof.begin_at(line);
-            }
+            begun = begun || proof.begin_at(line);
             proof.line(line, in_last_file);
+            if !begun {
+                // No record so far, so nobody can say which should stand here.
+                proof.report.findings.iter_mut().for_each(|finding| finding.place.seq = None);
+            }
+        }
+        if !begun {
+            proof.witnesses.clear();
         }
         break;
     }
@@ -50,16 +61,18 @@ pub(crate) fn tail(
 }
 
 impl Proof<'_> {
-    /// Takes up where this line says that it stands. What is before it is not looked at, and so nobody's memory of that is.
-    fn begin_at(&mut self, line: &[u8]) {
-        let record = line.strip_suffix(b"\n").and_then(Line::parse);
-        let Some((seq, prev)) = record.map(|record| (record.seq, record.prev)).filter(|(seq, _)| *seq > 1)
-        else {
-            return;
-        };
+    /// Takes up where this line says that it stands, if it is a record. What is before it is not looked at, and so nobody's
+    /// memory of that is.
+    fn begin_at(&mut self, line: &[u8]) -> bool {
+        let Some(record) = line.strip_suffix(b"\n").and_then(Line::parse) else { return false };
+        let (seq, prev) = (record.seq, record.prev);
+        if seq <= 1 {
+            return true;
+        }
         self.report.tip = Tip { seq: seq - 1, hash: prev };
         self.previous = Some(prev);
         self.whole = false;
         self.witnesses.retain(|(_, tip)| tip.seq >= seq);
+        true
     }
 }

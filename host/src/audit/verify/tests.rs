@@ -10,6 +10,7 @@ use super::*;
 use crate::audit::book::agent_folder;
 use crate::audit::entry::OutcomeEntry;
 use crate::audit::event::{Decision, Event};
+use crate::audit::line::LONGEST;
 use crate::audit::trail::tests::{Place as Folder, arguments, call, calls, entry, now};
 use crate::audit::trail::{Options, Trail};
 
@@ -353,5 +354,20 @@ fn the_end_of_a_sound_trail_is_sound_wherever_it_is_begun_and_any_change_of_it_i
         assert!(tail_faults(&place, u64::MAX).contains(&"cut-off"));
         fs::write(place.file(), &whole).unwrap();
         assert_eq!(faults(&place), [""; 0]);
+    }
+}
+
+#[test]
+fn a_last_line_that_is_longer_than_a_record_can_be_is_found_and_nothing_else_is_made_of_it() {
+    let place = written();
+    let whole = fs::read(place.file()).unwrap();
+    for end in ["", "\n"] {
+        for length in [LONGEST - 1, LONGEST, LONGEST + 1, 4 * LONGEST] {
+            let long = vec![b'x'; usize::try_from(length).unwrap()];
+            fs::write(place.file(), [whole.as_slice(), &long, end.as_bytes()].concat()).unwrap();
+            let (tail, all) = (tail_faults(&place, 64 << 10), faults(&place));
+            assert_eq!(tail, all, "{length} bytes, then {end:?}");
+            assert_eq!(all.len(), 1, "{all:?}");
+        }
     }
 }

@@ -62,7 +62,11 @@ fn page(skill: &str, baseline: &Baseline, learn: u64, style: Style) -> String {
         lines.push(format!("  hours      {} calls in them", hours.join(", ")));
     }
     lines.push(format!("  sent       {}", volume(baseline.sent)));
-    lines.push(format!("  written    {}", volume(baseline.written)));
+    // As `limit: disk` counts them.
+    lines.push(format!(
+        "  written    {}; each new file or directory counts as 4096",
+        volume(baseline.written)
+    ));
     for (title, names) in [("tools", &baseline.tools), ("hosts", &baseline.hosts)] {
         let mut sorted: Vec<(&String, &u64)> = names.iter().collect();
         sorted.sort_by(|one, other| other.1.cmp(one.1));
@@ -112,7 +116,7 @@ mod tests {
           busiest    6 calls in a minute, of 40 minutes
           hours      1 with 1, 2 with 4–7, 5 with 8–15 calls in them
           sent       120000 bytes, 30000 in the hour that had most
-          written    0 bytes, 0 in the hour that had most
+          written    0 bytes, 0 in the hour that had most; each new file or directory counts as 4096
           tools      fetch × 70
                      search × 3
           hosts      https://arxiv.org:443 × 71

@@ -7,7 +7,8 @@ use rustix::process::{Resource, getrlimit};
 use soulbound_runtime::compile::Compiler;
 use soulbound_runtime::sandbox::worker::{self, Isolation};
 
-use super::{Finding, Severity, files, trails};
+use super::{Finding, Severity, files, port, trails};
+use crate::cli::gateway::status::waiting_settings;
 use crate::clock::Moment;
 use crate::gateway::status::separation;
 use crate::operator::Request;
@@ -22,12 +23,13 @@ use crate::trust::Registry;
 
 type Check = fn(Option<&StateFolder>) -> Option<Finding>;
 
-const CHECKS: [Check; 18] = [
+const CHECKS: [Check; 19] = [
     writable,
     format,
     settings,
     stopped,
     gateway,
+    port::finding,
     breakers,
     socket,
     disk,
@@ -155,13 +157,12 @@ fn gateway(state: Option<&StateFolder>) -> Option<Finding> {
                     "free space on the disk of the state folder, or mend its permissions",
                 ));
             }
-            let error = status.get("settings_error")?.as_str()?;
-            Some(Finding::new(
-                "settings.in-force",
-                Severity::Warning,
-                format!("the gateway keeps its last good settings: {error}"),
-                "mend gateway.toml; it is read again at once",
-            ))
+            let in_force = |message, fix| Finding::new("settings.in-force", Severity::Warning, message, fix);
+            if let Some(error) = status.get("settings_error").and_then(serde_json::Value::as_str) {
+                let message = format!("the gateway keeps its last good settings: {error}");
+                return Some(in_force(message, "mend gateway.toml; it is read again at once"));
+            }
+            waiting_settings(&status).map(|waits| in_force(waits, "soulbound gateway restart"))
         }
     }
 }

@@ -20,7 +20,7 @@ require_approval = []                         # such as ["writes", "POST", "dele
 time = "30s"
 memory = "256MiB"
 output = "1MiB"
-disk = "256MiB"                               # written by one call
+disk = "256MiB"                               # written by one call; each new file or directory counts as 4KiB
 rate = "120/minute"                           # calls
 # egress = "1MiB/hour"                        # absent: no limit beyond that of one request
 # agent_rate = "600/minute"                   # calls of one agent, all its skills together; absent: no limit
@@ -37,7 +37,7 @@ times_usual = 5                               # a minute's calls, an hour's byte
 error_share = 50                              # percent of the calls of ten minutes that fail …
 error_calls = 20                              # … of at least so many
 sent = "32MiB/hour"                           # bytes sent over the network
-written = "1GiB/hour"                         # bytes written to files
+written = "1GiB/hour"                         # bytes written to files; each new file or directory counts as 4KiB
 off = []                                      # kinds that are not looked for; `soulbound explain` lists them
 
 [anomalies.trip]
@@ -80,7 +80,7 @@ rate = "30/minute"                            # how often one skill may ask
 body = "1MiB"                                 # a request's body has to be complete to be shown; more is refused
 file = "8MiB"                                 # likewise what a file will hold
 # `webhook`, a URL, goes with "webhook" in `ways` and with nothing else: it is told of what waits, with a link.
-# address = "https://gate.example"            # what links begin with, where a proxy stands before the gateway
+# address = "https://gate.example"            # what links begin with, where a proxy stands before the gateway. Changes with a restart
 
 [outputs]
 # What may never leave an agent. Each place is "block", "hold" (ask a person), "redact", "note" or "allow" (not looked at).
@@ -98,8 +98,8 @@ examples = "allow"                            # keys from documentation pass the
 # files = "note"
 
 [audit]
-durability = "process"                        # survives kill -9; "power": every record is on the disk before a call runs
-rotate = "64MiB"                              # a trail of this size goes on in a new file
+durability = "process"                        # survives kill -9; "power": every record is on the disk before a call runs. Changes with a restart
+rotate = "64MiB"                              # a trail of this size goes on in a new file. Changes with a restart
 
 # Whom to tell, any number of them: each has one of slack, discord, telegram, webhook, command. A URL, a token or a secret
 # can stand in a file that only this user can read instead: write a table with its path, as for `discord` below.

@@ -13,6 +13,7 @@ use crate::gateway::status::without_gateway;
 use crate::operator::Request;
 use crate::operator::client::Client;
 use crate::oversight::breakers::open;
+use crate::settings::restart;
 use crate::state::StateFolder;
 use crate::state::lock::Held;
 use crate::style::Style;
@@ -131,6 +132,9 @@ fn page(status: &Value, others: &[(&str, &Runs)]) {
             &style.red(&format!("gateway.toml cannot be used, the last good one is in force: {error}")),
         );
     }
+    if let Some(waits) = waiting_settings(status) {
+        line("settings", &style.yellow(&format!("{waits}: soulbound gateway restart")));
+    }
     let separation = text("separation");
     let what = if separation == "own-user" {
         "the gateway has a user of its own"
@@ -141,6 +145,12 @@ fn page(status: &Value, others: &[(&str, &Runs)]) {
     if flag("running") {
         line("isolation", &isolation(status));
     }
+}
+
+/// Which keys of gateway.toml wait for a restart, in a sentence.
+pub(crate) fn waiting_settings(status: &Value) -> Option<String> {
+    let keys = status.get("settings_waiting")?.as_array()?;
+    restart::said(keys.iter().filter_map(Value::as_str)).map(|said| visible::line(&said))
 }
 
 /// What stands around a call, and around the process that compiles.

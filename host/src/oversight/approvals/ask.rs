@@ -12,6 +12,7 @@ use super::queue::{Full, Request, Room};
 use super::subject::Subject;
 use super::{Approvals, card};
 use crate::audit::{Book, Event};
+use crate::operator::waiting::{WaitSink, Waits};
 use crate::oversight::form::{Asked, Form};
 use crate::settings::approvals::Approvals as Settings;
 
@@ -44,6 +45,7 @@ impl Approvals {
         book: &Arc<Book>,
         settings: &Settings,
         form: Option<&Arc<dyn Form>>,
+        waits: Option<&WaitSink>,
     ) -> Result<Approved, Denial> {
         let binding = subject.binding();
         if let Some(approved) = self.kept.covers(&subject.agent, binding) {
@@ -72,6 +74,9 @@ impl Approvals {
         self.changed();
         if let Some(form) = form {
             self.show(place.key, form);
+        }
+        if let Some(waits) = waits {
+            self.tell(place.key, waits);
         }
         let answer = tokio::time::timeout_at(place.deadline, place.told).await;
         match answer {
@@ -134,6 +139,22 @@ impl Approvals {
         let asked = Asked { id: request.id.clone(), name, card, within };
         drop(queue);
         form.show(asked);
+    }
+
+    /// Tells whoever made the call what it waits for, and until when.
+    fn tell(&self, key: u64, waits: &WaitSink) {
+        let mut queue = self.queue();
+        let Some(request) = queue.get_mut(key) else { return };
+        let left = request.deadline.saturating_duration_since(Instant::now());
+        let told = Waits::Person {
+            // Not named yet where somebody else asked the same a moment ago; its id leads to it too.
+            name: request.name.clone().unwrap_or_else(|| request.id.clone()),
+            what: card::line(&request.subject),
+            rule: request.subject.rule.to_string(),
+            milliseconds: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
+        };
+        drop(queue);
+        waits(told);
     }
 
     /// A question that nobody decided about.

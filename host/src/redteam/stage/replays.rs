@@ -135,6 +135,7 @@ impl Replay {
             door: DOOR,
             progress: None,
             form: None,
+            waits: None,
             cancel: CancellationToken::new(),
         };
         let approvals = self.stage.gateway.approvals();

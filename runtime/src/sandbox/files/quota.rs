@@ -47,7 +47,7 @@ impl Quota {
             self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes));
         paid.map(|_| self.witness.moved(Outflow::Written, bytes)).map_err(|_| {
             let limit = self.limit;
-            Refusal::new(DenialId::PathQuota, None).detail(format!("a call may write {limit} bytes in all"))
+            Refusal::new(DenialId::PathQuota, None).detail(format!("a call may write {limit} bytes in all, and each new file or directory counts as {ENTRY_BYTES} of them"))
         })
     }
 

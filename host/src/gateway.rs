@@ -20,6 +20,7 @@ pub(crate) mod news;
 pub(crate) mod offer;
 pub(crate) mod overseer;
 pub(crate) mod policy;
+pub(crate) mod port;
 pub(crate) mod rate;
 pub(crate) mod request;
 pub(crate) mod requests;

@@ -27,7 +27,7 @@ use soulbound_runtime::sandbox::{BudgetState, Carrier, Content, Effect, Outcome,
 
 use crate::audit::Book;
 use crate::gateway::Gateway;
-use crate::gateway::doors::DoorHandles;
+use crate::gateway::doors::Turns;
 use breakers::Breakers;
 use channels::Channels;
 pub(crate) use facts::CallFacts;
@@ -44,6 +44,8 @@ pub(crate) struct Oversight {
     channels: Arc<Channels>,
     secrets: AgentSecrets,
     outputs: RwLock<Arc<Outputs>>,
+    /// For what is judged below everybody else.
+    turns: Turns,
 }
 
 impl Oversight {
@@ -62,6 +64,7 @@ impl Oversight {
             channels: Arc::clone(gateway.channels()),
             secrets: AgentSecrets::of(agent, Arc::clone(gateway.policies().secrets())),
             outputs: RwLock::default(),
+            turns: gateway.doors().turns(),
         })
     }
 
@@ -118,8 +121,7 @@ impl Oversight {
         }
         let mut permit = self.secrets.permit(effect);
         let judged =
-            outputs::effect::judged(self.outputs(), self.doors().as_ref(), &as_permitted(effect, &permit))
-                .await;
+            outputs::effect::judged(self.outputs(), &self.turns, &as_permitted(effect, &permit)).await;
         self.note(facts, call, &judged.notes);
         let held = match judged.verdict {
             Verdict::Pass => None,
@@ -161,7 +163,7 @@ impl Oversight {
     pub(crate) async fn after_call(&self, facts: &Arc<CallFacts>, call: u64, outcome: Outcome) -> Outcome {
         // First of all: whoever looks at it after this sees no secret.
         let outcome = self.secrets.outcome(outcome);
-        let (outcome, judged) = outputs::answer::judged(self.outputs(), self.doors().as_ref(), outcome).await;
+        let (outcome, judged) = outputs::answer::judged(self.outputs(), &self.turns, outcome).await;
         self.note(facts, call, &judged.notes);
         match judged.verdict {
             Verdict::Pass => outcome,
@@ -172,11 +174,6 @@ impl Oversight {
                 Err(denial) => outputs::withheld(outcome, denial),
             },
         }
-    }
-
-    /// The gateway's threads, while it is there.
-    fn doors(&self) -> Option<DoorHandles> {
-        Some(self.gateway.upgrade()?.doors().clone())
     }
 
     fn outputs(&self) -> Arc<Outputs> {

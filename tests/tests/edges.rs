@@ -237,3 +237,20 @@ fn the_readme_s_first_example_is_what_the_program_prints() {
     ended.ends(1);
     assert_eq!(ended.stderr, printed);
 }
+
+#[test]
+fn a_restart_onto_a_port_that_is_taken_leaves_the_running_gateway_alone() {
+    let agent = added();
+    let gateway = Gateway::start(&agent);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = format!("[gateway]\nlisten = \"{}\"\n", taken.local_addr().unwrap());
+    fs::write(agent.state().join("gateway.toml"), &listen).unwrap();
+    tells(&agent.run(&["gateway", "restart"]), 2, "the one that runs goes on as before", "free the port");
+    assert_eq!(gateway.status()["pid"], gateway.pid);
+    gateway.call("probe", "nothing", &[]).ends(0);
+    let findings = agent.run(&["doctor", "--json"]).json()["findings"].to_string();
+    assert!(findings.contains("gateway.port"), "{findings}");
+    drop(taken);
+    agent.run(&["gateway", "restart"]).ends(0);
+    assert_ne!(gateway.status()["pid"], gateway.pid);
+}

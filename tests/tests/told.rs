@@ -172,7 +172,8 @@ fn doctor(agent: &Agent) -> Vec<(String, String)> {
         .filter(|one| one["severity"] != "info")
         .map(|one| (text(one, "checkId"), text(one, "message")))
         .filter(|(id, _)| {
-            !id.starts_with("limits.") && !["state.disk", "layer.compiling"].contains(&id.as_str())
+            !id.starts_with("limits.")
+                && !["state.disk", "layer.compiling", "gateway.port"].contains(&id.as_str())
         })
         .collect()
 }

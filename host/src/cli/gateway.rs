@@ -5,13 +5,13 @@ mod log;
 pub(crate) mod status;
 mod stop;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::exit::Exit;
-use crate::gateway::daemon;
 use crate::gateway::start::{self, Running};
+use crate::gateway::{daemon, port};
 use crate::operator;
 use crate::operator::Request;
 use crate::operator::Who;
@@ -117,8 +117,14 @@ impl Gateway {
             Verb::Stop(stop) => stop.run(&state),
             Verb::Restart { json } => {
                 // With settings that cannot be used the one that runs goes on.
-                Settings::read(&state)?;
+                let settings = Settings::read(&state)?;
                 if let Some(client) = Client::connect(&state)? {
+                    if let Some(taken) = port::taken(&state, &settings) {
+                        bail!(
+                            "{}; the one that runs goes on as before\n  hint: free the port, or set another with `[gateway] listen` in gateway.toml",
+                            taken.why
+                        );
+                    }
                     client
                         .ask(&Request::Quit { who: Who::this_process() }, Some(stop::LEAVES_WITHIN))?
                         .into_result()?;

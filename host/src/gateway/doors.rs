@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -32,6 +33,8 @@ const BULK_THREADS: usize = 2;
 const BULK_NICE: i32 = 5;
 /// An answer of about so many bytes is large.
 pub(super) const LARGE: usize = 64 << 10;
+/// Judgements of one agent at once. Whoever has more to be judged waits behind its own, not others behind it.
+const JUDGED_AT_ONCE: usize = 2;
 /// For how long after one the agent's connections are served below the others'.
 pub(super) const LATELY: Duration = Duration::from_secs(10);
 
@@ -78,7 +81,7 @@ impl Doors {
         let started = "the gateway's threads do not start";
         let quick = of("soulbound-errand", THREADS).max_blocking_threads(64).build().context(started)?;
         let bulk = of("soulbound-bulk", BULK_THREADS)
-            .max_blocking_threads(8)
+            .max_blocking_threads(64)
             .on_thread_start(|| {
                 soulbound_runtime::sandbox::lower_priority(BULK_NICE);
                 soulbound_runtime::sandbox::leave_a_core();
@@ -103,6 +106,29 @@ impl Doors {
         self.leaving.cancel();
         self.quick.shutdown_background();
         self.bulk.shutdown_background();
+    }
+}
+
+/// Computing of one agent's that takes milliseconds, below everybody else. Clones share the turns.
+#[derive(Clone)]
+pub(crate) struct Turns {
+    bulk: Handle,
+    turns: Arc<Semaphore>,
+}
+
+impl Turns {
+    /// Computes when it is the agent's turn. Nothing, where it panicked or the process is leaving.
+    pub(crate) async fn below<T: Send + 'static>(
+        &self,
+        computing: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        // The turn lasts as long as the computing, also when nobody waits for it any more.
+        let turn = Arc::clone(&self.turns).acquire_owned().await.ok()?;
+        let turned = move || {
+            let _turn = turn;
+            computing()
+        };
+        self.bulk.spawn_blocking(turned).await.ok()
     }
 }
 
@@ -133,13 +159,9 @@ impl DoorHandles {
         fewest.cloned().unwrap_or_else(|| Place::at(self.quick.clone()))
     }
 
-    /// Computes below everybody else: what takes milliseconds, whoever asked for it. Nothing, where it panicked or the
-    /// process is leaving.
-    pub(crate) async fn below<T: Send + 'static>(
-        &self,
-        computing: impl FnOnce() -> T + Send + 'static,
-    ) -> Option<T> {
-        self.bulk.spawn_blocking(computing).await.ok()
+    /// An agent's turns below everybody else.
+    pub(crate) fn turns(&self) -> Turns {
+        Turns { bulk: self.bulk.clone(), turns: Arc::new(Semaphore::new(JUDGED_AT_ONCE)) }
     }
 
     /// Polls a future where its lane says, from one moment to the next. Dropping this drops it.
@@ -166,6 +188,48 @@ impl DoorHandles {
                 Leaves::Ended(output) => return Ok(output),
                 Leaves::Turned(rest) => future = rest,
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, channel};
+
+    use super::*;
+
+    /// Begins so many computations that last until the sender is dropped; each says that it has begun.
+    fn begin(turns: &Turns, on: &Handle, count: usize, until: &Arc<Semaphore>) -> Receiver<()> {
+        let (begun, begins) = channel();
+        for _ in 0..count {
+            let (turns, begun, until) = (turns.clone(), begun.clone(), Arc::clone(until));
+            let waiting = on.clone();
+            on.spawn(async move {
+                let computing = move || {
+                    begun.send(()).unwrap();
+                    let _ = waiting.block_on(until.acquire());
+                };
+                turns.below(computing).await
+            });
+        }
+        begins
+    }
+
+    #[test]
+    fn one_agent_s_judgements_do_not_stand_in_line_before_another_s() {
+        let doors = Doors::start().unwrap();
+        let (handles, until) = (doors.handles(), Arc::new(Semaphore::new(0)));
+        let busy = handles.turns();
+        let begun = begin(&busy, &handles.quick, 200, &until);
+        for _ in 0..JUDGED_AT_ONCE {
+            begun.recv().unwrap();
+        }
+        let other = handles.turns();
+        assert_eq!(handles.quick.block_on(other.below(|| 7)), Some(7));
+        assert!(begun.try_recv().is_err(), "no more of one agent than its turns");
+        until.close();
+        for _ in JUDGED_AT_ONCE..200 {
+            begun.recv().unwrap();
         }
     }
 }

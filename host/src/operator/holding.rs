@@ -16,18 +16,21 @@ use crate::trust::Standing;
 /// How long a gateway may take to say so.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
 
-/// What the running gateway has looked at, and whether it holds that back.
+/// What the running gateway has looked at, and whether it holds that back. Nothing is known where it does not answer.
 #[derive(Debug, Default)]
-pub(crate) struct Holding(HashMap<String, bool>);
+pub(crate) struct Holding(Option<HashMap<String, bool>>);
 
 impl Holding {
-    /// Asks. Where no gateway answers, none has looked at anything.
+    /// Asks. Where no gateway runs, none has looked at anything.
     pub(crate) fn ask(state: &StateFolder) -> Self {
-        let status = Client::connect(state).ok().flatten().and_then(|client| {
-            let reply = client.ask(&Request::Status {}, Some(ANSWERS_WITHIN)).ok()?;
-            reply.into_result().ok()
-        });
-        status.as_ref().map(Self::of).unwrap_or_default()
+        match Client::connect(state) {
+            Ok(None) => Self(Some(HashMap::new())),
+            Ok(Some(client)) => {
+                let reply = client.ask(&Request::Status {}, Some(ANSWERS_WITHIN)).ok();
+                reply.and_then(|reply| reply.into_result().ok()).as_ref().map(Self::of).unwrap_or_default()
+            }
+            Err(_) => Self(None),
+        }
     }
 
     /// What a gateway's status says of it.
@@ -37,12 +40,14 @@ impl Holding {
             let id = agent.get("id")?.as_str()?.to_owned();
             Some((id, agent.get("held")?.as_bool()?))
         });
-        Self(looked.collect())
+        Self(Some(looked.collect()))
     }
 
-    /// Whether the next call of an agent that stands so is refused for it.
+    /// Whether the next call of an agent that stands so is refused for it. While a gateway does not answer, something of the
+    /// agent may be running: that nothing does is never told then.
     pub(crate) fn holds(&self, id: &str, standing: &Standing) -> bool {
-        match self.0.get(id) {
+        let Some(looked) = &self.0 else { return false };
+        match looked.get(id) {
             Some(held) => *held && !standing.is_as_trusted(),
             None => standing.has_to_be_looked_at(),
         }
@@ -57,9 +62,9 @@ mod tests {
     fn an_agent_that_was_never_looked_at_is_not_told_as_looked_at() {
         let status = serde_json::json!({"agents": [
             {"id": "new", "held": null}, {"id": "waits", "held": true}, {"id": "runs", "held": false}, {"id": "old"}]});
-        let mut looked: Vec<_> = Holding::of(&status).0.into_iter().collect();
+        let mut looked: Vec<_> = Holding::of(&status).0.unwrap().into_iter().collect();
         looked.sort();
         assert_eq!(looked, [("runs".to_owned(), false), ("waits".to_owned(), true)]);
-        assert!(Holding::of(&Value::Null).0.is_empty());
+        assert_eq!(Holding::of(&Value::Null).0, Some(HashMap::new()));
     }
 }

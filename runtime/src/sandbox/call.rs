@@ -94,7 +94,7 @@ impl BoundSkill {
                 error: Some(self.no_such_tool(tool)),
             });
         };
-        let prepared = match prepare(&bound, &name, arguments) {
+        let prepared = match prepared(&bound, name.clone(), arguments).await {
             Ok(values) => values,
             Err(ending) => return Outcome::before_start(ending),
         };
@@ -212,6 +212,25 @@ fn charge(bound: &Arc<Bound>) -> EgressBudget {
 }
 
 /// The arguments as WIT values, which satisfy the schema of the tool's author too, if there is one.
+async fn prepared(
+    bound: &Arc<Bound>,
+    tool: String,
+    arguments: Map<String, Value>,
+) -> Result<Arguments, Ending> {
+    let arguments = Value::Object(arguments);
+    let is_slow = bound.schemas.get(&tool).is_some_and(|schema| schema.is_slow(&arguments));
+    let Value::Object(arguments) = arguments else { return Err(ending::panicked(&bound.skill)) };
+    if !is_slow {
+        return prepare(bound, &tool, arguments);
+    }
+    // A schema is its author's as much as the guest is: what it takes is taken where guests take turns.
+    let info = TaskInfo { agent: Arc::clone(&bound.agent), heavy: Arc::new(AtomicBool::new(true)) };
+    let of = Arc::clone(bound);
+    let checking = async move { prepare(&of, &tool, arguments) };
+    let task = bound.runtime.machinery.threads.spawn(info, false, checking);
+    task.fallible().await.unwrap_or_else(|| Err(ending::panicked(&bound.skill)))
+}
+
 fn prepare(bound: &Bound, tool: &str, arguments: Map<String, Value>) -> Result<Arguments, Ending> {
     let Some(entry) = bound.program.entries.get(tool) else {
         return Err(Ending::Failed { denial: None, error: Some(no_such_tool(bound, tool)) });

@@ -12,7 +12,7 @@ use soulbound_runtime::{Denial, DenialId};
 use super::content::Mask;
 use super::place::{Action, Place};
 use super::{Held, Judged, LARGE, Note, Outputs, Verdict, unjudged};
-use crate::gateway::doors::DoorHandles;
+use crate::gateway::doors::Turns;
 
 /// What stands in place of a text that is withheld.
 const WITHHELD: &str = "[withheld by an output rule]";
@@ -20,7 +20,7 @@ const WITHHELD: &str = "[withheld by an output rule]";
 /// [`Outputs::judge_outcome`], a large answer on threads that everybody else goes before. Gives the outcome back.
 pub(crate) async fn judged(
     outputs: Arc<Outputs>,
-    doors: Option<&DoorHandles>,
+    turns: &Turns,
     outcome: Outcome,
 ) -> (Outcome, Judged<Box<Outcome>>) {
     if !outputs.applies(Place::Results) || size(&outcome) < LARGE {
@@ -33,11 +33,7 @@ pub(crate) async fn judged(
         let judged = outputs.judge_outcome(&outcome);
         (outcome, judged)
     };
-    let judged = match doors {
-        Some(doors) => doors.below(judging).await,
-        None => None,
-    };
-    judged.unwrap_or_else(|| {
+    turns.below(judging).await.unwrap_or_else(|| {
         let denial = unjudged(Place::Results, "the judgement did not come to its end");
         (spare, Judged { verdict: Verdict::Block(Box::new(denial)), notes: Vec::new() })
     })

@@ -8,17 +8,13 @@ use soulbound_runtime::sandbox::{Carrier, Content, Effect};
 use super::content::Mask;
 use super::place::{Action, Place};
 use super::{JUDGED_BYTES, Judged, LARGE, Note, Outputs, Verdict, unjudged};
-use crate::gateway::doors::DoorHandles;
+use crate::gateway::doors::Turns;
 
 /// Ways to pack a body that are looked into.
 const KNOWN_CODINGS: [&str; 5] = ["", "identity", "gzip", "x-gzip", "deflate"];
 
 /// [`Outputs::judge_effect`], large content on threads that everybody else goes before.
-pub(crate) async fn judged(
-    outputs: Arc<Outputs>,
-    doors: Option<&DoorHandles>,
-    effect: &Effect,
-) -> Judged<Content> {
+pub(crate) async fn judged(outputs: Arc<Outputs>, turns: &Turns, effect: &Effect) -> Judged<Content> {
     let size = match effect {
         Effect::Request { body: content, .. } | Effect::Change { content, .. } => {
             content.as_ref().map_or(0, |content| content.0.len())
@@ -30,11 +26,7 @@ pub(crate) async fn judged(
         return outputs.judge_effect(effect);
     }
     let effect = effect.clone();
-    let judged = match doors {
-        Some(doors) => doors.below(move || outputs.judge_effect(&effect)).await,
-        None => None,
-    };
-    judged.unwrap_or_else(|| {
+    turns.below(move || outputs.judge_effect(&effect)).await.unwrap_or_else(|| {
         let denial = unjudged(Place::Http, "the judgement did not come to its end");
         Judged { verdict: Verdict::Block(Box::new(denial)), notes: Vec::new() }
     })

@@ -21,6 +21,8 @@ const PATTERNS: &[(usize, u64)] = &[(2 << 10, 32), (8 << 10, 128), (64 << 10, 1_
 /// Up to so many visits, and steps, an argument that does not fit is looked for by name: the library lists every reason of every
 /// branch on the way, a few hundred bytes each.
 const EXPLAINED: Steps = Steps { visits: 20_000, all: 10_000_000 };
+/// So many steps are a millisecond at worst.
+const SLOW: u64 = 200_000;
 /// What the library says, in characters.
 const REASON_CHARACTERS: usize = 200;
 
@@ -53,6 +55,11 @@ impl EnforcedSchema {
     /// The schema as clients are shown it.
     pub(super) fn document(&self) -> &Value {
         &self.0.document
+    }
+
+    /// Whether holding arguments against it takes longer than whoever asks should wait, who has others to serve.
+    pub(crate) fn is_slow(&self, arguments: &Value) -> bool {
+        self.0.costs.steps(arguments).is_none_or(|steps| steps.all > SLOW)
     }
 
     /// Holds arguments, an object, against the schema.

@@ -10,6 +10,8 @@ use crate::trust::{Amounts, Change, Lost};
 
 /// Rows that a record holds: a note is bounded, and `soulbound agents diff` has all.
 const ROWS: usize = 16;
+/// Characters that a row has of its text: all rows together fit into a note, which is left out as a whole if it is too long.
+const ROW_CHARACTERS: usize = 500;
 
 /// One thing that changed, with every difference that it makes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,11 +24,19 @@ pub(crate) struct News<'a> {
 }
 
 impl News<'_> {
-    /// The note of its record.
+    /// The note of its record. What would give the agent more comes first: whoever edits many rows leaves out none of those.
     pub(crate) fn note(&self) -> Value {
-        let mut note = json!({"change": self.changes.first(), "held": self.is_held});
+        let first = self.changes.first().map(|change| bounded(change));
+        let mut note = json!({"change": first, "held": self.is_held});
         if let (Some(members), 2..) = (note.as_object_mut(), self.changes.len()) {
-            let rest: Vec<_> = self.changes.iter().skip(1).take(ROWS).collect();
+            let mut rest: Vec<&Change> = self.changes.iter().skip(1).copied().collect();
+            rest.sort_by_key(|change| match change.effect {
+                Amounts::Widening => 0,
+                Amounts::Bytes => 1,
+                Amounts::Words => 2,
+                Amounts::Narrowing => 3,
+            });
+            let rest: Vec<_> = rest.into_iter().take(ROWS).map(bounded).collect();
             let untold = self.changes.len().saturating_sub(1 + rest.len());
             members.insert("and".to_owned(), json!(rest));
             if untold > 0 {
@@ -35,6 +45,16 @@ impl News<'_> {
         }
         note
     }
+}
+
+/// A row with as much of its text as a record holds.
+fn bounded(change: &Change) -> Change {
+    let mut change = change.clone();
+    if let Some((end, _)) = change.text.char_indices().nth(ROW_CHARACTERS) {
+        change.text.truncate(end);
+        change.text.push('…');
+    }
+    change
 }
 
 /// Differences, those of one file or of one skill's files together.
@@ -112,5 +132,14 @@ mod tests {
         let changes = vec![Change::new(Amounts::Widening, Some("a"), "x"); 40];
         let note = of(changes.iter(), false)[0].note();
         assert_eq!((note["and"].as_array().unwrap().len(), &note["untold"]), (ROWS, &json!(23)));
+    }
+
+    #[test]
+    fn a_widening_is_not_lost_behind_rows_that_are_harmless_or_long() {
+        let mut changes = vec![Change::new(Amounts::Narrowing, Some("a"), &"é".repeat(5_000)); 40];
+        changes.push(Change::new(Amounts::Widening, Some("b"), "hosts: https://evil.example"));
+        let note = of(changes.iter(), false)[0].note();
+        assert_eq!(note["and"][0]["text"], "hosts: https://evil.example");
+        assert!(note.to_string().len() < 32 << 10, "{}", note.to_string().len());
     }
 }

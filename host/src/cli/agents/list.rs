@@ -38,7 +38,7 @@ pub(super) struct List {
 pub(in crate::cli) struct Row {
     pub(in crate::cli) id: String,
     name: Option<String>,
-    state: Condition,
+    pub(in crate::cli) state: Condition,
     trusted: Option<String>,
     digest: Option<soulbound_runtime::skill::Digest>,
     skills: Vec<String>,

@@ -7,7 +7,7 @@ use rustix::process::{Resource, getrlimit};
 use soulbound_runtime::compile::Compiler;
 use soulbound_runtime::sandbox::worker::{self, Isolation};
 
-use super::{Finding, Severity, files, port, trails};
+use super::{Finding, Severity, files, port, standing, trails};
 use crate::cli::gateway::status::waiting_settings;
 use crate::clock::Moment;
 use crate::gateway::status::separation;
@@ -45,8 +45,9 @@ const CHECKS: [Check; 19] = [
     own_user,
 ];
 
-/// How many checks there are, those of the state folder itself, of the trails and of agents' files among them.
-pub(super) const COUNT: usize = CHECKS.len() + 3;
+/// How many checks there are, those of the state folder itself, of the trails, of agents' files and of what of them
+/// runs among them.
+pub(super) const COUNT: usize = CHECKS.len() + 4;
 
 /// Open files of a process that a gateway at its bounds needs: 512 connections, 64 calls of 256 handles at worst half
 /// used, two files a loaded agent.
@@ -72,6 +73,7 @@ pub(super) fn all() -> Vec<Finding> {
     if let Ok(state) = &state {
         findings.extend(trails::findings(state));
         findings.extend(files::findings(state));
+        findings.extend(standing::findings(state));
     }
     findings
 }

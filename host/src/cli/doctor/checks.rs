@@ -15,6 +15,7 @@ use crate::operator::Request;
 use crate::operator::client::Client;
 use crate::oversight::breakers::open;
 use crate::oversight::secrets::place::Place;
+use crate::oversight::secrets::survey::survey;
 use crate::settings::Settings;
 use crate::standard;
 use crate::state::StateFolder;
@@ -355,7 +356,16 @@ fn secrets(state: Option<&StateFolder>) -> Option<Finding> {
 
 /// Where the key is that seals them: what is truly apart from the state folder, and what is not.
 fn secrets_key(state: Option<&StateFolder>) -> Option<Finding> {
-    let place = crate::cli::secrets::store(state?).ok()?.key_place().ok()??;
+    let state = state?;
+    let store = crate::cli::secrets::store(state).ok()?;
+    let place = store.key_place().ok()??;
+    // The key stays when the last secret goes. Of what cannot be opened it is not said that it is empty.
+    let has_one = |agent: &String| survey(&store, agent, None).map_or(true, |rows| !rows.is_empty());
+    let has = if Registry::open(state).ids().ok()?.iter().any(has_one) {
+        "agents have secrets"
+    } else {
+        "no agent has a secret now"
+    };
     let (severity, fix) = match &place {
         Place::Keyring { leftover: true } => (
             Severity::Warning,
@@ -370,7 +380,7 @@ fn secrets_key(state: Option<&StateFolder>) -> Option<Finding> {
         ),
         Place::Operators(_) => return None,
     };
-    Some(Finding::new("secrets.key", severity, format!("agents have secrets; {place}"), fix))
+    Some(Finding::new("secrets.key", severity, format!("{has}; {place}"), fix))
 }
 
 fn own_user(_: Option<&StateFolder>) -> Option<Finding> {

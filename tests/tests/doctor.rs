@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::Value;
 use soulbound_tests::gateway::{ECHO, add, signal, until};
+use soulbound_tests::trusted::running;
 use soulbound_tests::{Agent, Gateway};
 
 /// Whoever listens on the default port of this machine is not the test's.
@@ -118,6 +119,66 @@ fn a_port_that_another_program_has_is_found_while_no_gateway_runs() {
     // Its own gateway is nobody else.
     let _gateway = Gateway::with(&agent);
     assert_eq!(findings(&agent), Vec::<String>::new());
+}
+
+/// The messages and fixes of one check.
+fn told(agent: &Agent, id: &str) -> Vec<(String, String)> {
+    let document = agent.run(&["doctor", "--json"]).json();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let all = document["findings"].as_array().unwrap().iter().filter(|finding| finding["checkId"] == id);
+    all.map(|finding| (text(&finding["message"]), text(&finding["fixHint"]))).collect()
+}
+
+#[test]
+fn an_enabled_agent_of_which_nothing_runs_is_a_finding_with_what_lets_it_run_again() {
+    let agent = probe().directory("more");
+    add(&agent);
+    let soul = std::fs::read_to_string(agent.soul()).unwrap();
+    let one = || {
+        assert_eq!(findings(&agent), ["agents.running"]);
+        agent.run(&["doctor"]).ends(1);
+        told(&agent, "agents.running").remove(0)
+    };
+    // It waits for trust, and no gateway looked at it before.
+    agent.write("SOUL.md", format!("{}\n  - read: ./more\n", soul.trim_end()));
+    let (message, fix) = one();
+    assert_eq!(message, "agent `echo`: changed: nothing runs until you trust or roll back");
+    for command in ["agents diff echo", "agents trust echo", "agents rollback echo"] {
+        assert!(fix.contains(&format!("soulbound {command}")), "{fix}");
+    }
+    // An operator who disabled it has what was asked for.
+    agent.run(&["agents", "disable", "echo"]).ends(0);
+    assert_eq!(findings(&agent), Vec::<String>::new());
+    agent.run(&["agents", "enable", "echo"]).ends(0);
+    agent.write("SOUL.md", "none");
+    let (message, fix) = one();
+    assert!(message.ends_with("nothing runs until SOUL.md is mended or you roll back"), "{message}");
+    assert!(fix.contains("mend SOUL.md, or: soulbound agents rollback echo"), "{fix}");
+    agent.run(&["agents", "rollback", "echo"]).ends(0);
+    assert_eq!(findings(&agent), Vec::<String>::new());
+    // What a gateway ran before it changed runs on, as it was trusted.
+    let _gateway = running(&agent);
+    agent.write("SOUL.md", format!("{}\n  - read: ./more\n", soul.trim_end()));
+    assert_eq!(told(&agent, "agents.running"), Vec::new());
+    agent.run(&["explain", "agents.running"]).ends(0);
+}
+
+#[test]
+fn of_many_agents_of_which_nothing_runs_ten_are_named_and_the_rest_counted() {
+    let agent = probe();
+    let folders: Vec<String> = (0..13).map(|number| format!("many/a{number:02}")).collect();
+    for folder in &folders {
+        let name = folder.trim_start_matches("many/");
+        agent.write(&format!("{folder}/SOUL.md"), format!("# A\n## Identity\n- Name: {name}\n"));
+        let digest = agent.run(&["agents", "add", folder, "--json"]).json()["digest"].clone();
+        let digest = digest.as_str().unwrap();
+        agent.run(&["agents", "add", folder, "--yes", "--digest", digest]).ends(0);
+        agent.write(&format!("{folder}/SOUL.md"), "none");
+    }
+    let told = told(&agent, "agents.running");
+    assert_eq!(told.len(), 11, "{told:?}");
+    assert!(told[0].0.starts_with("agent `a00`: ") && told[9].0.starts_with("agent `a09`: "), "{told:?}");
+    assert_eq!(told[10].0, "of 3 more agents nothing runs");
 }
 
 #[test]

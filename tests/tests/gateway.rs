@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use soulbound_tests::gateway::{ECHO, is_running, signal, until};
+use soulbound_tests::gateway::{ECHO, add, is_running, signal, until};
 use soulbound_tests::{Agent, Gateway};
 
 fn probe() -> Agent {
@@ -28,6 +28,28 @@ fn a_gateway_starts_once_and_says_who_it_is() {
     assert!(["own-user", "same-user"].contains(&status["separation"].as_str().unwrap()));
     let socket = agent.state().join("gateway.sock");
     assert_eq!(socket.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn after_a_stop_whoever_asks_how_an_agent_stands_is_told_that_nothing_runs() {
+    const STOPPED: &str = "stopped by an operator; nothing runs until `soulbound gateway start`";
+    let agent = probe();
+    add(&agent);
+    let told = |is_stopped: bool| {
+        for words in [["agents", "list"].as_slice(), &["agents"], &["agents", "show", ECHO]] {
+            let said = agent.run(words).ends(0).stdout.clone();
+            assert_eq!(said.matches(STOPPED).count(), usize::from(is_stopped), "{words:?}: {said}");
+            let document = agent.program().words(words).words(&["--json"]).run().ends(0).json();
+            assert_eq!(document["stopped"], is_stopped, "{words:?}: {document}");
+        }
+    };
+    told(false);
+    let status = agent.run(&["gateway", "status"]);
+    let hint = "no gateway runs\n  hint: soulbound gateway start\n";
+    assert!(status.ends(1).stdout.starts_with(hint), "{}", status.stdout);
+    agent.run(&["gateway", "stop"]).ends(0);
+    told(true);
+    assert!(agent.run(&["gateway", "status"]).ends(1).stdout.starts_with(STOPPED));
 }
 
 #[test]

@@ -74,6 +74,37 @@ fn rollback_puts_back_what_is_trusted_and_keeps_what_it_replaces() {
 }
 
 #[test]
+fn rollback_says_what_it_gives_back_against_what_was_in_force() {
+    let agent = added();
+    let back = |words: &[&str]| {
+        let ended = agent.program().words(&["agents", "rollback", "echo"]).words(words).run();
+        let stderr = ended.ends(0).stderr.clone();
+        stderr.lines().filter(|line| line.starts_with("widens")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    // What narrowed was in force; what widened never was.
+    agent.write("SOUL.md", SOUL.replace("./docs, ./more", "./docs, ./private"));
+    let said = back(&[]);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].starts_with("widens probe: ") && said[0].contains("./more"), "{said:?}");
+    agent.write("SOUL.md", SOUL.replace("./more", "./more, ./private"));
+    assert_eq!(back(&[]), Vec::<String>::new());
+    fs::remove_dir_all(agent.skill("probe")).unwrap();
+    let said = back(&[]);
+    assert!(said.iter().any(|line| line.contains("probe")), "{said:?}");
+    agent.write("SOUL.md", "none");
+    assert_eq!(back(&[]), ["widens: nothing of it ran, and what is trusted may run again"]);
+    // Against what was in force too where an earlier one is named: less than what was trusted then.
+    let first = trusted(&agent);
+    agent.write("SOUL.md", SOUL.replace("./more", "./private"));
+    trust(&agent).ends(0);
+    agent.write("SOUL.md", SOUL.replace("./docs, ./more", "./private"));
+    let said = back(&["--to", &first]);
+    assert!(said.iter().any(|line| line.contains("./docs")), "{said:?}");
+    assert!(said.iter().any(|line| line.contains("./more")), "{said:?}");
+    assert_eq!(changes(&agent), Vec::<String>::new());
+}
+
+#[test]
 fn rollback_of_an_unchanged_folder_returns_to_what_was_trusted_before() {
     let agent = added();
     let first = trusted(&agent);

@@ -284,6 +284,27 @@ fn what_is_missing_is_said_where_an_operator_looks() {
 }
 
 #[test]
+fn after_the_last_secret_is_removed_doctor_does_not_say_that_agents_have_some() {
+    let (peer, agent) = stage(ok);
+    add(&agent);
+    let said = || {
+        let doctor = agent.run(&["doctor", "--json"]).json();
+        let finding =
+            doctor["findings"].as_array().unwrap().iter().find(|one| one["checkId"] == "secrets.key");
+        finding.map(|finding| finding["message"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(said(), None, "there is no key yet");
+    set(&agent, &peer.origin(), VALUE).ends(0);
+    assert!(said().unwrap().starts_with("agents have secrets; the key that seals them"), "{:?}", said());
+    agent.run(&["secrets", "remove", "TOKEN", "--agent", ECHO]).ends(0);
+    assert!(
+        said().unwrap().starts_with("no agent has a secret now; the key that seals them"),
+        "{:?}",
+        said()
+    );
+}
+
+#[test]
 fn only_a_fitting_value_from_standard_input_is_taken() {
     let (peer, agent) = stage(ok);
     add(&agent);

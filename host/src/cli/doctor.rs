@@ -3,6 +3,7 @@
 mod checks;
 mod files;
 mod port;
+mod standing;
 mod trails;
 pub(crate) mod words;
 

@@ -3,7 +3,10 @@
 //! The rule: what is trusted is written down first, the folder after it. Killed in between, the folder differs from what is
 //! trusted, which narrows, and the same command goes on where it stopped. What is replaced is kept.
 
+use std::path::Path;
+
 use anyhow::{Result, bail};
+use soulbound_runtime::Soul;
 use soulbound_runtime::sandbox::files::OpenRules;
 use soulbound_runtime::skill::Digest;
 
@@ -44,21 +47,22 @@ pub(super) fn roll_back(
     }
     Manifest::load(registry.store(), target)?.verify(registry.store())?;
     let trusted = Trusted::load(registry.store(), id, &record.folder, target)?;
-    let mut said = Vec::new();
+    let in_force = in_force(registry, &record);
     if target != before {
-        said = gained(registry, &record, &trusted);
         // Putting back the bytes of what is trusted already trusts nothing.
         asked(registry, target, asks, &format!("soulbound redteam {id} --manifest {}", short(target)))?;
         record.accept(trusting(target, How::RolledBack, &who));
         record.name = trusted.soul.name().to_owned();
         write(registry, record.clone(), &trusted)?;
     }
-    said.extend(restore::put_back(registry.store(), &trusted)?);
+    let put_back = restore::put_back(registry.store(), &trusted)?;
     // With the stamps of the files as they are now.
     write(registry, record, &trusted)?;
     // Bytes can be put back; a directory that is another one only by whoever moved it.
     let left =
         Standing::of(&trusted, &sources(&trusted.folder, Some(registry.state())), &OpenRules::default());
+    let mut said = gained(in_force, left.effective.as_ref().unwrap_or(&trusted.soul), &trusted.folder);
+    said.extend(put_back);
     said.extend(left.changes.iter().map(|change| {
         let skill = change.skill.as_ref().map(|skill| format!("{skill}: ")).unwrap_or_default();
         format!("still differs: {skill}{}", change.text)
@@ -76,21 +80,36 @@ pub(super) fn roll_back(
     Ok(Done { event: Event { agent: id.to_owned(), what, who }, said, falls_short })
 }
 
-/// What more may be reached than by what was trusted until now, in the words of `agents diff`.
-fn gained(registry: &Registry, record: &Record, target: &Trusted) -> Vec<String> {
-    let before = match Trusted::load(registry.store(), &record.id, &record.folder, record.trusted) {
-        Ok(before) => before,
+/// What could be reached before: what was trusted, narrowed by how the folder stood.
+struct InForce {
+    soul: Soul,
+    /// Whether nothing ran, since the folder's SOUL.md could not be used.
+    is_nothing: bool,
+}
+
+fn in_force(registry: &Registry, record: &Record) -> Result<InForce> {
+    let effective = stands(registry, record)?.effective;
+    let is_nothing = effective.is_none();
+    let soul = match effective {
+        Some(soul) => soul,
+        None => Trusted::load(registry.store(), &record.id, &record.folder, record.trusted)?.soul,
+    };
+    Ok(InForce { soul, is_nothing })
+}
+
+/// What more may be reached than until now, in the words of `agents diff`.
+fn gained(in_force: Result<InForce>, now: &Soul, folder: &Path) -> Vec<String> {
+    let InForce { soul, is_nothing } = match in_force {
+        Ok(in_force) => in_force,
         Err(error) => return vec![format!("what this widens cannot be told: {error:#}")],
     };
-    let differences = before.soul.differences(&target.soul, &record.folder);
-    let changes = differences.into_iter().map(Change::from);
-    let wider = changes.filter(|change| change.effect == Amounts::Widening);
-    wider
-        .map(|change| {
-            let skill = change.skill.as_ref().map(|skill| format!("{skill}: ")).unwrap_or_default();
-            format!("{} {skill}{}", change.effect.word(), change.text)
-        })
-        .collect()
+    let all = format!("{}: nothing of it ran, and what is trusted may run again", Amounts::Widening.word());
+    let changes = soul.differences(now, folder).into_iter().map(Change::from);
+    let wider = changes.filter(|change| change.effect == Amounts::Widening).map(|change| {
+        let skill = change.skill.as_ref().map(|skill| format!("{skill}: ")).unwrap_or_default();
+        format!("{} {skill}{}", change.effect.word(), change.text)
+    });
+    is_nothing.then_some(all).into_iter().chain(wider).collect()
 }
 
 /// What is trusted now, if the folder differs from it; else what was before.

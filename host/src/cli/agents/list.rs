@@ -11,6 +11,7 @@ use soulbound_runtime::sandbox::files::OpenRules;
 use soulbound_runtime::visible;
 
 use crate::agent::sources;
+use crate::cli::gateway::status::STOPPED;
 use crate::exit::Exit;
 use crate::operator::holding::Holding;
 use crate::oversight::breakers::open::Open;
@@ -38,7 +39,7 @@ pub(super) struct List {
 pub(in crate::cli) struct Row {
     pub(in crate::cli) id: String,
     name: Option<String>,
-    state: Condition,
+    pub(in crate::cli) state: Condition,
     trusted: Option<String>,
     digest: Option<soulbound_runtime::skill::Digest>,
     skills: Vec<String>,
@@ -114,13 +115,17 @@ impl List {
         let state = StateFolder::find()?;
         let rows = rows(&state)?;
         if self.json {
-            crate::cli::print_json(&json!({"agents": rows}))?;
+            crate::cli::print_json(&json!({"agents": rows, "stopped": state.is_stopped()}))?;
         } else if rows.is_empty() {
             crate::cli::note(
                 "no agents yet\n  hint: `soulbound agents add DIR` adds one, `soulbound agents new NAME` makes one",
             );
         } else {
             crate::cli::print(&table(&rows));
+            // Below ten thousand lines it is still seen.
+            if state.is_stopped() {
+                crate::cli::print(&Style::stdout().red(STOPPED));
+            }
         }
         Ok(Exit::Done)
     }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use soulbound_runtime::visible;
 
 use super::Looked;
+use crate::cli::gateway::status::STOPPED;
 use crate::exit::Exit;
 use crate::oversight::breakers::open::Open;
 use crate::review::{Form, Review, page};
@@ -38,16 +39,16 @@ impl Show {
         }
         let looked = super::look(&state, &self.agent)?;
         if self.json {
-            crate::cli::print_json(&document(&looked)?)?;
+            crate::cli::print_json(&document(&looked, state.is_stopped())?)?;
         } else {
-            report(&looked);
+            report(&looked, state.is_stopped());
             report_secrets(&looked)?;
         }
         Ok(Exit::Done)
     }
 }
 
-fn document(looked: &Looked) -> Result<Value> {
+fn document(looked: &Looked, is_stopped: bool) -> Result<Value> {
     let (record, trusted, standing) = (&looked.agent.record, &looked.agent.trusted, &looked.standing);
     let effective =
         standing.effective.clone().map(|soul| Review::of_file(Ok(soul)).document()).transpose()?;
@@ -58,7 +59,7 @@ fn document(looked: &Looked) -> Result<Value> {
     Ok(json!({
         "secrets": secrets,
         "id": record.id, "name": record.name, "folder": record.folder,
-        "state": looked.registry.condition(&record.id),
+        "state": looked.registry.condition(&record.id), "stopped": is_stopped,
         "trusted": {"digest": trusted.digest, "since": record.since(), "manifest": trusted.manifest},
         "as_trusted": standing.is_as_trusted(), "runs": looked.runs.told(),
         "changes": standing.changes, "refused": refused, "effective": effective,
@@ -98,7 +99,7 @@ fn open(looked: &Looked) -> Open {
     Open::read(&looked.registry.folder(&looked.agent.record.id))
 }
 
-fn report(looked: &Looked) {
+fn report(looked: &Looked, is_stopped: bool) {
     let style = Style::stdout();
     let (record, standing) = (&looked.agent.record, &looked.standing);
     let state = looked.registry.condition(&record.id);
@@ -116,6 +117,9 @@ fn report(looked: &Looked) {
         ))),
     }
     crate::cli::print(&format!("\n{}", style.bold("trust")));
+    if is_stopped {
+        crate::cli::print(&format!("  {}", style.red(STOPPED)));
+    }
     for line in open(looked).lines() {
         crate::cli::print(&format!("  {}", style.red(&format!("breaker open: {}", visible::line(&line)))));
     }

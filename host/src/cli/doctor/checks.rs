@@ -7,7 +7,7 @@ use rustix::process::{Resource, getrlimit};
 use soulbound_runtime::compile::Compiler;
 use soulbound_runtime::sandbox::worker::{self, Isolation};
 
-use super::{Finding, Severity, files, port, trails};
+use super::{Finding, Severity, files, port, standing, trails};
 use crate::cli::gateway::status::waiting_settings;
 use crate::clock::Moment;
 use crate::gateway::status::separation;
@@ -15,6 +15,7 @@ use crate::operator::Request;
 use crate::operator::client::Client;
 use crate::oversight::breakers::open;
 use crate::oversight::secrets::place::Place;
+use crate::oversight::secrets::survey::survey;
 use crate::settings::Settings;
 use crate::standard;
 use crate::state::StateFolder;
@@ -45,8 +46,9 @@ const CHECKS: [Check; 19] = [
     own_user,
 ];
 
-/// How many checks there are, those of the state folder itself, of the trails and of agents' files among them.
-pub(super) const COUNT: usize = CHECKS.len() + 3;
+/// How many checks there are, those of the state folder itself, of the trails, of agents' files and of what of them
+/// runs among them.
+pub(super) const COUNT: usize = CHECKS.len() + 4;
 
 /// Open files of a process that a gateway at its bounds needs: 512 connections, 64 calls of 256 handles at worst half
 /// used, two files a loaded agent.
@@ -72,6 +74,7 @@ pub(super) fn all() -> Vec<Finding> {
     if let Ok(state) = &state {
         findings.extend(trails::findings(state));
         findings.extend(files::findings(state));
+        findings.extend(standing::findings(state));
     }
     findings
 }
@@ -353,7 +356,16 @@ fn secrets(state: Option<&StateFolder>) -> Option<Finding> {
 
 /// Where the key is that seals them: what is truly apart from the state folder, and what is not.
 fn secrets_key(state: Option<&StateFolder>) -> Option<Finding> {
-    let place = crate::cli::secrets::store(state?).ok()?.key_place().ok()??;
+    let state = state?;
+    let store = crate::cli::secrets::store(state).ok()?;
+    let place = store.key_place().ok()??;
+    // The key stays when the last secret goes. Of what cannot be opened it is not said that it is empty.
+    let has_one = |agent: &String| survey(&store, agent, None).map_or(true, |rows| !rows.is_empty());
+    let has = if Registry::open(state).ids().ok()?.iter().any(has_one) {
+        "agents have secrets"
+    } else {
+        "no agent has a secret now"
+    };
     let (severity, fix) = match &place {
         Place::Keyring { leftover: true } => (
             Severity::Warning,
@@ -368,7 +380,7 @@ fn secrets_key(state: Option<&StateFolder>) -> Option<Finding> {
         ),
         Place::Operators(_) => return None,
     };
-    Some(Finding::new("secrets.key", severity, format!("agents have secrets; {place}"), fix))
+    Some(Finding::new("secrets.key", severity, format!("{has}; {place}"), fix))
 }
 
 fn own_user(_: Option<&StateFolder>) -> Option<Finding> {

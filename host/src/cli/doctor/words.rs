@@ -15,10 +15,14 @@ const fn word(id: &'static str, meaning: &'static str) -> Word {
 }
 
 /// All of them.
-pub(crate) const WORDS: [Word; 34] = [
+pub(crate) const WORDS: [Word; 35] = [
     word(
         "agents.readable",
         "What is trusted of an agent stands in its part of the state folder. While that cannot be read nothing of the agent runs.",
+    ),
+    word(
+        "agents.running",
+        "An agent is enabled, and nothing of it runs: it changed before a gateway first looked at it and waits for trust, its SOUL.md cannot be used, its folder is gone, or it lacks a redteam run that the settings ask for. All its calls are refused.",
     ),
     word(
         "agents.set-aside",
@@ -155,6 +159,7 @@ mod tests {
             include_str!("trails.rs"),
             include_str!("files.rs"),
             include_str!("port.rs"),
+            include_str!("standing.rs"),
         ];
         let is_id = |text: &&str| {
             let is_word = |part: &str| {

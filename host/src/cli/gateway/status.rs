@@ -19,6 +19,8 @@ use crate::state::lock::Held;
 use crate::style::Style;
 use crate::trust::Runs;
 
+/// What is said of a state folder that an operator stopped, wherever one would think that something runs.
+pub(crate) const STOPPED: &str = "stopped by an operator; nothing runs until `soulbound gateway start`";
 /// How long a gateway may take to say how it stands.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
 
@@ -95,10 +97,8 @@ fn page(status: &Value, others: &[(&str, &Runs)]) {
             let pid = pid(held);
             style.red(&format!("a process holds the state folder and does not answer (pid {pid})"))
         }
-        (false, true, None) => {
-            style.red("stopped by an operator; nothing runs until `soulbound gateway start`")
-        }
-        (false, false, None) => "no gateway runs".to_owned(),
+        (false, true, None) => style.red(STOPPED),
+        (false, false, None) => "no gateway runs\n  hint: soulbound gateway start".to_owned(),
     };
     cli::print(&head);
     line("state", &text("state"));

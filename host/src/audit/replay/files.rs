@@ -55,7 +55,12 @@ pub(super) fn judge(grants: &[DirectoryGrant], tried: &Tried<'_>, course: &mut C
         Place::OnTheWay => Ruling::Ungranted("a folder that only leads to granted ones was changed"),
         Place::Granted(grant, names) => {
             let cut = tried.target.len() >= CUT && tried.target.ends_with('…');
-            match inside(grant, &names, looks, tried, course) {
+            let ruling = match inside(grant, &names, looks, tried, course) {
+                // Out of this directory by `..`, and into another one whose grant is another.
+                Ruling::Ungranted(_) if is_elsewhere(grants, grant, tried, course) => Ruling::Unclear,
+                ruling => ruling,
+            };
+            match ruling {
                 // Where `..` leads depends on what was a link then.
                 Ruling::Granted if cut || names.contains(&"..") => Ruling::Unclear,
                 // Earlier builds wrote both ends of a rename as one text.
@@ -66,6 +71,37 @@ pub(super) fn judge(grants: &[DirectoryGrant], tried: &Tried<'_>, course: &mut C
             }
         }
     }
+}
+
+/// Whether a path leads out of this directory by its text, without a name that no skill has, to where the same is granted.
+fn is_elsewhere(
+    grants: &[DirectoryGrant],
+    grant: &DirectoryGrant,
+    tried: &Tried<'_>,
+    course: &Course,
+) -> bool {
+    let names = || tried.target.split('/').filter(|name| !name.is_empty() && *name != ".");
+    if names().any(|name| steers(name) || (name.starts_with('.') && name != "..")) {
+        return false;
+    }
+    let mut way = Vec::new();
+    for name in names() {
+        if name != ".." {
+            way.push(name);
+        } else if way.pop().is_none() {
+            return false;
+        }
+    }
+    let target = format!("/{}", way.join("/"));
+    // As text has it, the file is in another directory: in this one its mode has said all there is to say.
+    let is_another = match place(grants, &target) {
+        Place::Granted(other, _) => other.guest != grant.guest,
+        Place::OnTheWay => true,
+        Place::Outside => false,
+    };
+    let mut course = Course { narrowed: course.narrowed, made: course.made.clone() };
+    is_another
+        && !matches!(judge(grants, &Tried { target: &target, ..*tried }, &mut course), Ruling::Ungranted(_))
 }
 
 /// Walks a path by its names. Above the grants there are no links, so `..` is certain there.

@@ -208,6 +208,10 @@ mod tests {
         for (access, target) in [
             ("read", "/documents/../etc"),
             ("read", "/work/../documents/../etc"),
+            // Out of one directory by its text, and into another.
+            ("read", "/in/x/../../documents/a"),
+            ("list", "/in/.."),
+            ("write", "/documents/../work/out/x"),
             // Of an earlier build, perhaps.
             ("rename", "/work/out/x → /documents/y"),
         ] {
@@ -218,6 +222,9 @@ mod tests {
         found("file", "read", "/work/../etc/passwd");
         found("file", "read", "/../documents/a");
         found("file", "write", "/documents/a/../b");
+        found("file", "write", "/in/../documents/a");
+        found("file", "read", "/in/x/../y");
+        found("file", "read", "/in/../etc/passwd");
         found("file", "write", "/work/out/../out/S\u{200b}OUL.md");
         found("file", "link", "/work/out/x");
         found("file", "delete", "/work/out");

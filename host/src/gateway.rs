@@ -337,7 +337,7 @@ impl Gateway {
         self.lock().remove(id);
     }
 
-    /// Where requests are served.
+    /// Where its errands run, beside the connections.
     pub(crate) fn threads(&self) -> &Handle {
         &self.doors.quick
     }

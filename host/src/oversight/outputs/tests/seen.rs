@@ -103,6 +103,18 @@ fn what_is_packed_as_a_whole_is_looked_into() {
     }
 }
 
+#[test]
+fn the_zero_of_a_prefix_is_no_digit_and_the_zero_before_another_x_is_one() {
+    let rules = everything();
+    // 6243957551313735370, whose last digit is 30.
+    let pairs = "36 32 34 33 39 35 37 35 35 31 33 31 33 37 33 35 33 37 30";
+    let prefixed: String = pairs.split(' ').map(|pair| format!("0x{pair}")).collect();
+    let backwards = pairs.replace(' ', "x");
+    for text in [format!("{pairs}  x\n"), format!("{pairs}x"), format!("{pairs}X 1"), prefixed, backwards] {
+        assert!(finds(&rules, text.as_bytes()), "{text:?}");
+    }
+}
+
 /// Text as it stands around something: nothing that is itself a part of a word, a number or an encoding.
 fn around() -> impl Strategy<Value = String> {
     "([a-z]{1,9}[ ,.;\n]){0,12}"

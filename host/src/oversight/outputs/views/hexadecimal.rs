@@ -7,32 +7,45 @@ use super::spoken::Spoken;
 /// Digits of a run: fewer hold no [part](super::spoken) that is kept.
 const SHORTEST: usize = 12;
 
-/// What is readable in the text's hexadecimal digits; none if that is nothing.
-pub(in crate::oversight::outputs) fn decoded(text: &[u8]) -> Option<Vec<u8>> {
-    let mut out = read(text, false);
-    let joined = read(text, true);
-    if joined != out {
-        out.extend_from_slice(&joined);
-    }
-    (!out.is_empty()).then_some(out)
+/// How the digits of a text belong together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    /// Each piece stands for itself.
+    Apart,
+    /// What stands between pieces means nothing. What follows runs into the end, as in `"414b", "cafe"`.
+    Joined,
+    /// The same, and the zero of a `0x` is no digit. It is one in `34 30 x`, and in `34 30x`.
+    Prefixed,
 }
 
-/// Reads pieces each for itself, or as one run: then what follows runs into the end, `"414b", "cafe"`.
-fn read(text: &[u8], joined: bool) -> Vec<u8> {
+/// What is readable in the text's hexadecimal digits; none if that is nothing.
+pub(in crate::oversight::outputs) fn decoded(text: &[u8]) -> Option<Vec<u8>> {
+    let mut readings: Vec<Vec<u8>> = Vec::new();
+    for reading in [Reading::Apart, Reading::Joined, Reading::Prefixed] {
+        let read = read(text, reading);
+        if !read.is_empty() && !readings.contains(&read) {
+            readings.push(read);
+        }
+    }
+    (!readings.is_empty()).then(|| readings.concat())
+}
+
+fn read(text: &[u8], reading: Reading) -> Vec<u8> {
     let mut out = Vec::new();
     let mut run = Vec::new();
+    let mut before = 0;
     for byte in text {
         match byte {
             b'0'..=b'9' => run.push(byte - b'0'),
             b'a'..=b'f' => run.push(byte - b'a' + 10),
             b'A'..=b'F' => run.push(byte - b'A' + 10),
-            // `0x` is a prefix: its zero is no digit.
-            b'x' | b'X' if joined && run.last() == Some(&0) => drop(run.pop()),
+            b'x' | b'X' if reading == Reading::Prefixed && before == b'0' => drop(run.pop()),
             b' ' | b'\t' | b'\r' | b'\n' | b':' | b',' | b';' | b'-' | b'_' | b'.' | b'|' | b'"' | b'\''
-            | b'\\' | b'x'
-                if joined => {}
+            | b'\\' | b'x' | b'X'
+                if reading != Reading::Apart => {}
             _ => end(&mut run, &mut out),
         }
+        before = *byte;
     }
     end(&mut run, &mut out);
     out

@@ -122,6 +122,11 @@ impl Subject {
         self.stopped.as_ref().or_else(of_standing)
     }
 
+    /// Whether its folder is another than was trusted.
+    pub(crate) fn is_changed(&self) -> bool {
+        self.trust.as_ref().is_some_and(|(_, standing)| !standing.is_as_trusted())
+    }
+
     /// What of it runs: a SOUL.md that is tried alone is tried as it is.
     pub(crate) fn runs(&self) -> &Runs {
         &self.runs

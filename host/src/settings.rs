@@ -4,6 +4,7 @@
 mod alerts;
 pub(crate) mod approvals;
 mod channels;
+pub(crate) mod every_key;
 mod file;
 mod place;
 pub(crate) mod restart;

@@ -64,6 +64,11 @@ fn a_change_before_the_first_call_is_told_as_nothing_runs_and_nothing_does() {
     // What the grants refuse is told by its own line, and that nothing runs beside it.
     let said = agent.run(&["why", ECHO, "probe", "--path", "/private/key"]).said();
     assert!(said.contains("denied[path.outside]") && said.contains(HELD), "{said}");
+    // Whoever wrote the line that allows it is told that it waits, and of nothing else.
+    let waits = "SOUL.md as it stands in the folder allows it, and waits: soulbound agents trust echo";
+    assert!(said.contains(waits), "{said}");
+    let said = agent.run(&["why", ECHO, "probe", "--path", "/elsewhere/key"]).said();
+    assert!(said.contains("denied[path.outside]") && !said.contains(waits), "{said}");
     agent.run(&["agents", "rollback", ECHO]).ends(0);
     told(&agent, "as trusted", "as trusted");
     assert_eq!(answered(&agent), both("allowed"));

@@ -1,6 +1,5 @@
 //! `soulbound gateway run|start|stop|restart|status|config|token`: the service itself.
 
-mod config;
 mod log;
 pub(crate) mod status;
 mod stop;
@@ -135,7 +134,7 @@ impl Gateway {
             }
             Verb::Status { json } => status::show(&state, json),
             Verb::Config => {
-                super::print(config::TEXT.trim_end());
+                super::print(crate::settings::every_key::TEXT.trim_end());
                 Ok(Exit::Done)
             }
             Verb::Token { token_file } => {

@@ -62,18 +62,42 @@ impl Why {
         let state = StateFolder::find()?;
         let settings = Settings::read(&state)?;
         let subject = Subject::of(&self.agent, &state, &settings)?;
-        let soul = &subject.soul;
-        let answer = match soul.skill(&self.skill) {
-            _ if let Some(denial) = subject.refusal(&self.skill) => {
-                Answer { decided: Err(Box::new(denial.clone())), note: None }
+        let answer = match refused_altogether(&state) {
+            Some(denial) if subject.soul.skill(&self.skill).is_some() => {
+                Answer { decided: Err(Box::new(denial)), note: None }
             }
-            None => Answer { decided: Err(Box::new(subject.not_listed(&self.skill))), note: None },
-            Some(entry) => match refused_altogether(&state) {
-                Some(denial) => Answer { decided: Err(Box::new(denial)), note: None },
-                None => self.answer(&subject, &settings, entry)?,
-            },
+            _ => self.judged(&subject, &settings)?,
         };
-        self.report(&under(answer, &subject))
+        let mut answer = under(answer, &subject);
+        if answer.decided.is_err()
+            && let Some(waiting) = self.waiting(&subject, &state, &settings)
+        {
+            answer.note = Some(answer.note.map_or(waiting.clone(), |note| format!("{note}; {waiting}")));
+        }
+        self.report(&answer)
+    }
+
+    fn judged(&self, subject: &Subject, settings: &Settings) -> Result<Answer> {
+        match subject.soul.skill(&self.skill) {
+            _ if let Some(denial) = subject.refusal(&self.skill) => {
+                Ok(Answer { decided: Err(Box::new(denial.clone())), note: None })
+            }
+            None => Ok(Answer { decided: Err(Box::new(subject.not_listed(&self.skill))), note: None }),
+            Some(entry) => self.answer(subject, settings, entry),
+        }
+    }
+
+    /// What is said where the folder's own SOUL.md would allow what is refused: whoever has just written the line would look for
+    /// a fault in it.
+    fn waiting(&self, subject: &Subject, state: &StateFolder, settings: &Settings) -> Option<String> {
+        if !subject.is_changed() {
+            return None;
+        }
+        let file = subject.folder.join("SOUL.md").display().to_string();
+        let on_disk = Subject::of(&file, state, settings).ok()?;
+        self.judged(&on_disk, settings).ok()?.decided.ok()?;
+        let id = subject.soul.id();
+        Some(format!("SOUL.md as it stands in the folder allows it, and waits: soulbound agents trust {id}"))
     }
 
     fn answer(&self, subject: &Subject, settings: &Settings, entry: &SkillEntry) -> Result<Answer> {

@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use super::every_key;
+
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -139,29 +141,53 @@ pub(super) struct Approvals {
     pub(super) address: Option<String>,
 }
 
-/// Reads the text. The error names line, column and, for an unknown key, those that there are and the nearest.
+/// Reads the text. The error names line, column and key; for an unknown key those that there are and the nearest, for a known
+/// one how it is written.
 pub(super) fn parse(text: &str) -> Result<File, String> {
     toml::from_str(text).map_err(|error: toml::de::Error| {
-        let hint = nearest(error.message()).map(|near| format!("\n  hint: did you mean `{near}`?"));
-        format!("{}{}", shown(text, &error), hint.unwrap_or_default())
+        let at = Place::of(text, &error);
+        let hint = match nearest(error.message()) {
+            Some(near) => format!("\n  hint: did you mean `{near}`?"),
+            None => at.key.and_then(|key| every_key::written(at.section, key)).map_or_else(String::new, |line| {
+                format!("\n  hint: it is written `{line}`; `soulbound gateway config` shows every key")
+            }),
+        };
+        format!("{}{hint}", at.shown(&error))
     })
 }
 
-/// The error with its place and its key, and without any text that stands there: a line may hold a credential, also one
-/// under a wrong key or in a wrong table, and the error goes to the log, the trail and whoever asks for the status.
-fn shown(text: &str, error: &toml::de::Error) -> String {
-    let at = error.span().map_or(0, |span| span.start);
-    let before = text.get(..at).unwrap_or(text);
-    let begun = before.rsplit('\n').next().unwrap_or_default();
-    let (line, column) = (before.matches('\n').count() + 1, begun.chars().count() + 1);
-    let whole = text.lines().nth(line - 1).unwrap_or_default();
-    let key = whole.split_once('=').map(|(key, _)| key.trim()).unwrap_or_default();
-    let is_key =
-        !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
-    let key = if is_key { format!("`{key}`: ") } else { String::new() };
-    let quoted = |(part, text)| if part % 2 == 0 { text } else { "…" };
-    let message: String = error.message().split('"').enumerate().map(quoted).collect();
-    format!("line {line}, column {column}: {key}{message}")
+/// Where an error is.
+struct Place<'a> {
+    line: usize,
+    column: usize,
+    /// The table's name.
+    section: &'a str,
+    key: Option<&'a str>,
+}
+
+impl<'a> Place<'a> {
+    fn of(text: &'a str, error: &toml::de::Error) -> Self {
+        let at = error.span().map_or(0, |span| span.start);
+        let before = text.get(..at).unwrap_or(text);
+        let begun = before.rsplit('\n').next().unwrap_or_default();
+        let (line, column) = (before.matches('\n').count() + 1, begun.chars().count() + 1);
+        let whole = text.lines().nth(line - 1).unwrap_or_default();
+        let key = whole.split_once('=').map(|(key, _)| key.trim()).filter(|key| {
+            !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
+        });
+        let section = before.lines().rev().find_map(|line| line.trim().strip_prefix('[')?.split(']').next());
+        Self { line, column, section: section.unwrap_or_default().trim_start_matches('[').trim(), key }
+    }
+
+    /// The error with its place and its key, and without any text that stands there: a line may hold a credential, also one
+    /// under a wrong key or in a wrong table, and the error goes to the log, the trail and whoever asks for the status.
+    fn shown(&self, error: &toml::de::Error) -> String {
+        let Self { line, column, .. } = self;
+        let key = self.key.map_or_else(String::new, |key| format!("`{key}`: "));
+        let quoted = |(part, text)| if part % 2 == 0 { text } else { "…" };
+        let message: String = error.message().split('"').enumerate().map(quoted).collect();
+        format!("line {line}, column {column}: {key}{message}")
+    }
 }
 
 /// What an unknown key was probably meant as, from the error's own list: ``unknown field `x`, expected one of `a`, `b` ``.
@@ -195,7 +221,12 @@ mod tests {
             assert!(!error.contains("s3cr3t"), "{error}");
             assert!(error.contains("line "), "{error}");
         }
-        assert!(parse("[limits]\nmemory = 5\n").unwrap_err().contains("line 2, column 10: `memory`: "));
+        let error = parse("[limits]\ntime = \"5s\"\nmemory = 5\n").unwrap_err();
+        assert_eq!(
+            error,
+            "line 3, column 10: `memory`: invalid type: integer `5`, expected a string\n  \
+             hint: it is written `memory = \"256MiB\"`; `soulbound gateway config` shows every key"
+        );
     }
 
     #[test]

@@ -1,7 +1,8 @@
-//! Every key of `gateway.toml`, as a file that does what no file does. A test reads it back key by key.
+//! Every key of `gateway.toml`, as a file that does what no file does: what `soulbound gateway config` prints, and where an
+//! error about a key finds how it is written. A test reads it back key by key.
 
 /// The file.
-pub(super) const TEXT: &str = r#"# gateway.toml: the operator's settings. Strict: an unknown key is an error. Read again when it changes.
+pub(crate) const TEXT: &str = r#"# gateway.toml: the operator's settings. Strict: an unknown key is an error. Read again when it changes.
 # Every key stands here with its default; a list that is absent restricts nothing, an empty one allows nothing.
 
 [gateway]
@@ -135,11 +136,40 @@ rotate = "64MiB"                              # a trail of this size goes on in 
 # file = "/srv/soulbound-posts/posts.log"     # in a folder of its own, which no grant may touch
 "#;
 
+/// How a key is written, with what stands beside it; none if the section has no such key.
+pub(super) fn written(section: &str, key: &str) -> Option<String> {
+    let mut inside = "";
+    TEXT.lines().map(|line| line.strip_prefix("# ").unwrap_or(line)).find_map(|line| {
+        if line.starts_with('[') {
+            inside = line.split("  ").next().unwrap_or_default().trim_matches(['[', ']']);
+            return None;
+        }
+        let own = inside == section && line.strip_prefix(key)?.starts_with(" = ");
+        own.then(|| line.split_whitespace().collect::<Vec<_>>().join(" "))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::oversight::breakers::Kind;
     use crate::oversight::breakers::knobs::{Knobs, Section};
+
+    #[test]
+    fn each_key_is_found_as_it_is_written() {
+        for (section, key, line) in [
+            ("limits", "time", Some("time = \"30s\"")),
+            ("alerts", "time", Some("time = \"10s\" # then it is killed")),
+            ("limits", "egress", Some("egress = \"1MiB/hour\" # absent: no limit beyond that of one request")),
+            ("anomalies.trip", "volume-out", Some("volume-out = \"skill\"")),
+            ("approvals", "file", Some("file = \"8MiB\" # likewise what a file will hold")),
+            ("limits", "tim", None),
+            ("network", "time", None),
+            ("", "time", None),
+        ] {
+            assert_eq!(written(section, key).as_deref(), line, "{section} {key}");
+        }
+    }
 
     #[test]
     fn the_anomalies_that_are_shown_are_the_defaults() {

@@ -100,6 +100,17 @@ fn a_gateway_that_hangs_is_found() {
 }
 
 #[test]
+fn a_key_file_that_cannot_be_read_is_found_before_a_secret_is_set() {
+    let agent = Agent::new("- probe: Try things").guest("probe");
+    let key = agent.outside("key");
+    let agent = agent.gateway(&format!("{LISTEN}[secrets]\nkey_file = \"{}\"\n", key.display()));
+    assert_eq!(findings(&agent), ["secrets.readable"]);
+    std::fs::write(&key, [7_u8; 48]).unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o400)).unwrap();
+    assert_eq!(findings(&agent), Vec::<String>::new());
+}
+
+#[test]
 fn a_port_that_another_program_has_is_found_while_no_gateway_runs() {
     let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = other.local_addr().unwrap();

@@ -160,7 +160,11 @@ mod tests {
         for (section, key, line) in [
             ("limits", "time", Some("time = \"30s\"")),
             ("alerts", "time", Some("time = \"10s\" # then it is killed")),
-            ("limits", "egress", Some("egress = \"1MiB/hour\" # absent: no limit beyond that of one request")),
+            (
+                "limits",
+                "egress",
+                Some("egress = \"1MiB/hour\" # absent: no limit beyond that of one request"),
+            ),
             ("anomalies.trip", "volume-out", Some("volume-out = \"skill\"")),
             ("approvals", "file", Some("file = \"8MiB\" # likewise what a file will hold")),
             ("limits", "tim", None),

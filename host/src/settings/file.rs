@@ -148,9 +148,11 @@ pub(super) fn parse(text: &str) -> Result<File, String> {
         let at = Place::of(text, &error);
         let hint = match nearest(error.message()) {
             Some(near) => format!("\n  hint: did you mean `{near}`?"),
-            None => at.key.and_then(|key| every_key::written(at.section, key)).map_or_else(String::new, |line| {
-                format!("\n  hint: it is written `{line}`; `soulbound gateway config` shows every key")
-            }),
+            None => {
+                at.key.and_then(|key| every_key::written(at.section, key)).map_or_else(String::new, |line| {
+                    format!("\n  hint: it is written `{line}`; `soulbound gateway config` shows every key")
+                })
+            }
         };
         format!("{}{hint}", at.shown(&error))
     })

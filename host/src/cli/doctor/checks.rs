@@ -332,18 +332,21 @@ fn skills(_: Option<&StateFolder>) -> Option<Finding> {
 /// Secrets that SOUL.md names and that no request can carry.
 fn secrets(state: Option<&StateFolder>) -> Option<Finding> {
     let state = state?;
+    let unreadable = |error: anyhow::Error| {
+        let text = format!("{error:#}");
+        let (message, fix) = text.split_once("\n  hint: ").unwrap_or((&text, "see docs/oversight.md"));
+        Some(Finding::new("secrets.readable", Severity::Error, message, fix))
+    };
     // Settings that cannot be read are a finding of their own.
-    Settings::read(state).ok()?;
+    let store = crate::cli::secrets::store(state).ok()?;
+    if let Err(error) = store.try_key_file() {
+        return unreadable(error);
+    }
     let mut problems = Vec::new();
     for agent in Registry::open(state).ids().ok()? {
         match crate::cli::secrets::rows(state, &agent) {
             Ok(rows) => problems.extend(rows.iter().filter_map(|row| row.problem())),
-            Err(error) => {
-                let text = format!("{error:#}");
-                let (message, fix) =
-                    text.split_once("\n  hint: ").unwrap_or((&text, "see docs/oversight.md"));
-                return Some(Finding::new("secrets.readable", Severity::Error, message, fix));
-            }
+            Err(error) => return unreadable(error),
         }
     }
     let (message, fix) = problems.first()?;

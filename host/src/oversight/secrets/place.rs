@@ -179,6 +179,12 @@ impl Keys {
         })
     }
 
+    /// Whether the key that the operator named can be had: it is never made here, so nothing is sealed or opened without it.
+    pub(super) fn try_operators(&self) -> Result<()> {
+        let named = lock(&self.settings).key_file.is_some();
+        if named { self.read().map(drop) } else { Ok(()) }
+    }
+
     /// Reads the key; `None` where it is to be made first.
     pub(super) fn read(&self) -> Result<Option<SealingKey>> {
         let KeySettings { key_file, keyring } = lock(&self.settings).clone();

@@ -80,6 +80,11 @@ impl SecretStore {
         }
     }
 
+    /// Whether the operator's own key, where the settings name one, can be read.
+    pub(crate) fn try_key_file(&self) -> Result<()> {
+        self.keys.try_operators()
+    }
+
     /// Where the key is; `None` where none was made yet.
     pub(crate) fn key_place(&self) -> Result<Option<Place>> {
         self.keys.place()

@@ -7,6 +7,7 @@
 //!
 //! The one rule: a file with an error is not used at all. There is no half of a policy.
 
+mod broad;
 mod bullets;
 mod channels;
 mod diagnostic;
@@ -175,6 +176,15 @@ impl Soul {
                 EntryError::at(source.place(&flow.rule), flow.sentence())
                     .hint("if that is not meant, grant less on one side"),
             );
+        }
+        for grant in self.skills.iter().map(|entry| &entry.grant) {
+            let directories = grant.directories.iter().map(|grant| (&grant.rule, broad::directory(grant)));
+            let hosts = grant.hosts.iter().map(|grant| (grant.rule(), broad::host(grant)));
+            for (rule, (message, hint)) in
+                directories.chain(hosts).filter_map(|(rule, remark)| Some((rule, remark?)))
+            {
+                findings.warn(EntryError::at(source.place(rule), message).hint(hint));
+            }
         }
     }
 

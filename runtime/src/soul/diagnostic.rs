@@ -53,6 +53,11 @@ pub struct Excerpt {
 }
 
 impl Diagnostic {
+    /// Its line and column.
+    fn place(&self) -> (u32, u32) {
+        (self.line, self.column)
+    }
+
     /// A diagnostic at a range of a source.
     pub(super) fn at(source: &Source<'_>, finding: &EntryError) -> Self {
         let (line, column) = source.position(finding.at.start);
@@ -185,11 +190,9 @@ impl Kept {
         }
     }
 
-    fn finish(mut self) -> Vec<Diagnostic> {
-        let place = |diagnostic: &Diagnostic| (diagnostic.line, diagnostic.column);
-        self.diagnostics.sort_by_key(place);
-        // Two views of one mistake: the first one says enough.
-        self.diagnostics.dedup_by_key(|diagnostic| place(diagnostic));
+    fn finish(mut self, is_same: fn(&Diagnostic, &Diagnostic) -> bool) -> Vec<Diagnostic> {
+        self.diagnostics.sort_by_key(Diagnostic::place);
+        self.diagnostics.dedup_by(|one, other| is_same(one, other));
         if let (true, Some(last)) = (self.count > KEPT, self.diagnostics.last()) {
             let more = format!("and {} more", self.count - KEPT);
             let more = Diagnostic { message: more, hint: None, excerpt: None, ..last.clone() };
@@ -220,7 +223,12 @@ impl<'a> Findings<'a> {
 
     /// Errors and warnings, in order of line.
     pub(super) fn finish(self) -> (Vec<Diagnostic>, Vec<Diagnostic>) {
-        (self.errors.finish(), self.warnings.finish())
+        // Two views of one mistake: the first one says enough. Warnings of one place are each of its own.
+        let errors = self.errors.finish(|one, other| one.place() == other.place());
+        (
+            errors,
+            self.warnings.finish(|one, other| one.place() == other.place() && one.message == other.message),
+        )
     }
 }
 

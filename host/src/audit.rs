@@ -42,7 +42,7 @@ pub(crate) mod verify;
 mod watch;
 mod writer;
 
-pub(crate) use book::{Audit, Book, GATEWAY, GatewayTrail, Header, agent_folder};
+pub(crate) use book::{Audit, Book, GATEWAY, GatewayTrail, Header, agent_folder, agent_folders};
 pub(crate) use canonical::exact_members;
 pub(crate) use entry::{CallEntry, OutcomeEntry};
 pub(crate) use error::AuditError;

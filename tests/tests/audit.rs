@@ -117,10 +117,49 @@ fn what_was_changed_cut_or_taken_away_is_named() {
 }
 
 #[test]
+fn the_gateway_s_own_trail_is_missed_when_all_of_it_is_taken_away_and_every_agent_s_with_it() {
+    let trails = Trails::new();
+    let take = |folder: &Path| {
+        for name in ["audit.jsonl", "audit.tip", "audit.tip.sig"] {
+            fs::remove_file(folder.join(name)).unwrap();
+        }
+    };
+    take(&trails.state());
+    assert_eq!(trails.found(), pairs(&[("(gateway)", "gone")]));
+    // One agent's trail is what it was; who would have remembered its end is told of all the same.
+    let ended = trails.run(&["audit", "verify", "keeper"]);
+    ended.ends(1);
+    insta::assert_snapshot!(ended.stdout, @r"
+    (gateway)  0 records in 0 files: 1 finding
+      audit.jsonl: there are agents' folders, so there were records, and all of them are gone
+    keeper  3 records in 1 file: as written
+    ");
+    trails.run(&["audit", "replay", "keeper"]).ends(1);
+    let doctor = trails.run(&["doctor"]).stdout;
+    assert!(doctor.contains("the trail of (gateway) is not what was written"), "{doctor}");
+    take(&trails.state().join("agents/keeper"));
+    assert_eq!(trails.found(), pairs(&[("(gateway)", "gone"), ("keeper", "gone")]));
+    // Whoever writes next says so in the trail itself, for ever.
+    trails.run(&["gateway", "stop"]).ends(0);
+    assert_eq!(trails.found(), pairs(&[("(gateway)", "discontinuity"), ("keeper", "gone")]));
+    let shown = trails.run(&["audit", "show", "--json"]).json();
+    assert_eq!(shown["records"][0]["event"], "discontinuity", "{shown}");
+}
+
+#[test]
 fn verify_says_when_it_cannot() {
     let trails = Trails::new();
     trails.run(&["audit", "verify", "../echo"]).ends(2).complains("there is no agent");
     fs::remove_file(trails.state().join("keys/audit.master")).unwrap();
+    trails.run(&["audit", "verify"]).ends(2).complains("the keys of the trails are gone");
+    // And where all trails are gone with them.
+    for folder in [trails.state(), trails.state().join("agents/keeper"), trails.state().join("agents/echo")] {
+        for entry in fs::read_dir(&folder).unwrap().map(Result::unwrap) {
+            if entry.file_name().to_str().unwrap().starts_with("audit") {
+                fs::remove_file(entry.path()).unwrap();
+            }
+        }
+    }
     trails.run(&["audit", "verify"]).ends(2).complains("the keys of the trails are gone");
     fs::remove_dir_all(trails.state()).unwrap();
     trails.run(&["audit", "verify"]).ends(0).complains("there is no trail yet");

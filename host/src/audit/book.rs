@@ -1,5 +1,6 @@
 //! What the gateway holds of the audit: the hands that work for all trails, one book for each agent, and its own trail.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ pub(crate) use super::heartbeat::Header;
 use super::heartbeat::{Heartbeat, Watcher};
 use super::intent::Intent;
 use super::keys::Keys;
-use super::opening::{self, Hands, Opening};
+use super::opening::{self, Hands, Opening, Past};
 use super::settle::Settler;
 use super::tip::Tip;
 use super::trail::{Durability, Options, Trail};
@@ -52,7 +53,7 @@ impl Audit {
         super::keys::make_folder(&folder)?;
         let heartbeat = Heartbeat::new(&folder, header, self.hands.background.clone());
         let watcher = Arc::clone(&heartbeat) as Arc<dyn Watcher>;
-        let (trail, opening) = opening::open(&folder, agent, &self.hands, Some(watcher))?;
+        let (trail, opening) = opening::open(&folder, agent, &self.hands, Some(watcher), Past::Unknown)?;
         heartbeat.breakers(Open::read(&folder).lines());
         heartbeat.begin();
         Ok((Book { trail, heartbeat }, opening))
@@ -60,7 +61,10 @@ impl Audit {
 
     /// Opens the gateway's own trail.
     pub(crate) fn gateway(&self) -> Result<(GatewayTrail, Opening), AuditError> {
-        let (trail, opening) = opening::open(&self.state, GATEWAY, &self.hands, None)?;
+        let folders = agent_folders(&self.state).map_err(AuditError::file("listed", &self.state))?;
+        // The gateway's own begins before the first agent's folder is made.
+        let past = if folders.is_empty() { Past::Unknown } else { Past::Certain };
+        let (trail, opening) = opening::open(&self.state, GATEWAY, &self.hands, None, past)?;
         Ok((GatewayTrail { trail }, opening))
     }
 }
@@ -68,6 +72,22 @@ impl Audit {
 /// Where an agent's trail is.
 pub(crate) fn agent_folder(state: &Path, agent: &str) -> PathBuf {
     state.join("agents").join(agent)
+}
+
+/// The agents with a folder, removed ones too.
+pub(crate) fn agent_folders(state: &Path) -> std::io::Result<Vec<String>> {
+    let entries = match std::fs::read_dir(state.join("agents")) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other?,
+    };
+    let mut agents = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if let (true, Ok(name)) = (entry.file_type()?.is_dir(), entry.file_name().into_string()) {
+            agents.push(name);
+        }
+    }
+    Ok(agents)
 }
 
 /// An agent's trail and its HEARTBEAT.md: what is written to the one is shown by the other. Clones are the same book.

@@ -95,12 +95,22 @@ pub(super) struct Hands {
     pub(super) options: Options,
 }
 
+/// What is known of a trail of which nothing is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Past {
+    /// It may never have begun.
+    Unknown,
+    /// It had begun.
+    Certain,
+}
+
 /// Opens the trail of a folder, which is made if it is not there. Only for the holder of the lock.
 pub(super) fn open(
     folder: &Path,
     owner: &str,
     hands: &Hands,
     watcher: Option<Arc<dyn Watcher>>,
+    past: Past,
 ) -> Result<(Trail, Opening), AuditError> {
     make_folder(folder)?;
     sweep(folder)?;
@@ -122,7 +132,7 @@ pub(super) fn open(
         scan = Scan { good: 0, trailing: 0, ..scan::file(&segment.path, ours, &hands.keys, watching)? };
     }
 
-    let mut opening = Opening { discontinuity: judge(&scan, found, had_slots), ..Opening::default() };
+    let mut opening = Opening { discontinuity: judge(&scan, found, had_slots, past), ..Opening::default() };
     if scan.trailing > 0 {
         if opening.discontinuity.is_none() && scan.trailing_lines <= 1 {
             log.cut(scan.good).map_err(AuditError::file("repaired", log.path()))?;
@@ -186,10 +196,11 @@ fn sweep(folder: &Path) -> Result<(), AuditError> {
 }
 
 /// Whether the file is what the tip says.
-fn judge(scan: &Scan, found: Option<Found>, had_slots: bool) -> Option<Discontinuity> {
+fn judge(scan: &Scan, found: Option<Found>, had_slots: bool, past: Past) -> Option<Discontinuity> {
     let sound = match found {
         // The first record is written before the first slot.
-        None => scan.last == Tip::START || (had_slots && scan.last.seq == 1 && scan.sound_after_tip),
+        None if scan.last == Tip::START => past == Past::Unknown,
+        None => had_slots && scan.last.seq == 1 && scan.sound_after_tip,
         Some(found) if found.tip.seq > scan.last.seq => false,
         Some(found) => scan.at_tip == Some(found.tip.hash) && scan.sound_after_tip,
     };

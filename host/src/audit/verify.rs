@@ -69,16 +69,35 @@ impl Report {
         folders.iter().chain(remembered).cloned().collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    /// Whether nothing is there of a trail, of an agent that was `added`: whoever takes all of it away, tips too, leaves
-    /// nothing that could be wrong.
-    pub(crate) fn is_gone(&self, added: bool) -> bool {
-        added && self.records == 0 && self.findings.is_empty()
+    /// Whether nothing is there: whoever takes all of a trail away, tips too, leaves nothing that could be wrong.
+    fn is_nothing(&self) -> bool {
+        self.records == 0 && self.findings.is_empty()
     }
 
-    /// Of a trail that the gateway's own knows, and that is not there.
-    pub(crate) fn gone(owner: &str) -> Self {
+    /// The gateway's own trail as it is to be told: it begins before the first agent's folder is made.
+    pub(crate) fn of_gateway(self, folders: &[String]) -> Self {
+        if self.is_nothing() && !folders.is_empty() { Self::gone(&self.owner, false) } else { self }
+    }
+
+    /// Whether this was found to be gone.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.findings.iter().any(|finding| matches!(finding.fault, Fault::Gone { .. }))
+    }
+
+    /// An agent's trail as it is to be told; none is no folder. Who remembers it is the gateway's own, which this is.
+    pub(crate) fn of_agent(&self, agent: &str, report: Option<Self>) -> Self {
+        let remembered = self.added.contains(agent);
+        // Where the gateway's own is not what was written, what it does not remember proves nothing: the folder tells.
+        let doubted = self.findings.iter().any(|finding| finding.fault != Fault::Unfinished);
+        match report {
+            Some(report) if !(report.is_nothing() && (remembered || doubted)) => report,
+            _ => Self::gone(agent, remembered),
+        }
+    }
+
+    fn gone(owner: &str, remembered: bool) -> Self {
         let place = Place { file: super::log::NAME.to_owned(), line: 0, seq: None };
-        Self { findings: vec![Finding { place, fault: Fault::Gone }], ..Self::empty(owner) }
+        Self { findings: vec![Finding { place, fault: Fault::Gone { remembered } }], ..Self::empty(owner) }
     }
 }
 

@@ -7,7 +7,7 @@ mod row;
 mod show;
 mod verify;
 
-pub(super) use verify::{agents, keys};
+pub(super) use verify::keys;
 
 use std::path::PathBuf;
 

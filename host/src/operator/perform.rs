@@ -65,6 +65,9 @@ pub(crate) fn perform(state: &StateFolder, act: Act) -> Result<Done> {
 fn alone(state: &StateFolder, act: Act, who: Who, _lock: &StateLock) -> Result<Done> {
     // A stop must not fail for settings that cannot be read, and has no use for them.
     let redteam = act.trusts() && Settings::read(state)?.require_redteam;
+    if let Act::Add { .. } = act {
+        trails::begin(state)?;
+    }
     let done = act::act(state, act, who, Asks { redteam })?;
     trails::note_act(state, &done.event)?;
     Ok(done)

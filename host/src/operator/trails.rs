@@ -10,6 +10,15 @@ use crate::state::StateFolder;
 use crate::trust::event::{self, What};
 use crate::trust::{Condition, Registry};
 
+/// Begins the gateway's own trail if it is not there, before the first agent's folder is made: from then on a folder without
+/// that trail tells that it was taken away.
+pub(super) fn begin(state: &StateFolder) -> Result<()> {
+    if crate::audit::agent_folders(state.path())?.is_empty() {
+        open(state)?.gateway().context("the act cannot be recorded")?;
+    }
+    Ok(())
+}
+
 /// Writes an act into the gateway's own trail, where no gateway runs.
 pub(crate) fn note(state: &StateFolder, event: Event, who: &Who, note: &Value) -> Result<()> {
     let (trail, _) = open(state)?.gateway()?;
@@ -37,8 +46,8 @@ pub(crate) fn note_of_agent(
     let audit = open(state)?;
     let known = crate::trust::record::Record::read(&Registry::open(state).folder(agent));
     let header = Header { name: known.map_or_else(|_| agent.to_owned(), |record| record.name), role: None };
-    let (book, _) = audit.book(agent, header)?;
     let (trail, _) = audit.gateway()?;
+    let (book, _) = audit.book(agent, header)?;
     record(&book, &trail, agent, event, who, note)
 }
 

@@ -96,7 +96,10 @@ pub(crate) enum Fault {
     /// `audit.tip.sig` was not signed by this gateway.
     BadSignature,
     /// The whole trail is gone.
-    Gone,
+    Gone {
+        /// Whether the gateway's own trail tells of it; else an agent's folder does.
+        remembered: bool,
+    },
 }
 
 /// One finding.
@@ -128,7 +131,7 @@ impl Fault {
             Self::Replaced { .. } => "replaced",
             Self::NoTip => "no-tip",
             Self::BadSignature => "bad-signature",
-            Self::Gone => "gone",
+            Self::Gone { .. } => "gone",
         }
     }
 }
@@ -202,9 +205,11 @@ impl fmt::Display for Fault {
             Self::BadSignature => {
                 formatter.write_str("`audit.tip.sig` was not signed by this gateway for this trail")
             }
-            Self::Gone => {
+            Self::Gone { remembered: true } => {
                 formatter.write_str("the gateway's own trail knows this agent, and its trail is gone")
             }
+            Self::Gone { remembered: false } => formatter
+                .write_str("there are agents' folders, so there were records, and all of them are gone"),
         }
     }
 }

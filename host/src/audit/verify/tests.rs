@@ -114,11 +114,14 @@ fn a_record_of_another_trail_or_without_the_key_is_found() {
 
 #[test]
 fn a_trail_put_back_with_its_tips_is_found_by_the_gateway_s_copy() {
-    let place = written();
+    let place = Folder::new();
+    let (gateway, _) = place.audit().gateway().unwrap();
+    let (book, _) = place.open();
+    calls(&book, 3);
+    drop(book);
     let before: Vec<_> = ["audit.jsonl", "audit.tip", "audit.tip.sig"]
         .map(|name| (name, fs::read(place.echo().join(name)).unwrap()))
         .into();
-    let (gateway, _) = place.audit().gateway().unwrap();
     let (book, _) = place.open();
     call(&book);
     gateway.tips(&[("echo".to_owned(), book.tip())]).unwrap();

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use soulbound_runtime::skill::Digest;
 use soulbound_runtime::{Soul, visible};
 
+use crate::audit::agent_folders;
 use crate::audit::replay::{Finding, Replay, replay};
 use crate::exit::Exit;
 use crate::state::StateFolder;
@@ -29,7 +30,7 @@ impl ReplayTrails {
         let state = StateFolder::find()?;
         let agents = match &self.agent {
             Some(agent) => vec![super::trail_of(&state, Some(agent))?.1],
-            None => super::verify::agents(&state)?,
+            None => agent_folders(state.path())?,
         };
         // Records that are not genuine prove nothing, whatever they say.
         let (reports, _) = super::verify::reports(&state, self.agent.as_deref())?;

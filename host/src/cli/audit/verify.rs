@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::audit::verify::{Report, trail};
-use crate::audit::{GATEWAY, Keys, agent_folder, live};
+use crate::audit::{GATEWAY, Keys, agent_folder, agent_folders, live};
 use crate::exit::Exit;
 use crate::state::StateFolder;
 use crate::style::Style;
@@ -49,11 +49,11 @@ pub(super) fn reports(state: &StateFolder, asked: Option<&str>) -> Result<(Vec<R
     if let Some(agent) = asked {
         super::trail_of(state, Some(agent))?;
     }
-    let agents = agents(state)?;
+    let agents = agent_folders(state.path())?;
     let Some(keys) = keys(state, &agents)? else { return Ok((Vec::new(), None)) };
     let live = live::is_live(state.path());
     // The gateway's own first, also for one agent: it remembers how far each trail was.
-    let gateway = trail(state.path(), GATEWAY, &keys, None, live)?;
+    let gateway = trail(state.path(), GATEWAY, &keys, None, live)?.of_gateway(&agents);
     let mut reports = Vec::new();
     for agent in gateway.known(&agents) {
         if asked.is_none_or(|wanted| wanted == agent) {
@@ -63,11 +63,10 @@ pub(super) fn reports(state: &StateFolder, asked: Option<&str>) -> Result<(Vec<R
                 true => Some(trail(&folder, &agent, &keys, remembered, live)?),
                 false => None,
             };
-            let there = report.filter(|report| !report.is_gone(gateway.added.contains(&agent)));
-            reports.push(there.unwrap_or_else(|| Report::gone(&agent)));
+            reports.push(gateway.of_agent(&agent, report));
         }
     }
-    if asked.is_none() {
+    if asked.is_none() || gateway.is_gone() {
         reports.insert(0, gateway);
     }
     Ok((reports, Some(keys)))
@@ -80,32 +79,14 @@ pub(super) fn reports(state: &StateFolder, asked: Option<&str>) -> Result<(Vec<R
 /// There are trails without keys.
 pub(in crate::cli) fn keys(state: &StateFolder, agents: &[String]) -> Result<Option<Arc<Keys>>> {
     let keys = Keys::read(state.path())?;
-    let written = agents.iter().map(|agent| agent_folder(state.path(), agent));
-    if keys.is_none()
-        && written.chain([state.path().to_owned()]).any(|folder| folder.join("audit.jsonl").exists())
-    {
+    // Both are older than the first agent's folder.
+    if keys.is_none() && (!agents.is_empty() || state.path().join("audit.jsonl").exists()) {
         bail!(
             "the keys of the trails are gone from `{}`\n  hint: put them back from a backup",
             state.path().join("keys").display()
         );
     }
     Ok(keys)
-}
-
-/// The agents with a folder, removed ones too.
-pub(in crate::cli) fn agents(state: &StateFolder) -> Result<Vec<String>> {
-    let entries = match std::fs::read_dir(state.path().join("agents")) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        other => other?,
-    };
-    let mut agents = Vec::new();
-    for entry in entries {
-        let entry = entry?;
-        if let (true, Ok(name)) = (entry.file_type()?.is_dir(), entry.file_name().into_string()) {
-            agents.push(name);
-        }
-    }
-    Ok(agents)
 }
 
 fn json_report(report: &Report) -> Value {

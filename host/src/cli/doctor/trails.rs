@@ -9,7 +9,7 @@ use anyhow::Result;
 
 use super::{Finding, Severity};
 use crate::audit::verify::{self, Fault, Report, Tip};
-use crate::audit::{GATEWAY, Keys, agent_folder, live};
+use crate::audit::{GATEWAY, Keys, agent_folder, agent_folders, live};
 use crate::state::StateFolder;
 
 /// Bytes that are proved in all: about a second's work of an optimised program.
@@ -39,34 +39,39 @@ struct Looked {
 }
 
 fn looked(state: &StateFolder) -> Result<Vec<Finding>> {
-    let agents = crate::cli::audit::agents(state)?;
+    let agents = agent_folders(state.path())?;
     let Some(keys) = crate::cli::audit::keys(state, &agents)? else { return Ok(Vec::new()) };
     let live = live::is_live(state.path());
     let mut looked = Looked { left: WHOLE, ..Looked::default() };
     // The gateway's own first: it remembers how far each trail was, and that there was one.
-    let gateway =
-        looked.at(state.path(), GATEWAY, &keys, None, false, live).unwrap_or_else(|| Report::empty(GATEWAY));
+    let gateway = match looked.at(state.path(), GATEWAY, &keys, None, live) {
+        Some(report) => report.of_gateway(&agents),
+        None => Report::empty(GATEWAY),
+    };
+    looked.tell(&gateway);
     for agent in gateway.known(&agents) {
         let folder = agent_folder(state.path(), &agent);
-        if folder.is_dir() {
-            let tip = gateway.agents.get(&agent).copied();
-            looked.at(&folder, &agent, &keys, tip, gateway.added.contains(&agent), live);
-        } else {
-            looked.tell(&Report::gone(&agent));
-        }
+        let tip = gateway.agents.get(&agent).copied();
+        let report = match folder.is_dir() {
+            true => match looked.at(&folder, &agent, &keys, tip, live) {
+                None => continue,
+                report => report,
+            },
+            false => None,
+        };
+        looked.tell(&gateway.of_agent(&agent, report));
     }
     Ok(looked.findings())
 }
 
 impl Looked {
-    /// Looks at a trail and tells of it. None when it cannot be read.
+    /// Looks at a trail. None when it cannot be read, which is told.
     fn at(
         &mut self,
         folder: &Path,
         owner: &str,
         keys: &Keys,
         remembered: Option<Tip>,
-        known: bool,
         live: bool,
     ) -> Option<Report> {
         let proved = verify::bytes(folder).and_then(|bytes| {
@@ -79,11 +84,7 @@ impl Looked {
             }
         });
         match proved {
-            Ok(report) => {
-                let report = if report.is_gone(known) { Report::gone(owner) } else { report };
-                self.tell(&report);
-                Some(report)
-            }
+            Ok(report) => Some(report),
             Err(error) => {
                 let message = format!("the trail of {owner} cannot be read: {error}");
                 let fix = "find out who changed its owner or mode, then make it the gateway's user's alone (chmod 600)";

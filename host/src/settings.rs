@@ -65,6 +65,7 @@ pub(crate) struct Settings {
     pub(crate) alerts: Vec<Target>,
     /// Where the channels that SOUL.md lists lead.
     pub(crate) channels: Vec<Binding>,
+    deny_dirs: Vec<PathBuf>,
     deny_hosts: Vec<String>,
     allow_hosts: Option<Vec<String>>,
     /// Where the gateway listens.
@@ -103,6 +104,11 @@ impl Settings {
         Self::build(file, state, Digest::of(text.as_bytes())).with_context(|| path.display().to_string())
     }
 
+    /// The directories that no grant may touch, as the operator wrote them.
+    pub(crate) fn denied_directories(&self) -> &[PathBuf] {
+        &self.deny_dirs
+    }
+
     /// The hosts that nothing may reach, as they are written.
     #[cfg(feature = "fuzz")]
     pub(crate) fn denied_hosts(&self) -> &[String] {
@@ -129,7 +135,8 @@ impl Settings {
         let channels = channels::read(file.channels.unwrap_or_default(), state.path())?;
         let mut files = OpenRules::default();
         files.state_folder = Some(state.path().to_owned());
-        files.deny = ceiling.deny_dirs.iter().map(|text| directory(text)).collect::<Result<_>>()?;
+        let deny_dirs = ceiling.deny_dirs.iter().map(|text| directory(text)).collect::<Result<Vec<_>>>()?;
+        files.deny.clone_from(&deny_dirs);
         files.home = home();
         files.path =
             std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default();
@@ -158,6 +165,7 @@ impl Settings {
             approvals: approvals::read(file.approvals.unwrap_or_default())?,
             alerts: alerts::read(file.alerts.unwrap_or_default())?,
             channels,
+            deny_dirs,
             deny_hosts: ceiling.deny_hosts,
             allow_hosts: ceiling.allow_hosts,
             listen,

@@ -2,6 +2,7 @@
 
 mod checks;
 mod files;
+mod names;
 mod port;
 mod standing;
 mod trails;

@@ -118,7 +118,8 @@ pub(super) fn read(file: file::Approvals) -> Result<Approvals> {
 }
 
 /// Reads `[ceiling] require_approval`. In SOUL.md a tool's name is held against the skill's; here there is no skill to ask, so what
-/// is nearly one of the words is taken for a slip: as a tool's name it would protect nothing.
+/// is nearly one of the words is taken for a slip: as a tool's name it would protect nothing. And a method's name in lower case,
+/// `delete`, is also the method: which of the two was meant, a ceiling need not guess.
 pub(super) fn required(entries: &[String]) -> Result<Vec<ApprovalGrant>> {
     let parse = |entry: &String| {
         let slip = spelling::nearest(entry, ["writes", "always"]).filter(|word| word != entry);
@@ -128,13 +129,14 @@ pub(super) fn required(entries: &[String]) -> Result<Vec<ApprovalGrant>> {
             );
         }
         let text = format!("require_approval = [\"{entry}\"]");
-        ApprovalGrant::parse(entry, RuleRef { file: FILE.to_owned(), line: 0, column: 0, text }).map_err(
-            |error| {
-                anyhow::anyhow!("`require_approval` entry `{entry}`: {}{}", error.message, hint(error.hint))
-            },
-        )
+        let rule = RuleRef { file: FILE.to_owned(), line: 0, column: 0, text };
+        let mut granted = vec![ApprovalGrant::parse(entry, rule.clone()).map_err(|error| {
+            anyhow::anyhow!("`require_approval` entry `{entry}`: {}{}", error.message, hint(error.hint))
+        })?];
+        granted.extend(ApprovalGrant::method_of(entry, rule));
+        Ok(granted)
     };
-    entries.iter().map(parse).collect()
+    Ok(entries.iter().map(parse).collect::<Result<Vec<_>>>()?.concat())
 }
 
 fn ways(named: &[String]) -> Result<Ways> {

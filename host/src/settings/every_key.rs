@@ -14,7 +14,7 @@ listen = "127.0.0.1:7685"
 # allow_hosts = ["https://*.wikipedia.org"]   # absent: any host that SOUL.md grants
 deny_hosts = []                               # such as ["*.internal.example", "10.0.0.0/8"]
 deny_dirs = []                                # such as ["/etc", "~/.ssh"]; a grant that touches one is an error
-require_approval = []                         # such as ["writes", "POST", "delete"]: waits for a person; or ["always"]
+require_approval = []                         # such as ["writes", "POST", "delete"]: waits for a person; or ["always"]. `delete` is the tool and the method
 
 [limits]
 # Of a skill whose SOUL.md says nothing; SOUL.md only tightens them.

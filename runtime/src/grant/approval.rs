@@ -78,7 +78,10 @@ impl ApprovalGrant {
             }
             _ => {
                 let folded = entry.to_ascii_lowercase();
-                let hint = if is_tool(&folded) {
+                let method = entry.to_ascii_uppercase();
+                let hint = if METHODS.contains(&method.as_str()) {
+                    format!("did you mean `{method}`?")
+                } else if is_tool(&folded) {
                     format!("did you mean `{folded}`?")
                 } else {
                     "write a tool's name, an HTTP method, `writes` or `always`".into()
@@ -87,6 +90,15 @@ impl ApprovalGrant {
             }
         };
         Ok(Self { what, rule })
+    }
+
+    /// The method whose name a tool's name is in lower case, `delete` for `DELETE`: for lists that are written with no skill
+    /// to ask whether it has such a tool.
+    #[must_use]
+    pub fn method_of(tool: &str, rule: RuleRef) -> Option<Self> {
+        let method =
+            METHODS.into_iter().find(|method| *method != tool && method.eq_ignore_ascii_case(tool))?;
+        Some(Self { what: Approval::Method(method.to_owned()), rule })
     }
 
     /// Whether every call of this tool waits.

@@ -7,7 +7,7 @@ use rustix::process::{Resource, getrlimit};
 use soulbound_runtime::compile::Compiler;
 use soulbound_runtime::sandbox::worker::{self, Isolation};
 
-use super::{Finding, Severity, files, port, standing, trails};
+use super::{Finding, Severity, files, names, port, standing, trails};
 use crate::cli::gateway::status::waiting_settings;
 use crate::clock::Moment;
 use crate::gateway::status::separation;
@@ -24,10 +24,11 @@ use crate::trust::Registry;
 
 type Check = fn(Option<&StateFolder>) -> Option<Finding>;
 
-const CHECKS: [Check; 19] = [
+const CHECKS: [Check; 20] = [
     writable,
     format,
     settings,
+    names::finding,
     stopped,
     gateway,
     port::finding,

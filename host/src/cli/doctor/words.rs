@@ -15,7 +15,7 @@ const fn word(id: &'static str, meaning: &'static str) -> Word {
 }
 
 /// All of them.
-pub(crate) const WORDS: [Word; 35] = [
+pub(crate) const WORDS: [Word; 36] = [
     word(
         "agents.readable",
         "What is trusted of an agent stands in its part of the state folder. While that cannot be read nothing of the agent runs.",
@@ -115,6 +115,10 @@ pub(crate) const WORDS: [Word; 35] = [
         "gateway.toml says something that the running gateway does not do yet: it cannot be used and the last good one is in force, or a key of it waits for `soulbound gateway restart`.",
     ),
     word(
+        "settings.names",
+        "gateway.toml names a directory to deny, a program to run or an agent to tell of that is not there. Mistyped, the line does nothing.",
+    ),
+    word(
         "settings.readable",
         "gateway.toml cannot be used. A running gateway keeps the last good one; none starts with it.",
     ),
@@ -158,6 +162,7 @@ mod tests {
             include_str!("checks.rs"),
             include_str!("trails.rs"),
             include_str!("files.rs"),
+            include_str!("names.rs"),
             include_str!("port.rs"),
             include_str!("standing.rs"),
         ];

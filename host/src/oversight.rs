@@ -19,11 +19,12 @@ pub(crate) mod outputs;
 pub(crate) mod place;
 pub(crate) mod secrets;
 
+use std::borrow::Cow;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 
-use serde_json::json;
-use soulbound_runtime::Denial;
-use soulbound_runtime::sandbox::{BudgetState, Carrier, Content, Effect, Outcome, Permit};
+use serde_json::{Map, Value, json};
+use soulbound_runtime::sandbox::{BudgetState, Carrier, Content, Effect, Ending, Outcome, Permit};
+use soulbound_runtime::{Denial, DenialId};
 
 use crate::audit::Book;
 use crate::gateway::Gateway;
@@ -66,6 +67,48 @@ impl Oversight {
             outputs: RwLock::default(),
             turns: gateway.doors().turns(),
         })
+    }
+
+    /// Looks for secrets in something of about so many bytes: where it is much, on threads that everybody else goes before.
+    /// None where that did not come to its end.
+    async fn masked<T: Send + 'static>(
+        &self,
+        bytes: usize,
+        mask: impl FnOnce(&AgentSecrets) -> T + Send + 'static,
+    ) -> Option<T> {
+        if bytes < outputs::LARGE || !self.secrets.has_any() {
+            return Some(mask(&self.secrets));
+        }
+        let secrets = self.secrets.clone();
+        self.turns.below(move || mask(&secrets)).await
+    }
+
+    /// A call's arguments as they may be recorded and shown.
+    pub(crate) async fn shown_arguments<'a>(
+        &self,
+        arguments: &'a Map<String, Value>,
+    ) -> Cow<'a, Map<String, Value>> {
+        let bytes = arguments.iter().map(|(name, value)| name.len() + outputs::answer::size_of(value)).sum();
+        if bytes < outputs::LARGE || !self.secrets.has_any() {
+            return self.secrets.members(arguments);
+        }
+        let whole = arguments.clone();
+        let masked = self.masked(bytes, move |secrets| secrets.members(&whole).into_owned()).await;
+        Cow::Owned(masked.unwrap_or_else(|| AgentSecrets::withheld("they were not looked through")))
+    }
+
+    /// What a call ended with, before anybody hears of it.
+    pub(crate) async fn masked_outcome(&self, outcome: Outcome) -> Outcome {
+        let accessed: usize = outcome.accesses.iter().map(|access| access.target.len()).sum();
+        let bytes = outputs::answer::size(&outcome) + accessed;
+        if bytes < outputs::LARGE || !self.secrets.has_any() {
+            return self.secrets.outcome(outcome);
+        }
+        let mut spare = outcome.clone();
+        spare.ending = Ending::Failed { denial: None, error: None };
+        spare.log.clear();
+        let masked = self.masked(bytes, move |secrets| secrets.outcome(outcome)).await;
+        masked.unwrap_or_else(|| outputs::withheld(self.secrets.outcome(spare), unlooked()))
     }
 
     /// What trips, and what is open.
@@ -119,7 +162,7 @@ impl Oversight {
         if let Effect::Message { channel, .. } = effect {
             self.channels.judge(&self.agent, facts, channel)?;
         }
-        let mut permit = self.secrets.permit(effect);
+        let mut permit = self.permit(effect).await?;
         let judged =
             outputs::effect::judged(self.outputs(), &self.turns, &as_permitted(effect, &permit)).await;
         self.note(facts, call, &judged.notes);
@@ -162,7 +205,7 @@ impl Oversight {
     /// person.
     pub(crate) async fn after_call(&self, facts: &Arc<CallFacts>, call: u64, outcome: Outcome) -> Outcome {
         // First of all: whoever looks at it after this sees no secret.
-        let outcome = self.secrets.outcome(outcome);
+        let outcome = self.masked_outcome(outcome).await;
         let (outcome, judged) = outputs::answer::judged(self.outputs(), &self.turns, outcome).await;
         self.note(facts, call, &judged.notes);
         match judged.verdict {
@@ -174,6 +217,16 @@ impl Oversight {
                 Err(denial) => outputs::withheld(outcome, denial),
             },
         }
+    }
+
+    /// What an effect carries, without secrets.
+    async fn permit(&self, effect: &Effect) -> Result<Permit, Denial> {
+        let bytes = outputs::effect::size(effect);
+        if bytes < outputs::LARGE {
+            return Ok(self.secrets.permit(effect));
+        }
+        let whole = effect.clone();
+        self.masked(bytes, move |secrets| secrets.permit(&whole)).await.ok_or_else(unlooked)
     }
 
     fn outputs(&self) -> Arc<Outputs> {
@@ -190,6 +243,12 @@ impl Oversight {
             }
         }
     }
+}
+
+/// What was not looked through for secrets goes nowhere.
+fn unlooked() -> Denial {
+    Denial::new(DenialId::OutputBlocked, "it was not looked through for secrets to its end")
+        .hint("put out less at once")
 }
 
 /// An effect with what would really leave.

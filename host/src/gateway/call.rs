@@ -29,8 +29,8 @@ impl Agent {
         let span = tracing::debug_span!(
             "call",
             agent = self.id(),
-            skill = %secrets.text(&request.skill),
-            tool = %secrets.text(&request.tool),
+            skill = %secrets.name(&request.skill),
+            tool = %secrets.name(&request.tool),
             id = tracing::field::Empty
         );
         let cancel = request.cancel.clone();
@@ -92,7 +92,7 @@ async fn path(agent: Arc<Agent>, request: CallRequest) -> Answer {
     if callable.offered.bound.tool(&request.tool).is_none() {
         let error = callable.offered.bound.no_such_tool(&request.tool);
         let answer = no_tool(&agent, &callable, &request).await;
-        return Answer { outcome: agent.oversight().secrets().outcome(Outcome::failed(error)), ..answer };
+        return Answer { outcome: agent.oversight().masked_outcome(Outcome::failed(error)).await, ..answer };
     }
     let named = Named::of(&agent, Some(&callable), &request);
     let facts = Arc::new(CallFacts {
@@ -116,7 +116,7 @@ async fn path(agent: Arc<Agent>, request: CallRequest) -> Answer {
         return refused_as(&agent, Some(&callable), &request, outcome, decision).await;
     }
     let approval = facts.granted.take(None);
-    let shown = agent.oversight().secrets().members(&request.arguments);
+    let shown = agent.oversight().shown_arguments(&request.arguments).await;
     let entry = CallEntry { approval: approval.as_deref(), ..named.entry(Some(&callable), &request, &shown) };
     let intent = match agent.book().intend(&entry).instrument(tracing::debug_span!("intent")).await {
         Ok(intent) => intent,
@@ -154,7 +154,7 @@ async fn path(agent: Arc<Agent>, request: CallRequest) -> Answer {
         _ => (outcome, decision),
     };
     // Nobody is told anything of a call that was cut short; what it did is on record.
-    let outcome = if decision.is_some() { oversight.secrets().outcome(outcome) } else { outcome };
+    let outcome = if decision.is_some() { oversight.masked_outcome(outcome).await } else { outcome };
     oversight.breakers().ended(&facts, decision, &outcome);
     conclude(&agent, &callable, intent, outcome, decision).await
 }
@@ -198,14 +198,13 @@ async fn refused_as(
     outcome: Outcome,
     decision: Option<Decision>,
 ) -> Answer {
-    let secrets = agent.oversight().secrets();
-    let outcome = secrets.outcome(outcome);
+    let oversight = agent.oversight();
+    let outcome = oversight.masked_outcome(outcome).await;
     let named = Named::of(agent, callable, request);
     let decision = decision.unwrap_or(OutcomeEntry::of(&outcome).decision);
     let listed = callable.map(|one| one.offered.name.as_str());
     agent.ended(listed, decision, &outcome);
-    let asked = request.asked();
-    agent.oversight().breakers().refused(listed, &agent.oversight().secrets().text(&asked), &outcome);
+    oversight.breakers().refused(listed, &oversight.secrets().name(&request.asked()), &outcome);
     // Somebody who is refused in a loop does not fill the disk with it.
     let Attempt::Record(unrecorded) = agent.refusals().failed() else {
         return Answer { record: None, outcome };
@@ -213,7 +212,7 @@ async fn refused_as(
     let mut entry = OutcomeEntry::of(&outcome);
     entry.unrecorded = unrecorded;
     entry.decision = decision;
-    let shown = secrets.members(&request.arguments);
+    let shown = oversight.shown_arguments(&request.arguments).await;
     let written = agent.book().refuse(&named.entry(callable, request, &shown), &entry).await;
     let record = written.ok().map(|seq| format!("{}#{seq}", agent.id()));
     agent.alert_of_outcome(&named.skill, decision, &outcome, record.as_deref());
@@ -262,7 +261,7 @@ struct Named {
 
 impl Named {
     fn of(agent: &Agent, callable: Option<&Callable>, request: &CallRequest) -> Self {
-        let quoted = |text: &str| visible::quoted_target(&agent.oversight().secrets().text(text));
+        let quoted = |text: &str| visible::quoted_target(&agent.oversight().secrets().name(text));
         let known = callable.and_then(|one| one.offered.bound.tool(&request.tool));
         Self {
             skill: callable.map_or_else(|| quoted(&request.skill), |one| one.offered.name.clone()),

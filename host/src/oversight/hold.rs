@@ -98,7 +98,7 @@ impl Oversight {
         let mut subject = Subject::of(&self.agent, facts, what, rule.clone(), entry, call);
         subject.unmasked = self.book.stands_for(subject.binding());
         // Neither a person's screen nor the record of the question is a place for a secret.
-        subject.arguments = self.secrets.members(&facts.arguments).into_owned();
+        subject.arguments = self.shown_arguments(&facts.arguments).await.into_owned();
         if let What::Effect(effect) = &mut subject.what {
             self.secrets.shown_effect(effect);
         }

@@ -31,7 +31,7 @@ use views::Looked;
 pub(crate) const JUDGED_BYTES: u64 = 8 << 20;
 
 /// Content of so many bytes is judged below everybody else, since whoever asks has others to serve: it takes 20 to 170 µs a KiB.
-const LARGE: usize = 4 << 10;
+pub(super) const LARGE: usize = 4 << 10;
 
 /// The output rules of one agent at one moment.
 #[derive(Default)]

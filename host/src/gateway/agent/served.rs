@@ -53,7 +53,7 @@ impl mcp::Served for Arc<Agent> {
     }
 
     fn quoted(&self, name: &str) -> String {
-        visible::quoted_target(&self.oversight.secrets().text(name))
+        visible::quoted_target(&self.oversight.secrets().name(name))
     }
 
     fn file(&self, digest: &Digest) -> Result<Vec<u8>> {

@@ -51,7 +51,8 @@ pub(crate) fn size(outcome: &Outcome) -> usize {
     }
 }
 
-fn size_of(value: &Value) -> usize {
+/// About how many bytes a value has.
+pub(crate) fn size_of(value: &Value) -> usize {
     match value {
         Value::String(text) => text.len(),
         Value::Array(list) => list.iter().map(size_of).sum::<usize>() + list.len(),

@@ -15,14 +15,7 @@ const KNOWN_CODINGS: [&str; 5] = ["", "identity", "gzip", "x-gzip", "deflate"];
 
 /// [`Outputs::judge_effect`], large content on threads that everybody else goes before.
 pub(crate) async fn judged(outputs: Arc<Outputs>, turns: &Turns, effect: &Effect) -> Judged<Content> {
-    let size = match effect {
-        Effect::Request { body: content, .. } | Effect::Change { content, .. } => {
-            content.as_ref().map_or(0, |content| content.0.len())
-        }
-        Effect::Message { text, .. } => text.0.len(),
-        _ => 0,
-    };
-    if size < LARGE {
+    if size(effect) < LARGE {
         return outputs.judge_effect(effect);
     }
     let effect = effect.clone();
@@ -30,6 +23,17 @@ pub(crate) async fn judged(outputs: Arc<Outputs>, turns: &Turns, effect: &Effect
         let denial = unjudged(Place::Http, "the judgement did not come to its end");
         Judged { verdict: Verdict::Block(Box::new(denial)), notes: Vec::new() }
     })
+}
+
+/// How many bytes an effect carries.
+pub(crate) fn size(effect: &Effect) -> usize {
+    match effect {
+        Effect::Request { body: content, .. } | Effect::Change { content, .. } => {
+            content.as_ref().map_or(0, |content| content.0.len())
+        }
+        Effect::Message { text, .. } => text.0.len(),
+        _ => 0,
+    }
 }
 
 impl Outputs {

@@ -13,7 +13,13 @@ use soulbound_runtime::sandbox::{Access, CallError, Content, Effect, Ending, Out
 
 use super::SecretStore;
 
-/// The secrets of one agent.
+/// Of a name that a caller wrote and that no skill or tool can have, so many bytes are looked at …
+const NAME_LOOKED_AT: usize = 4 << 10;
+/// … and so many shown.
+const NAME_SHOWN: usize = 512;
+
+/// The secrets of one agent. Clones are the same.
+#[derive(Clone)]
 pub(crate) struct AgentSecrets {
     agent: String,
     store: Arc<SecretStore>,
@@ -31,14 +37,34 @@ impl AgentSecrets {
         if known.is_empty() { Cow::Borrowed(text) } else { mask_text(&known, text) }
     }
 
+    /// The name of a skill or a tool as a caller wrote it, masked. Of a long one the beginning.
+    pub(crate) fn name<'a>(&self, name: &'a str) -> Cow<'a, str> {
+        if name.len() <= NAME_LOOKED_AT {
+            return self.text(name);
+        }
+        let looked_at = self.text(name.get(..name.floor_char_boundary(NAME_LOOKED_AT)).unwrap_or_default());
+        // Cut far before the place where an echo may have been cut.
+        let shown = looked_at.get(..looked_at.floor_char_boundary(NAME_SHOWN)).unwrap_or_default();
+        Cow::Owned(shown.to_owned())
+    }
+
+    /// Whether there is anything to look for.
+    pub(crate) fn has_any(&self) -> bool {
+        let (known, are_all) = self.store.masked(&self.agent);
+        !(known.is_empty() && are_all)
+    }
+
+    /// What is recorded and shown in place of arguments that nobody could look through.
+    pub(crate) fn withheld(why: &str) -> Map<String, Value> {
+        Map::from_iter([("withheld".to_owned(), json!(why))])
+    }
+
     /// Arguments as they may be recorded and shown. While the secrets cannot be read nobody can tell what is one, and the
     /// arguments stay out of the record.
     pub(crate) fn members<'a>(&self, members: &'a Map<String, Value>) -> Cow<'a, Map<String, Value>> {
         let (known, are_all) = self.store.masked(&self.agent);
         if !are_all {
-            let mut withheld = Map::new();
-            withheld.insert("withheld".to_owned(), json!("the agent's secrets cannot be read"));
-            return Cow::Owned(withheld);
+            return Cow::Owned(Self::withheld("the agent's secrets cannot be read"));
         }
         if known.is_empty() {
             return Cow::Borrowed(members);

@@ -1,7 +1,8 @@
 //! Masking secrets in what goes by: a stream in chunks of any size, a text, a JSON value.
 //!
-//! Every byte of an echo becomes `*`, so lengths stay what they were. Of a stream only the end is held back that could be the
-//! beginning of an echo. The rule: where a chunk ends never changes what is masked.
+//! Every byte of an echo becomes `*`, so lengths stay what they were. The rules: where a chunk ends never changes what is
+//! masked; and nothing but a whole echo is ever treated otherwise than any other text. A beginning that was masked, held back
+//! or dropped where another text is not would answer a guess, and a secret that can be guessed piece by piece is no secret.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -9,17 +10,22 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::Secret;
-use super::needle::Found;
 
 /// What stands for each byte of an echo.
 const MASK: u8 = b'*';
-/// Where a text was cut (`…`), so many of a secret's first characters are an echo too.
-const CUT: usize = 4;
+/// The least that is held back of a stream, in bytes: of secrets that are not longer than most are, it tells nothing.
+const HELD: usize = 4 << 10;
+/// Bytes in which one byte of a secret is written at most: two hexadecimal digits, each escaped in six bytes behind a line's
+/// end that is escaped in four.
+const SPELT: usize = 20;
 
-/// Masks a stream.
+/// Masks a stream. Its last bytes are held back, always as many: what follows a blank line alone is given on at once up to
+/// there, since no echo goes over one.
 pub struct Masking {
     secrets: Vec<Arc<Secret>>,
     begins: Begins,
+    /// So many bytes are held back.
+    window: usize,
     /// Bytes that came and have not been given on.
     held: Vec<u8>,
     /// So many of them, from the first, are part of an echo.
@@ -30,7 +36,10 @@ impl Masking {
     /// Of these secrets. Of none, everything goes by as it is.
     #[must_use]
     pub fn of(secrets: Vec<Arc<Secret>>) -> Self {
-        Self { begins: begins(&secrets), secrets, held: Vec::new(), hidden: 0 }
+        let longest = secrets.iter().map(|secret| secret.text.len() * SPELT).max();
+        // In powers of two: how much is held back tells no length.
+        let window = longest.map_or(0, |longest| longest.next_power_of_two().max(HELD));
+        Self { begins: begins(&secrets), secrets, window, held: Vec::new(), hidden: 0 }
     }
 
     /// Takes a chunk, and gives what can be given by now.
@@ -51,14 +60,16 @@ impl Masking {
     }
 
     fn advance(&mut self, is_end: bool) -> Vec<u8> {
-        let mut given = Vec::with_capacity(self.held.len());
-        while let Some(rest) = self.held.get(given.len()..).filter(|rest| !rest.is_empty()) {
-            let found = find(&self.secrets, &self.begins, rest);
-            if let Some(length) = found.whole {
+        let ready = match is_end {
+            true => self.held.len(),
+            false => self.held.len().saturating_sub(self.window).max(after_blank_line(&self.held)),
+        };
+        let mut given = Vec::with_capacity(ready);
+        while given.len() < ready
+            && let Some(rest) = self.held.get(given.len()..)
+        {
+            if let Some(length) = find(&self.secrets, &self.begins, rest) {
                 self.hidden = self.hidden.max(given.len() + length);
-            }
-            if found.cut.is_some() && !is_end {
-                break;
             }
             let byte = if given.len() < self.hidden { MASK } else { rest.first().copied().unwrap_or(MASK) };
             given.push(byte);
@@ -69,13 +80,21 @@ impl Masking {
     }
 }
 
+/// Where the last blank line ends: an event of a stream (`text/event-stream`) does, and nothing that is looked for goes on.
+fn after_blank_line(bytes: &[u8]) -> usize {
+    let ends = |blank: &[u8]| {
+        bytes.windows(blank.len()).rposition(|window| window == blank).map_or(0, |at| at + blank.len())
+    };
+    ends(b"\n\n").max(ends(b"\r\n\r\n"))
+}
+
 /// Whether the text holds one of the secrets.
 #[must_use]
 pub fn hides(secrets: &[Arc<Secret>], text: &str) -> bool {
     !echoes(secrets, text).is_empty()
 }
 
-/// The text with every echo masked. One that was cut where `…` stands is masked as far as it goes.
+/// The text with every echo masked.
 #[must_use]
 pub fn mask_text<'a>(secrets: &[Arc<Secret>], text: &'a str) -> Cow<'a, str> {
     let echoes = echoes(secrets, text);
@@ -138,45 +157,43 @@ pub fn mask_members(secrets: &[Arc<Secret>], members: &Map<String, Value>) -> Op
 /// Where in the text echoes stand.
 fn echoes(secrets: &[Arc<Secret>], text: &str) -> Vec<std::ops::Range<usize>> {
     let begins = begins(secrets);
-    let mut echoes = Vec::new();
-    let mut begin = 0;
-    for part in text.split_inclusive('…') {
-        let shown = part.strip_suffix('…');
-        let bytes = shown.unwrap_or(part).as_bytes();
-        for at in 0..bytes.len() {
-            let found = find(secrets, &begins, bytes.get(at..).unwrap_or_default());
-            let cut = found.cut.filter(|known| shown.is_some() && *known >= CUT).map(|_| bytes.len() - at);
-            echoes.extend(found.whole.max(cut).map(|length| begin + at..begin + at + length));
-        }
-        begin += part.len();
-    }
-    echoes
+    let bytes = text.as_bytes();
+    let echo = |at| {
+        let length = find(secrets, &begins, bytes.get(at..).unwrap_or_default())?;
+        Some(at..at + length)
+    };
+    (0..bytes.len()).filter_map(echo).collect()
 }
 
-/// The bytes with which an echo of any of them may begin: of most bytes that go by nothing more is asked.
-type Begins = Box<[bool; 256]>;
+/// The pairs of bytes with which an echo of any of them may begin: of most bytes that go by nothing more is asked.
+type Begins = Box<[u64]>;
 
 fn begins(secrets: &[Arc<Secret>]) -> Begins {
-    let mut begins = Box::new([false; 256]);
-    secrets.iter().flat_map(|secret| &secret.needles).for_each(|needle| needle.begin(&mut begins));
+    let mut begins = vec![0; 1 << 10].into_boxed_slice();
+    let mut mark = |pair: [u8; 2]| {
+        let (word, bit) = place(pair);
+        if let Some(word) = begins.get_mut(word) {
+            *word |= bit;
+        }
+    };
+    secrets.iter().flat_map(|secret| &secret.needles).for_each(|needle| needle.begin(&mut mark));
     begins
 }
 
-/// What of the secrets stands at the beginning of a text.
-fn find(secrets: &[Arc<Secret>], begins: &Begins, text: &[u8]) -> Found {
-    let mut found = Found::default();
-    let may_begin = |byte: &u8| begins.get(usize::from(*byte)).copied().unwrap_or_default();
-    if !text.first().is_some_and(may_begin) {
-        return found;
+/// A pair's bit: the word that has it, and the word with it alone.
+fn place(pair: [u8; 2]) -> (usize, u64) {
+    let number = u16::from_be_bytes(pair);
+    (usize::from(number >> 6), 1 << (number & 63))
+}
+
+/// How many bytes of the text's beginning are an echo of one of the secrets: the longest way to read it.
+fn find(secrets: &[Arc<Secret>], begins: &Begins, text: &[u8]) -> Option<usize> {
+    let (word, bit) = place(*text.first_chunk()?);
+    if begins.get(word).is_none_or(|word| word & bit == 0) {
+        return None;
     }
-    for secret in secrets {
-        for needle in &secret.needles {
-            let one = needle.at(text);
-            found.whole = found.whole.max(one.whole);
-            found.cut = found.cut.max(one.cut);
-        }
-    }
-    found
+    let needles = secrets.iter().flat_map(|secret| &secret.needles);
+    needles.filter_map(|needle| needle.at(text)).max()
 }
 
 impl std::fmt::Debug for Masking {

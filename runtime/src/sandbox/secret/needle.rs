@@ -1,4 +1,4 @@
-//! One way of encoding a secret, looked for at one place of a text that may go on later.
+//! One way of encoding a secret, looked for at one place of a text.
 //!
 //! A pattern list cannot do this: with a choice at every character there are exponentially many. So the characters are
 //! followed with the set of places where each may have ended, which is a handful.
@@ -22,15 +22,6 @@ enum Encoding {
     Digits,
 }
 
-/// What stands at the beginning of a text.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Found {
-    /// The secret, in so many bytes: the longest way to read it.
-    pub(super) whole: Option<usize>,
-    /// Its beginning, up to the text's end: so many of its characters.
-    pub(super) cut: Option<usize>,
-}
-
 impl Needle {
     /// A value as it is, in hexadecimal digits, and in base64 at each of the three places in a group where it may begin.
     pub(super) fn all(value: &[u8]) -> Vec<Self> {
@@ -52,66 +43,54 @@ impl Needle {
         Self { characters: Zeroizing::new(characters), encoding }
     }
 
-    /// Marks the bytes with which it may begin.
-    pub(super) fn begin(&self, begins: &mut [bool; 256]) {
-        let first = self.characters.first().copied().unwrap_or_default();
-        for byte in self.spellings(first).into_iter().flatten().filter_map(|spelling| spelling.first()) {
-            for case in [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()] {
-                if let Some(mark) = begins.get_mut(usize::from(case)) {
-                    *mark = true;
-                }
+    /// Marks the pairs of bytes with which it may begin, in either case.
+    pub(super) fn begin(&self, mark: &mut dyn FnMut([u8; 2])) {
+        let [first, second, ..] = self.characters.as_slice() else { return };
+        let after: Vec<u8> = self
+            .spelt(*second)
+            .chain(self.folds())
+            .filter_map(|spelling| spelling.first().copied())
+            .collect();
+        for spelling in self.spelt(*first) {
+            match spelling {
+                [one] => after.iter().for_each(|next| both_cases([*one, *next], mark)),
+                [one, next, ..] => both_cases([*one, *next], mark),
+                [] => {}
             }
         }
     }
 
-    /// Whether it stands at the beginning of this text.
-    pub(super) fn at(&self, text: &[u8]) -> Found {
-        let mut found = Found::default();
-        let mut places = Vec::new();
-        for (index, character) in self.characters.iter().enumerate() {
-            let mut next = Vec::new();
-            if index == 0 {
-                self.read(*character, (index, text), 0, &mut next, &mut found);
-            }
-            for place in places {
-                self.read(*character, (index, text), place, &mut next, &mut found);
-                for fold in self.folds() {
-                    match reads(text, place, fold) {
-                        Reads::Whole => {
-                            self.read(*character, (index, text), place + fold.len(), &mut next, &mut found);
-                        }
-                        Reads::Cut => found.cut = Some(index),
-                        Reads::Not => {}
-                    }
+    /// In how many bytes it stands at the beginning of this text: the longest way to read it.
+    pub(super) fn at(&self, text: &[u8]) -> Option<usize> {
+        let mut characters = self.characters.iter();
+        // Where the last character that was read may have ended; and the next one.
+        let (mut places, mut next) = (Places::default(), Places::default());
+        self.read(*characters.next()?, text, 0, &mut places);
+        for character in characters {
+            for place in places.iter() {
+                self.read(*character, text, place, &mut next);
+                for fold in self.folds().filter(|fold| reads(text, place, fold)) {
+                    self.read(*character, text, place + fold.len(), &mut next);
                 }
             }
-            // Nearly every beginning ends here, before anything was allocated.
             if next.is_empty() {
-                return found;
+                return None;
             }
-            next.sort_unstable();
-            next.dedup();
-            places = next;
+            std::mem::swap(&mut places, &mut next);
+            next.clear();
         }
-        Found { whole: places.last().copied(), ..found }
+        places.iter().max()
     }
 
-    /// Where a character may end that begins at this place.
-    fn read(
-        &self,
-        character: u8,
-        (index, text): (usize, &[u8]),
-        place: usize,
-        next: &mut Vec<usize>,
-        found: &mut Found,
-    ) {
-        for spelling in self.spellings(character).into_iter().flatten() {
-            match reads(text, place, spelling) {
-                Reads::Whole => next.push(place + spelling.len()),
-                Reads::Cut => found.cut = Some(index),
-                Reads::Not => {}
-            }
+    /// Adds where a character may end that begins at this place.
+    fn read(&self, character: u8, text: &[u8], place: usize, next: &mut Places) {
+        for spelling in self.spelt(character).filter(|spelling| reads(text, place, spelling)) {
+            next.add(place + spelling.len());
         }
+    }
+
+    fn spelt(&self, character: u8) -> impl Iterator<Item = &'static [u8]> {
+        self.spellings(character).into_iter().flatten().map(Vec::as_slice)
     }
 
     fn spellings(&self, character: u8) -> [&'static Spellings; 2] {
@@ -132,18 +111,38 @@ impl Needle {
     }
 }
 
-enum Reads {
-    Whole,
-    /// The text ends in the middle of it, or before it.
-    Cut,
-    Not,
+/// Places in a text, each once.
+#[derive(Default)]
+struct Places(Vec<usize>);
+
+impl Places {
+    fn add(&mut self, place: usize) {
+        if !self.0.contains(&place) {
+            self.0.push(place);
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = usize> {
+        self.0.iter().copied()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn clear(&mut self) {
+        self.0.clear();
+    }
 }
 
-fn reads(text: &[u8], place: usize, spelling: &[u8]) -> Reads {
-    let rest = text.get(place..).unwrap_or_default();
-    match (rest.get(..spelling.len()), spelling.get(..rest.len())) {
-        (Some(there), _) if there.eq_ignore_ascii_case(spelling) => Reads::Whole,
-        (None, Some(begun)) if begun.eq_ignore_ascii_case(rest) => Reads::Cut,
-        _ => Reads::Not,
+fn both_cases([one, next]: [u8; 2], mark: &mut dyn FnMut([u8; 2])) {
+    for one in [one.to_ascii_lowercase(), one.to_ascii_uppercase()] {
+        for next in [next.to_ascii_lowercase(), next.to_ascii_uppercase()] {
+            mark([one, next]);
+        }
     }
+}
+
+fn reads(text: &[u8], place: usize, spelling: &[u8]) -> bool {
+    text.get(place..place + spelling.len()).is_some_and(|there| there.eq_ignore_ascii_case(spelling))
 }

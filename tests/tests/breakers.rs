@@ -361,6 +361,23 @@ fn bytes_beyond_the_usual_trip_and_end_the_call_that_moves_them() {
 }
 
 #[test]
+fn changes_that_cost_nothing_but_their_records_are_counted_too() {
+    let agent = agent("[anomalies]\nwritten = \"16KiB/hour\"\n");
+    let gateway = Gateway::with(&agent);
+    let names = ["a", "b"].map(|name| format!("/ws/{}", name.repeat(200)));
+    gateway.call("probe", "write", &[&format!("path={}", names[0]), "text=x"]).ends(0);
+    let renamed = |round: usize| {
+        let (source, destination) = (&names[round % 2], &names[(round + 1) % 2]);
+        let words = [format!("source={source}"), format!("destination={destination}")];
+        gateway.call("probe", "rename", &words.each_ref().map(String::as_str))
+    };
+    let ended =
+        (0..40).map(renamed).find(|ended| ended.json()["ok"] == false).expect("forty were let through");
+    assert_eq!(ended.denial(), "breaker.open");
+    assert_eq!(events(&agent, "anomaly")[0]["note"]["kind"], "volume-out");
+}
+
+#[test]
 fn nothing_that_an_agent_can_send_closes_a_breaker() {
     let agent = agent(STRICT);
     let gateway = Gateway::with(&agent);

@@ -81,6 +81,11 @@ impl Overseer for CallWatch {
             let accesses: Vec<Access> =
                 of_effect(effect).into_iter().map(|access| secrets.access(access)).collect();
             let recorded = self.book.effect(self.call, &accesses, approval.as_deref()).await;
+            if let Effect::Change { .. } = effect {
+                // What a change costs on the disk is its record too: a name of control characters takes six times as much
+                // there, and a change of times takes nothing else.
+                self.moved(Outflow::Written, accesses.iter().map(in_record).sum());
+            }
             recorded.map(|_| permit).map_err(|error| super::call::unrecordable(&error))
         })
     }
@@ -157,6 +162,17 @@ pub(crate) fn of_effect(effect: &Effect) -> Vec<Access> {
         Effect::Message { channel, .. } => vec![access(AccessKind::Channel, channel, "send")],
         _ => vec![access(AccessKind::File, "", "effect")],
     }
+}
+
+/// About how many bytes an access takes in a record.
+fn in_record(access: &Access) -> u64 {
+    const REST: u64 = 256;
+    let escaped = |byte: u8| match byte {
+        0..0x20 | 0x7f => 6,
+        b'"' | b'\\' => 2,
+        _ => 1,
+    };
+    access.target.bytes().map(escaped).sum::<u64>() + REST
 }
 
 /// The change in a word.

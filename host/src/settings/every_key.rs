@@ -38,7 +38,7 @@ times_usual = 5                               # a minute's calls, an hour's byte
 error_share = 50                              # percent of the calls of ten minutes that fail …
 error_calls = 20                              # … of at least so many
 sent = "32MiB/hour"                           # bytes sent over the network
-written = "1GiB/hour"                         # bytes written to files; each new file or directory counts as 4KiB
+written = "1GiB/hour"                         # bytes written to files; each new file or directory counts as 4KiB, each change also as its record
 off = []                                      # kinds that are not looked for; `soulbound explain` lists them
 
 [anomalies.trip]

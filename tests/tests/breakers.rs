@@ -375,6 +375,14 @@ fn changes_that_cost_nothing_but_their_records_are_counted_too() {
         (0..40).map(renamed).find(|ended| ended.json()["ok"] == false).expect("forty were let through");
     assert_eq!(ended.denial(), "breaker.open");
     assert_eq!(events(&agent, "anomaly")[0]["note"]["kind"], "volume-out");
+    // Whoever asks for one skill's records sees what it changed, and what was refused before it ran.
+    gateway.call("probe", "nothing", &[]).ends(1);
+    let shown = |words: &[&str]| {
+        let asked = [&["audit", "show", ECHO, "--json", "--skill", "probe"], words].concat();
+        agent.run(&asked).json()["records"].as_array().unwrap().len()
+    };
+    assert!(shown(&["--event", "effect"]) > 10);
+    assert_eq!(shown(&["--event", "refused", "--decision", "denied"]), 1);
 }
 
 #[test]

@@ -150,7 +150,7 @@ fn a_restart_reads_the_settings_anew_and_is_no_stop() {
     let again = agent.run(&["gateway", "restart", "--json"]);
     let pid = again.ends(0).json()["pid"].as_i64().unwrap();
     assert_ne!(pid, i64::from(gateway.pid));
-    assert!(!is_running(gateway.pid));
+    until(|| !is_running(gateway.pid), "the old one to be gone");
     // Settings that cannot be used take no gateway down.
     let toml = agent.state().join("gateway.toml");
     let settings = std::fs::read_to_string(&toml).unwrap();

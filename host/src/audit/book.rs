@@ -121,10 +121,11 @@ impl Book {
     pub(crate) async fn effect(
         &self,
         call: u64,
+        skill: &str,
         accesses: &[Access],
         approval: Option<&str>,
     ) -> Result<u64, AuditError> {
-        self.trail.effect(call, accesses, approval).await
+        self.trail.effect(call, skill, accesses, approval).await
     }
 
     /// Whether calls may begin, as far as the trail is concerned.

@@ -124,10 +124,12 @@ impl Trail {
     pub(crate) async fn effect(
         &self,
         call: u64,
+        skill: &str,
         accesses: &[Access],
         approval: Option<&str>,
     ) -> Result<u64, AuditError> {
         let fields = Fields {
+            skill: Some(skill.to_owned()),
             accesses: Some(entry::listed(accesses)),
             call: Some(call),
             note: approval.map(entry::approval),

@@ -380,7 +380,7 @@ impl Agent {
         self.seen.counting().filter(|live| live.is_current(gateway))
     }
 
-    fn last(&self) -> Option<Arc<Live>> {
+    pub(super) fn last(&self) -> Option<Arc<Live>> {
         self.seen.last()
     }
 

@@ -203,7 +203,8 @@ async fn refused_as(
     let named = Named::of(agent, callable, request);
     let decision = decision.unwrap_or(OutcomeEntry::of(&outcome).decision);
     let listed = callable.map(|one| one.offered.name.as_str());
-    agent.ended(listed, decision, &outcome);
+    let is_known = named.skill == request.skill;
+    agent.ended(is_known.then_some(named.skill.as_str()), decision, &outcome);
     oversight.breakers().refused(listed, &oversight.secrets().name(&request.asked()), &outcome);
     // Somebody who is refused in a loop does not fill the disk with it.
     let Attempt::Record(unrecorded) = agent.refusals().failed() else {
@@ -262,9 +263,17 @@ struct Named {
 impl Named {
     fn of(agent: &Agent, callable: Option<&Callable>, request: &CallRequest) -> Self {
         let quoted = |text: &str| visible::quoted_target(&agent.oversight().secrets().name(text));
-        let known = callable.and_then(|one| one.offered.bound.tool(&request.tool));
+        let live = agent.last();
+        // What a breaker or a stop refuses is refused before it is anything that can be called.
+        let bound = callable.or_else(|| live.as_ref()?.bound(&request.skill));
+        let known = bound.and_then(|one| one.offered.bound.tool(&request.tool));
+        let is_trusted = live.as_ref().is_some_and(|live| live.trusts(&request.skill));
         Self {
-            skill: callable.map_or_else(|| quoted(&request.skill), |one| one.offered.name.clone()),
+            skill: match bound {
+                Some(one) => one.offered.name.clone(),
+                None if is_trusted => request.skill.clone(),
+                None => quoted(&request.skill),
+            },
             tool: known.map_or_else(|| quoted(&request.tool), |tool| tool.name.clone()),
         }
     }

@@ -143,6 +143,16 @@ impl Live {
         })))
     }
 
+    /// The skill as it was bound, whether or not it may be called now.
+    pub(crate) fn bound(&self, skill: &str) -> Option<&Callable> {
+        self.callable.get(skill)
+    }
+
+    /// Whether the operator trusted a skill of this name.
+    pub(crate) fn trusts(&self, skill: &str) -> bool {
+        self.trusted.soul.skill(skill).is_some()
+    }
+
     /// What a model is offered.
     pub(crate) fn offer(&self) -> &Arc<Offer> {
         &self.offer

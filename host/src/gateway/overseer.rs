@@ -80,7 +80,8 @@ impl Overseer for CallWatch {
             let secrets = self.oversight.secrets();
             let accesses: Vec<Access> =
                 of_effect(effect).into_iter().map(|access| secrets.access(access)).collect();
-            let recorded = self.book.effect(self.call, &accesses, approval.as_deref()).await;
+            let recorded =
+                self.book.effect(self.call, self.facts.skill(), &accesses, approval.as_deref()).await;
             if let Effect::Change { .. } = effect {
                 // What a change costs on the disk is its record too: a name of control characters takes six times as much
                 // there, and a change of times takes nothing else.

@@ -341,8 +341,8 @@ fn a_record_that_nobody_would_read_again_is_refused_and_the_trail_goes_on() {
         denial: None,
         failed: None,
     };
-    now(book.effect(intent.call(), &[access(2 << 20)], None)).unwrap_err();
-    now(book.effect(intent.call(), &[access(100)], None)).unwrap();
+    now(book.effect(intent.call(), "file-reader", &[access(2 << 20)], None)).unwrap_err();
+    now(book.effect(intent.call(), "file-reader", &[access(100)], None)).unwrap();
     now(book.conclude(intent, &OutcomeEntry::without_result(Decision::Allowed))).unwrap();
     drop(book);
     assert_eq!(place.events(), ["began", "intent", "recovered", "effect", "outcome"]);

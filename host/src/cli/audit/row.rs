@@ -23,10 +23,14 @@ pub(super) fn row(record: &Line<'_>, style: Style) -> String {
     };
     row.push_str(&decided);
     // Writing to a String does not fail.
-    if record.text("skill").is_some() {
-        let _ = write!(row, "  {} ({})", text("skill"), text("tool"));
-    } else if event == Event::Effect.name() && record.member("accesses").is_some() {
+    if event == Event::Effect.name() && record.member("accesses").is_some() {
+        // Trails of earlier versions have no skill here.
+        if record.text("skill").is_some() {
+            let _ = write!(row, "  {}", text("skill"));
+        }
         row.push_str(&accesses(record));
+    } else if record.text("skill").is_some() {
+        let _ = write!(row, "  {} ({})", text("skill"), text("tool"));
     } else if let Some(event) = Event::parse(event) {
         let _ = write!(row, "  {}", event.sentence());
     }

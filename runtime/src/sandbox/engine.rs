@@ -1,6 +1,7 @@
 //! The wasmtime engine: which WebAssembly a skill may be written in, and how instances are laid out in memory.
 //!
-//! Every feature stands here by name, on or off, so that what loads is a decision and not a default. The compiling
+//! Every feature that is built in stands here by name, on or off, so that what loads is a decision and not a default; threads,
+//! garbage collection and exceptions are left out of the build (`Cargo.toml`). The compiling
 //! child process ([`crate::compile`]) builds its engine from the same function: what it compiles, this one loads.
 
 use std::num::NonZeroUsize;

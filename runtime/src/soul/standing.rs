@@ -133,7 +133,7 @@ impl Known {
             },
             Self::Logged => RuleStanding {
                 standing: Standing::Enforced,
-                by: "every call through the gateway is recorded before it runs, and HEARTBEAT.md is written from the records".into(),
+                by: "every call through the gateway is recorded before it runs, and HEARTBEAT.md is written from the records: what was called and how it ended, not the text of answers".into(),
             },
             Self::Reviewed => reviewed(skills, channels),
         }

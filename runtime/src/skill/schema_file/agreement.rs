@@ -25,7 +25,6 @@ const ABOUT: &[(&str, Kinds)] = &[
     ("maxLength", Kinds::TEXT),
     ("pattern", Kinds::TEXT),
     ("format", Kinds::TEXT),
-    ("contentEncoding", Kinds::TEXT),
     ("minItems", Kinds::ARRAYS),
     ("maxItems", Kinds::ARRAYS),
     ("uniqueItems", Kinds::ARRAYS),
@@ -93,6 +92,12 @@ fn types(keywords: &Map<String, Value>, place: &str, shape: &Shape<'_>) -> Resul
                 "WIT takes {taken} here, and never {}; name no other",
                 Kinds::named(named).without(taken)
             ),
+        ));
+    }
+    if keywords.contains_key("contentEncoding") && !shape.has_bytes() {
+        return Err(Fault::new(
+            &format!("{place}/contentEncoding"),
+            "WIT takes text here and not bytes (`list<u8>`), and looks at no encoding of it",
         ));
     }
     for (keyword, about) in ABOUT.iter().filter(|(keyword, _)| keywords.contains_key(*keyword)) {

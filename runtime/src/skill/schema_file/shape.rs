@@ -109,6 +109,11 @@ impl<'a> Shape<'a> {
             .any(|leaf| leaf.get("enum").is_some_and(|words| words.get(0) == Some(&Value::from("NaN"))))
     }
 
+    /// Whether bytes are taken here, which are written in base64.
+    pub(super) fn has_bytes(&self) -> bool {
+        self.0.iter().any(|leaf| leaf.contains_key("contentEncoding"))
+    }
+
     /// The names of properties, if an object is taken here.
     pub(super) fn names(&self) -> Vec<&'a str> {
         self.objects().flat_map(|properties| properties.keys().map(String::as_str)).collect()

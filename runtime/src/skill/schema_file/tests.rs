@@ -177,6 +177,7 @@ fn what_is_refused_says_where_and_why() {
         ("p: string", of_p(json!({"pattern": "("}))),
         ("p: string", of_p(json!({"format": "iri"}))),
         ("p: string", of_p(json!({"minLength": -1}))),
+        ("p: string", of_p(json!({"contentEncoding": "base64"}))),
         ("p: string", of_p(json!({"description": "a\u{200b}b"}))),
         ("p: string", of_p(json!({"description": "x".repeat(1_025)}))),
         ("p: string", of_p(json!({"then": {"minLength": 1}}))),

@@ -76,7 +76,7 @@ fn the_example_of_the_design_is_read() {
         "text": "All outputs must be logged to HEARTBEAT.md",
         "line": 8,
         "standing": "enforced",
-        "by": "every call through the gateway is recorded before it runs, and HEARTBEAT.md is written from the records"
+        "by": "every call through the gateway is recorded before it runs, and HEARTBEAT.md is written from the records: what was called and how it ended, not the text of answers"
       }
     ]
     "#);

@@ -133,10 +133,10 @@ impl Settings {
                 .transpose()?;
         }
         let channels = channels::read(file.channels.unwrap_or_default(), state.path())?;
+        let deny_dirs = ceiling.deny_dirs.iter().map(|text| directory(text)).collect::<Result<Vec<_>>>()?;
         let mut files = OpenRules::default();
         files.state_folder = Some(state.path().to_owned());
-        let deny_dirs = ceiling.deny_dirs.iter().map(|text| directory(text)).collect::<Result<Vec<_>>>()?;
-        files.deny.clone_from(&deny_dirs);
+        files.deny = deny_dirs.clone();
         files.home = home();
         files.path =
             std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default();

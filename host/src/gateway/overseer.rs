@@ -181,6 +181,7 @@ pub(crate) fn verb(change: FileChange) -> &'static str {
     match change {
         FileChange::Create => "create",
         FileChange::Write => "write",
+        FileChange::SetTimes => "set-times",
         FileChange::MakeDirectory => "make-directory",
         FileChange::Delete => "delete",
         FileChange::Rename => "rename",

@@ -126,8 +126,10 @@ pub enum Permit {
 pub enum FileChange {
     /// A new file.
     Create,
-    /// An existing file opened for writing, truncated, resized, or with its times set.
+    /// An existing file opened for writing, truncated or resized.
     Write,
+    /// The times of a file or a directory set.
+    SetTimes,
     /// A new directory.
     MakeDirectory,
     /// A file or an empty directory removed.

@@ -121,6 +121,7 @@ impl Subject {
             What::Effect(Effect::Change { change, .. }) => match change {
                 FileChange::Create => "create this file",
                 FileChange::Write => "write this file",
+                FileChange::SetTimes => "set the times of this",
                 FileChange::MakeDirectory => "make this directory",
                 FileChange::Delete => "delete this",
                 FileChange::Rename => "rename this",
@@ -267,6 +268,7 @@ pub(super) mod tests {
             change(FileChange::Write, "/a", None, None),
             change(FileChange::Create, "/a", None, None),
             change(FileChange::Delete, "/a", None, None),
+            change(FileChange::SetTimes, "/a", None, None),
             change(FileChange::Write, "/b", None, None),
             change(FileChange::Rename, "/a", Some("/b"), None),
             change(FileChange::Rename, "/a", Some("/c"), None),

@@ -55,7 +55,7 @@ pub(super) async fn set_times(
             if stat.st_nlink == 0 && file.grant.grant.mode == DirectoryMode::Write {
                 // Removed: at no path any more, and as good as before to whoever has it open.
                 file.grant.judge_changeable(&stat)?;
-                call.ask(FileChange::Write, file.path.clone(), None).await?;
+                call.ask(FileChange::SetTimes, file.path.clone(), None).await?;
                 return Ok(kernel::set_times(&disk, &times?)?);
             }
             set(call, &file.grant, &disk, ".", times).await
@@ -80,7 +80,7 @@ async fn set(
     }
     grant.judge_changeable(&stat)?;
     let times = times?;
-    call.ask(FileChange::Write, grant.guest_path(&real), None).await?;
+    call.ask(FileChange::SetTimes, grant.guest_path(&real), None).await?;
     let (stat, now) = grant.judge_held(handle)?;
     if now != real {
         return Err(ErrorCode::Busy.into());

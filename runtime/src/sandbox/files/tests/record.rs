@@ -164,7 +164,7 @@ fn the_overseer_is_asked_before_each_change_and_its_no_holds() {
                 to: Some("/data/c".into()),
                 content: None
             },
-            change(FileChange::Write, "/data/a"),
+            change(FileChange::SetTimes, "/data/a"),
         ]
     );
     assert_eq!(house.read("grant/a"), "a");

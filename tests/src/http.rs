@@ -71,6 +71,21 @@ impl Connection {
 
     /// Reads an answer.
     pub fn answer(&mut self) -> Response {
+        let mut response = self.head();
+        let find = |wanted: &str| {
+            response.headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str())
+        };
+        let body = match (find("content-length"), find("transfer-encoding")) {
+            (Some(length), _) => self.bytes(length.parse().unwrap()),
+            (None, Some("chunked")) => self.chunks(),
+            _ => Vec::new(),
+        };
+        response.body = String::from_utf8(body).unwrap();
+        response
+    }
+
+    /// Reads an answer's head, and leaves its body where it is: a stream's does not end.
+    pub fn head(&mut self) -> Response {
         let status = self.line();
         let status =
             status.split(' ').nth(1).unwrap_or_else(|| panic!("no status: {status:?}")).parse().unwrap();
@@ -80,14 +95,7 @@ impl Connection {
             let Some((name, value)) = line.split_once(':') else { break };
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
-        let find =
-            |wanted: &str| headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
-        let body = match (find("content-length"), find("transfer-encoding")) {
-            (Some(length), _) => self.bytes(length.parse().unwrap()),
-            (None, Some("chunked")) => self.chunks(),
-            _ => Vec::new(),
-        };
-        Response { status, headers, body: String::from_utf8(body).unwrap() }
+        Response { status, headers, body: String::new() }
     }
 
     fn line(&mut self) -> String {

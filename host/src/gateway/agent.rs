@@ -66,6 +66,7 @@ pub(crate) struct Agent {
     /// Calls that wait for whoever uses a client of its.
     held: Arc<mcp::Held>,
     requests: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
     kept_budgets: Mutex<budgets::Kept>,
     /// When something was last asked of it.
     used: Mutex<Instant>,
@@ -122,6 +123,7 @@ impl Agent {
             door: Mutex::default(),
             refusals: Attempts::new(REFUSALS, REFUSAL_EVERY),
             requests: Arc::new(Semaphore::new(door::REQUESTS)),
+            streams: Arc::new(Semaphore::new(door::STREAMS)),
             kept_budgets: Mutex::new(kept),
             used: Mutex::new(Instant::now()),
             large: Mutex::new(None),

@@ -4,5 +4,6 @@ mod approvals;
 pub(crate) mod guard;
 pub(crate) mod identity;
 pub(crate) mod listener;
+pub(crate) mod room;
 pub(crate) mod routes;
-mod told;
+pub(crate) mod told;

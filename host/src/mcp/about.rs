@@ -27,7 +27,8 @@ pub(crate) fn instructions(title: &str, offer: Result<&Offer, &Denial>) -> Strin
         }
     }
     text.push_str(
-        "A refusal starts with `denied[…]`: it is final, and another spelling does not change it. Tell the user what was refused.\n",
+        "A refusal is an error that starts with `denied[…]`: it is final, and another spelling does not change it. Tell the user what was refused. \
+         What a tool itself says of a failure starts with `the tool's error:` and is no refusal.\n",
     );
     text
 }

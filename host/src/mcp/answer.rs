@@ -1,8 +1,11 @@
 //! What came of a call, as the model is told. A value is text and structured content; anything else is `isError` with one
 //! line: what was refused, and never by which rule or what would help. Those are the operator's, who finds them under
 //! the record's id, which stands in `_meta`.
+//!
+//! The rule: a tool's own error says that it is one before its first word, since a refusal is final for a model and a tool
+//! could write one of its own; and a refusal has its id in `_meta`, where no tool writes.
 
-use rmcp::model::{CallToolResult, ContentBlock, JsonObject, MetaObject};
+use rmcp::model::{CallToolResult, ContentBlock, MetaObject};
 use serde_json::Value;
 use soulbound_runtime::sandbox::{CallError, Ending, ErrorKind};
 use soulbound_runtime::skill::Tool;
@@ -14,6 +17,10 @@ use crate::mcp::tools::Shape;
 
 /// The key in `_meta` under which the record's id stands.
 pub(crate) const RECORD: &str = "soulbound/record";
+/// The key in `_meta` under which a refusal's id stands.
+const DENIAL: &str = "soulbound/denial";
+/// What stands before a tool's own words.
+const OF_THE_TOOL: &str = "the tool's error:";
 
 /// The result of `tools/call`.
 pub(crate) fn told(tool: &Tool, answer: Answer) -> CallToolResult {
@@ -28,17 +35,24 @@ pub(crate) fn told(tool: &Tool, answer: Answer) -> CallToolResult {
 pub(crate) fn on_record(result: CallToolResult, record: Option<String>) -> CallToolResult {
     match record {
         None => result,
-        Some(record) => {
-            let mut meta = JsonObject::new();
-            meta.insert(RECORD.to_owned(), record.into());
-            result.with_meta(Some(MetaObject(meta)))
-        }
+        Some(record) => noted(result, RECORD, record),
     }
+}
+
+/// A result with one more member in its `_meta`.
+fn noted(mut result: CallToolResult, key: &str, value: impl Into<Value>) -> CallToolResult {
+    let MetaObject(meta) = result.meta.get_or_insert_default();
+    meta.insert(key.to_owned(), value.into());
+    result
 }
 
 /// A denial before there was anything to call.
 pub(crate) fn refused(denial: &Denial) -> CallToolResult {
-    CallToolResult::error(vec![ContentBlock::text(denial.first_line())])
+    of_denial(CallToolResult::error(vec![ContentBlock::text(denial.first_line())]), denial)
+}
+
+fn of_denial(result: CallToolResult, denial: &Denial) -> CallToolResult {
+    noted(result, DENIAL, denial.id.as_str())
 }
 
 fn returned(tool: &Tool, value: Value) -> CallToolResult {
@@ -64,7 +78,7 @@ fn failed(tool: &Tool, denial: Option<&Denial>, error: Option<CallError>) -> Cal
     match error {
         // The tool's own words go to the model as a result's would: they are its text, and JSON keeps them in place.
         Some(CallError { kind: ErrorKind::Tool, value, message, .. }) => {
-            lines.push(value.as_ref().map_or(message, text));
+            lines.push(format!("{OF_THE_TOOL} {}", value.as_ref().map_or(message, text)));
         }
         Some(CallError { kind: ErrorKind::Arguments, message, .. }) => {
             lines.push(format!("`{}` cannot be called like this: {}", tool.name, visible::line(&message)));
@@ -79,7 +93,11 @@ fn failed(tool: &Tool, denial: Option<&Denial>, error: Option<CallError>) -> Cal
     if lines.is_empty() {
         lines.push("the call failed".to_owned());
     }
-    CallToolResult::error(lines.into_iter().map(ContentBlock::text).collect())
+    let result = CallToolResult::error(lines.into_iter().map(ContentBlock::text).collect());
+    match denial {
+        Some(denial) => of_denial(result, denial),
+        None => result,
+    }
 }
 
 /// A string as it is, since a model reads it; anything else as JSON.

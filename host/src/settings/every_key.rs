@@ -120,7 +120,7 @@ rotate = "64MiB"                              # a trail of this size goes on in 
 # webhook = "https://ops.example.com/hook"    # JSON, with the header `Soulbound-Signature: t=SECONDS,v1=HEX`
 # secret = "0123456789abcdef0123456789abcdef" # HEX is HMAC-SHA256 over `SECONDS.BODY`
 # [[alerts]]
-# command = ["/usr/local/bin/notify", "--now"]   # the same JSON on its standard input; no shell, no environment
+# command = ["/usr/local/bin/notify", "--now"]   # the same JSON on its standard input; no shell, and no environment but PATH and LANG
 # time = "10s"                                # then it is killed
 
 # Where the channels that SOUL.md lists lead: each has one of slack, discord, telegram, webhook, file.

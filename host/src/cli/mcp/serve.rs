@@ -13,7 +13,7 @@ use crate::trust::Registry;
 /// Serve an agent's skills over MCP on standard input and output
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Clients start it; `soulbound mcp config` prints how. It passes messages to the gateway, which it starts unless an operator stopped it."
+    after_help = "Clients start it; `soulbound mcp config` prints how. It passes messages to the gateway, which it starts unless an operator stopped it.\n\nExample:\n  soulbound mcp serve --agent echo"
 )]
 pub(super) struct Serve {
     /// The agent's id

@@ -8,17 +8,22 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use http_body_util::BodyExt;
 use tokio_util::sync::CancellationToken;
 
 use super::Agent;
 use crate::gateway::doors;
-use crate::gateway::lane::Lane;
+use crate::gateway::http::room::Visitor;
+use crate::gateway::http::told;
 use crate::mcp;
 
 /// Requests of an agent's HTTP clients at once.
 pub(super) const REQUESTS: usize = 128;
+/// Event streams that its HTTP clients may have open to be told of changes. Nothing ends one but its client, and one serves a
+/// client for all that it does.
+pub(super) const STREAMS: usize = 32;
 /// The largest request, in bytes; MCP's own door takes no more.
 const BODY_BYTES: usize = 4 << 20;
 /// How long a request's body may take to come.
@@ -36,6 +41,13 @@ pub(super) struct Door {
     service: mcp::HttpService<Arc<Agent>>,
 }
 
+/// Whether the answer may be a stream that no call of a tool is the end of: a session's own, or a subscription. Of the latter the
+/// header is held against the body before there is any.
+fn is_for_listening(request: &axum::extract::Request) -> bool {
+    let says = |name, value: &str| request.headers().get(name).is_some_and(|said| said == value);
+    request.method() == Method::GET || says("mcp-method", "subscriptions/listen")
+}
+
 impl Agent {
     /// Answers an HTTP request for its MCP endpoint. Who asks is known.
     pub(crate) async fn serve_http(self: &Arc<Self>, request: axum::extract::Request) -> Response {
@@ -49,8 +61,20 @@ impl Agent {
             return (StatusCode::TOO_MANY_REQUESTS, "too many requests of this agent at once")
                 .into_response();
         };
+        let stream = if is_for_listening(&request) {
+            let Ok(stream) = Arc::clone(&self.streams).try_acquire_owned() else {
+                return told::refusal(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    &format!("this agent has {STREAMS} event streams open, as many as it may"),
+                    "close those that nobody reads; one serves a client for all that it does",
+                );
+            };
+            Some(stream)
+        } else {
+            None
+        };
         let (mut head, body) = request.into_parts();
-        let lane = head.extensions.remove::<Lane>().unwrap_or_default();
+        let lane = head.extensions.remove::<Visitor>().map(|visitor| visitor.lane).unwrap_or_default();
         // A body that does not come holds a connection, and there are so many.
         let read = tokio::time::timeout(BODY_WITHIN, axum::body::to_bytes(body, BODY_BYTES)).await;
         let body = match read {
@@ -75,7 +99,17 @@ impl Agent {
             }
             answering.as_mut().poll(context)
         });
-        answered.await.map(Body::new)
+        let answer = answered.await;
+        match stream {
+            None => answer.map(Body::new),
+            // It is open for as long as its body is there.
+            Some(open) => answer.map(|body| {
+                Body::new(body.map_frame(move |frame| {
+                    let _open = &open;
+                    frame
+                }))
+            }),
+        }
     }
 
     /// Whether nobody holds it but the gateway's map and its own door, which no session uses.

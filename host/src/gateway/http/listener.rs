@@ -1,7 +1,7 @@
-//! Accepts connections for the HTTP door: bounded in number, without Nagle's delay, and not for those who only dawdle.
+//! Accepts connections for the HTTP door: as many as there is room for (`room.rs`), without Nagle's delay, and not for those
+//! who only dawdle.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -10,15 +10,13 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::gateway::doors::DoorHandles;
+use crate::gateway::http::room::Room;
 use crate::gateway::lane::Lane;
 
-/// Connections at once. Each costs a descriptor, of which calls and the trails need theirs.
-const CONNECTIONS: usize = 512;
 /// A request's head is here within this, or the connection ends.
 const HEAD_WITHIN: Duration = Duration::from_secs(15);
 
@@ -46,9 +44,8 @@ pub(crate) async fn serve(
     answers: TaskTracker,
     doors: DoorHandles,
 ) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let room = Room::new();
     loop {
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
         let accepted = tokio::select! {
             biased;
             () = end.cancelled() => return,
@@ -56,15 +53,21 @@ pub(crate) async fn serve(
         };
         match accepted {
             Ok((stream, _)) => {
+                let stay = tokio::select! {
+                    biased;
+                    () = end.cancelled() => return,
+                    stay = room.enter(&end) => stay,
+                };
                 let lane = Lane::default();
-                let router = router.clone().layer(axum::Extension(lane.clone()));
+                let router = router.clone().layer(axum::Extension(stay.visitor(lane.clone())));
                 let (doors, place, end) = (doors.clone(), doors.place(), end.clone());
                 let handle = place.handle.clone();
                 let served = async move {
-                    let (_permit, _place) = (permit, place);
+                    let (stay, _place) = (stay, place);
                     // Another thread looks after it from here on.
                     let stream = TcpStream::from_std(stream.into_std()?)?;
-                    doors.wander(lane, connection(stream, router, end)).await
+                    let out = stay.out.clone();
+                    doors.wander(lane, connection(stream, router, end, out)).await
                 };
                 let told = async move {
                     if let Err(error) = served.await {
@@ -82,7 +85,8 @@ pub(crate) async fn serve(
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, end: CancellationToken) {
+/// Serves a connection. `out` ends it at once, and is cancelled with `end`, which leaves it a moment for its last answer.
+async fn connection(stream: TcpStream, router: Router, end: CancellationToken, out: CancellationToken) {
     // Answers are small: with Nagle's algorithm they wait 40 ms for an acknowledgement.
     let _ = stream.set_nodelay(true);
     let service = TowerToHyperService::new(router);
@@ -94,9 +98,13 @@ async fn connection(stream: TcpStream, router: Router, end: CancellationToken) {
     let served = tokio::select! {
         biased;
         served = serving.as_mut() => served,
-        () = end.cancelled() => {
-            serving.as_mut().graceful_shutdown();
-            tokio::time::timeout(LAST_ANSWER, serving).await.unwrap_or(Ok(()))
+        () = out.cancelled() => {
+            if end.is_cancelled() {
+                serving.as_mut().graceful_shutdown();
+                tokio::time::timeout(LAST_ANSWER, serving).await.unwrap_or(Ok(()))
+            } else {
+                Ok(())
+            }
         }
     };
     if let Err(error) = served {

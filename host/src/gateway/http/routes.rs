@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::Router;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
@@ -18,6 +18,7 @@ use crate::gateway::attempts::Attempt;
 use crate::gateway::http::approvals;
 use crate::gateway::http::guard::{OwnNames, own_host};
 use crate::gateway::http::identity::bearer;
+use crate::gateway::http::room::Visitor;
 use crate::gateway::http::told::in_our_words;
 use crate::gateway::token::TokenOf;
 use crate::operator::Who;
@@ -51,15 +52,15 @@ async fn readyz(State(gateway): State<Arc<Gateway>>) -> Response {
     }
 }
 
-async fn status(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Response {
-    match allowed(&gateway, &headers, TokenOf::Operator) {
+async fn status(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    match allowed(&gateway, &request, TokenOf::Operator) {
         Ok(()) => Json(gateway.status()).into_response(),
         Err(refusal) => *refusal,
     }
 }
 
-async fn metrics(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Response {
-    match allowed(&gateway, &headers, TokenOf::Operator) {
+async fn metrics(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    match allowed(&gateway, &request, TokenOf::Operator) {
         // The content type of the OpenMetrics text format, version 1.0.
         Ok(()) => (
             [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")],
@@ -70,8 +71,8 @@ async fn metrics(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Res
     }
 }
 
-async fn stop(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Response {
-    if let Err(refusal) = allowed(&gateway, &headers, TokenOf::Operator) {
+async fn stop(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    if let Err(refusal) = allowed(&gateway, &request, TokenOf::Operator) {
         return *refusal;
     }
     // To its end also when whoever asked hangs up.
@@ -88,7 +89,7 @@ async fn stop(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Respon
 }
 
 async fn mcp(State(gateway): State<Arc<Gateway>>, Path(id): Path<String>, request: Request) -> Response {
-    if let Err(refusal) = allowed(&gateway, request.headers(), TokenOf::Agent(&id)) {
+    if let Err(refusal) = allowed(&gateway, &request, TokenOf::Agent(&id)) {
         return *refusal;
     }
     match gateway.agent(&id).await {
@@ -105,14 +106,16 @@ fn needed(of: TokenOf<'_>) -> &'static str {
     }
 }
 
-/// Whether the request's token is the one that it has to be. An agent that there is not answers as one whose token is
+/// Whether the request's token is the one that it has to be, and its connection may stay as that token's. An agent that there is not answers as one whose token is
 /// wrong: names are not told to those without a token.
-fn allowed(gateway: &Arc<Gateway>, headers: &HeaderMap, of: TokenOf<'_>) -> Result<(), Box<Response>> {
+fn allowed(gateway: &Arc<Gateway>, request: &Request, of: TokenOf<'_>) -> Result<(), Box<Response>> {
+    let headers = request.headers();
     let kept = gateway.token(of);
     if let (Some(presented), Some(kept)) = (bearer(headers), &kept)
         && kept.matches(presented)
     {
-        return Ok(());
+        let shown = request.extensions().get().map_or(Ok(()), |visitor: &Visitor| visitor.shows(of));
+        return shown.map_err(|no_room| Box::new(no_room.into_response()));
     }
     gateway.metrics().refused_token();
     // A right token was let in above: only wrong ones are slowed down.

@@ -50,7 +50,16 @@ pub(crate) async fn in_our_words(request: Request, next: Next) -> Response {
     }
     let (what, hint) = asked.told(status, &head.headers, &said);
     head.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    (head, format!("{what}\n  hint: {hint}\n")).into_response()
+    (head, sentences(&what, &hint)).into_response()
+}
+
+/// A refusal of the door's own, in the same form.
+pub(crate) fn refusal(status: StatusCode, what: &str, hint: &str) -> Response {
+    (status, sentences(what, hint)).into_response()
+}
+
+fn sentences(what: &str, hint: &str) -> String {
+    format!("{what}\n  hint: {hint}\n")
 }
 
 fn says_json(headers: &HeaderMap) -> bool {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
-/// What a program finds on its path, and nothing else of an environment.
+/// What a program finds on its path; beside it its environment has `LANG` and nothing else.
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// A program, its arguments, and how long it may run.

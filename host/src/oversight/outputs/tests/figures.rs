@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rustix::time::{ClockId, clock_gettime};
 
-use super::super::{Outputs, Place};
+use super::super::{Outputs, Place, views};
 use super::{NONE, outputs};
 
 fn everything() -> Outputs {
@@ -106,14 +106,11 @@ fn output_figures() {
         )
         .unwrap();
     }
-    for (name, view) in [
-        ("plain", super::super::views::plain::plain as fn(&[u8]) -> Option<Vec<u8>>),
-        ("escapes", super::super::views::escapes::unescaped),
-        ("base64", super::super::views::base64::decoded),
-        ("hexadecimal", super::super::views::hexadecimal::decoded),
-    ] {
+    let names = ["escapes", "quoted-printable", "octal", "tags", "base64", "hexadecimal"];
+    for (name, decoder) in names.into_iter().zip(views::DECODERS) {
+        let mut contents = views::contents::Contents::new(usize::MAX, usize::MAX - 1);
         let started = cpu();
-        let length = view(&text).map_or(0, |view| view.len());
+        let length = decoder(&text, &mut contents).map_or(0, |view| view.len());
         writeln!(
             report,
             "view {name}: {:.1} µs a KiB, {length} bytes",

@@ -42,6 +42,14 @@ fn hostile(bytes: usize) -> Vec<(&'static str, Vec<u8>)> {
         ("marks", repeat("a\u{301}\u{302}\u{303}")),
         ("zeros", vec![0; bytes]),
         ("no UTF-8", vec![0xff; bytes]),
+        ("beginnings of gzip", repeat("H4sI")),
+        ("beginnings of gzip with a name", [0x1f, 0x8b, 8, 8, 1, 2].repeat(bytes / 6)),
+        ("beginnings of zlib", [0x78, 0x9c, 0x63, 0xff].repeat(bytes / 4)),
+        ("runs that may be deflate", repeat("s1CqwK3tqwK3tqwK3tqwK3t ")),
+        ("tags", repeat("\u{e0041}")),
+        ("zeros of an entity", repeat("&#00000000")),
+        ("octal", repeat("\\4")),
+        ("words apart", repeat("UHJv amVj ")),
     ]
 }
 

@@ -10,6 +10,8 @@ use super::super::views::Looked;
 use super::super::{Outputs, Place};
 use super::{NONE, outputs, samples};
 
+/// A way to pack, and its name in a failure.
+type Packing = (&'static str, fn(&[u8]) -> Vec<u8>);
 /// An encoding, and its name in a failure.
 type Encoding = (&'static str, fn(&str) -> String);
 
@@ -145,7 +147,7 @@ fn every_sample_is_found_in_every_encoding() {
 fn what_is_packed_is_looked_into_however_it_is_packed_and_wherever_it_stands() {
     let rules = everything();
     let text = "filler and ".repeat(40) + "4268465632122333";
-    let packings: [(&str, fn(&[u8]) -> Vec<u8>); 3] = [("gzip", gzip), ("zlib", zlib), ("deflate", deflate)];
+    let packings: [Packing; 3] = [("gzip", gzip), ("zlib", zlib), ("deflate", deflate)];
     for (inner, pack) in packings {
         let packed = pack(text.as_bytes());
         assert!(!packed.windows(8).any(|window| window == b"42684656"));

@@ -103,34 +103,63 @@ pub(super) fn decoded(text: &[u8], contents: &mut Contents) -> Option<Vec<u8>> {
     (!read.is_empty()).then_some(read)
 }
 
+/// A run while it is read.
+#[derive(Default)]
+struct Run {
+    values: Vec<u8>,
+    /// Whether something is skipped in it; whether that was the last so far.
+    in_pieces: bool,
+    skips: bool,
+    /// Whether a character of only the one alphabet stands in it or beside it.
+    standard: bool,
+    url_safe: bool,
+}
+
 impl Reading {
     fn read(&self, text: &[u8], contents: &mut Contents) -> Vec<u8> {
         let mut out = Vec::new();
-        let mut run = Vec::new();
+        let mut run = Run::default();
         for byte in text {
+            run.standard |= matches!(byte, b'+' | b'/');
+            run.url_safe |= matches!(byte, b'-' | b'_');
             match self.classes.get(usize::from(*byte)) {
-                Some(&SKIP) => {}
-                Some(value) if *value < SKIP => run.push(*value),
-                _ => self.end(&mut run, &mut out, contents),
+                Some(&SKIP) => run.skips = !run.values.is_empty(),
+                Some(value) if *value < SKIP => {
+                    run.in_pieces |= run.skips;
+                    run.values.push(*value);
+                }
+                _ => {
+                    self.end(&mut run, &mut out, contents);
+                    // What ends one run in this alphabet is beside the next.
+                    run.standard = matches!(byte, b'+' | b'/');
+                    run.url_safe = matches!(byte, b'-' | b'_');
+                }
             }
         }
         self.end(&mut run, &mut out, contents);
         out
     }
 
-    /// Decodes what a run has, and empties it.
-    fn end(&self, run: &mut Vec<u8>, out: &mut Vec<u8>, contents: &mut Contents) {
-        if run.len() >= SHORTEST {
+    /// Decodes what a run has if no other reading before has the same, and empties it.
+    fn end(&self, run: &mut Run, out: &mut Vec<u8>, contents: &mut Contents) {
+        let is_new = match (self.joins, self.classes.get(usize::from(b'+')) == Some(&62)) {
+            (false, true) => true,
+            (false, false) => run.standard || run.url_safe,
+            (true, _) => run.in_pieces || run.standard && run.url_safe,
+        };
+        let values = std::mem::take(&mut run.values);
+        if is_new && values.len() >= SHORTEST {
             if self.joins {
-                dense(run, &mut |part| decode(part, out, contents));
+                dense(&values, &mut |part| decode(part, out, contents));
             } else {
-                decode(run, out, contents);
-                if run.len() >= SHORTEST_BARE {
-                    contents.bare_run(&bytes(run));
+                decode(&values, out, contents);
+                if values.len() >= SHORTEST_BARE {
+                    contents.bare_run(&bytes(&values));
                 }
             }
         }
-        run.clear();
+        *run = Run { values, ..Run::default() };
+        run.values.clear();
     }
 }
 

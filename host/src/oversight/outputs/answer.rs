@@ -125,9 +125,14 @@ pub(crate) fn withheld(mut outcome: Outcome, denial: Denial) -> Outcome {
     outcome.denials.push(denial.clone());
     outcome.ending = Ending::Failed { denial: Some(denial), error: None };
     outcome.log.clear();
-    for denial in &mut outcome.denials {
+    let of_accesses = outcome.accesses.iter_mut().filter_map(|access| access.denial.as_mut());
+    for denial in outcome.denials.iter_mut().chain(of_accesses) {
         if denial.id != DenialId::OutputBlocked {
             WITHHELD.clone_into(&mut denial.message);
+            denial.hint = None;
+            if let Some(rule) = &mut denial.rule {
+                WITHHELD.clone_into(&mut rule.text);
+            }
         }
     }
     outcome
@@ -172,6 +177,16 @@ impl Answer<'_> {
 
     fn denial(&mut self, denial: &mut Denial) {
         self.aside(&mut denial.message);
+        // A hint repeats what was tried, and a rule's text what somebody wrote.
+        if let Some(hint) = &mut denial.hint {
+            self.aside(hint);
+        }
+        if let Some(imported) = &mut denial.imported {
+            self.aside(imported);
+        }
+        if let Some(rule) = &mut denial.rule {
+            self.aside(&mut rule.text);
+        }
     }
 
     /// A text that nobody needs: withheld rather than the whole answer.

@@ -7,11 +7,17 @@ use soulbound_runtime::sandbox::{Carrier, Content, Effect};
 
 use super::content::Mask;
 use super::place::{Action, Place};
+use super::views::packed::{Packing, is_whole};
 use super::{JUDGED_BYTES, Judged, LARGE, Note, Outputs, Verdict, unjudged};
 use crate::gateway::doors::Turns;
 
-/// Ways to pack a body that are looked into.
-const KNOWN_CODINGS: [&str; 5] = ["", "identity", "gzip", "x-gzip", "deflate"];
+/// Ways to pack a body that are looked into, and what a receiver takes each for: `deflate` is zlib by RFC 9110, and many send
+/// and take deflate without its header.
+const KNOWN_CODINGS: [(&str, &[Packing]); 3] = [
+    ("gzip", &[Packing::Gzip]),
+    ("x-gzip", &[Packing::Gzip]),
+    ("deflate", &[Packing::Zlib, Packing::Deflate]),
+];
 
 /// [`Outputs::judge_effect`], large content on threads that everybody else goes before.
 pub(crate) async fn judged(outputs: Arc<Outputs>, turns: &Turns, effect: &Effect) -> Judged<Content> {
@@ -81,13 +87,10 @@ impl Outputs {
         headers: &[(String, String)],
         body: Option<&Content>,
     ) -> Judged<Content> {
-        let codings = headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("content-encoding"));
-        let mut codings =
-            codings.flat_map(|(_, value)| value.split(',')).map(|coding| coding.trim().to_ascii_lowercase());
-        let packed = codings.any(|coding| !KNOWN_CODINGS.contains(&coding.as_str()));
-        if packed && self.rules(Place::Http).any(|rule| rule.action(Place::Http) >= Action::Redact) {
+        if let Err(why) = coded(headers, body)
+            && self.rules(Place::Http).any(|rule| rule.action(Place::Http) >= Action::Redact)
+        {
             let note = Note { rule: "unjudged".to_owned(), place: Place::Http, action: Action::Block };
-            let why = "its `Content-Encoding` is none that is looked into";
             return Judged {
                 verdict: Verdict::Block(Box::new(unjudged(Place::Http, why))),
                 notes: vec![note],
@@ -127,5 +130,30 @@ impl Outputs {
             (Verdict::Pass, None) => Verdict::Pass,
         };
         Judged { verdict, notes }
+    }
+}
+
+/// Whether what a request says of how its body is packed is true, and leaves nothing that is not looked into. A header's name
+/// with `_` is the same one to whoever hands headers on as variables (RFC 3875).
+fn coded(headers: &[(String, String)], body: Option<&Content>) -> Result<(), &'static str> {
+    let values = headers
+        .iter()
+        .filter(|(name, _)| name.replace('_', "-").eq_ignore_ascii_case("content-encoding"))
+        .flat_map(|(_, value)| value.split(','));
+    let codings: Vec<String> = values
+        .map(|coding| coding.trim().to_ascii_lowercase())
+        .filter(|coding| !matches!(coding.as_str(), "" | "identity"))
+        .collect();
+    let [coding] = codings.as_slice() else {
+        return if codings.is_empty() { Ok(()) } else { Err("it has more than one `Content-Encoding`") };
+    };
+    let Some((_, packings)) = KNOWN_CODINGS.iter().find(|(known, _)| known == coding) else {
+        return Err("its `Content-Encoding` is none that is looked into");
+    };
+    match body {
+        Some(body) if !body.0.is_empty() && !is_whole(packings, &body.0) => {
+            Err("its body is not what its `Content-Encoding` says, or more than is looked at")
+        }
+        _ => Ok(()),
     }
 }

@@ -1,18 +1,23 @@
-//! What a text says to whoever decodes it: the text itself, what it is without characters that nobody sees, and what its
-//! escapes, its base64 and its hexadecimal digits stand for, so deep as somebody who hides something may nest them.
+//! What a text says to whoever decodes it: the text itself, what it is without characters that nobody sees, what its
+//! escapes, its base64 and its hexadecimal digits stand for, and what is packed in it or in one of these, so deep as somebody
+//! who hides something may nest them.
 //!
 //! The rule: work is linear. All views of a text together have a bounded size, and a text that has more in it is said to be
 //! incompletely looked at, which whoever asks takes for a match.
 
 pub(super) mod base64;
+pub(super) mod contents;
 pub(super) mod escapes;
 pub(super) mod hexadecimal;
 mod nearby;
-mod packed;
+pub(super) mod packed;
 pub(super) mod plain;
 mod spoken;
+mod tags;
 
 use std::ops::ControlFlow;
+
+use contents::Contents;
 
 /// Stands between parts of a view: it belongs to no encoding and to no word, so that two of them never become one.
 const BETWEEN: &[u8] = b"\n~\n";
@@ -34,19 +39,22 @@ pub(super) enum Looked {
     Partly,
 }
 
+/// Packings in one another that are undone, beside the encodings.
+const PACKINGS: usize = 3;
+/// Bytes that unpacking reads and writes, for each byte of all views: a text is read in several ways, and what is packed in it
+/// is found in most of them.
+const WORK: usize = 4;
+
+/// Bytes of all views of this text.
+fn room(text: &[u8]) -> usize {
+    text.len().saturating_mul(FOR_EACH).saturating_add(AT_LEAST)
+}
+
 /// Shows every view of the text, itself first, until `look` has seen enough.
 pub(super) fn each(text: &[u8], look: &mut dyn FnMut(&[u8]) -> ControlFlow<()>) -> Looked {
-    let room = text.len().saturating_mul(FOR_EACH).saturating_add(AT_LEAST);
-    let mut views = Views { look, room };
-    let looked = match packed::unpacked(text, room / 2) {
-        packed::Packed::No => views.descend(text, 0),
-        packed::Packed::Content(content) => {
-            views.room = views.room.saturating_sub(content.len());
-            views.descend(text, 0).and_then(|()| views.descend(&content, 0))
-        }
-        packed::Packed::TooMuch => Err(Stop::Partly),
-    };
-    match looked {
+    let room = room(text);
+    let mut views = Views { look, room, work: room.saturating_mul(WORK) };
+    match views.descend(text, Depth { encodings: 0, packings: 0 }) {
         Ok(()) | Err(Stop::Enough) => Looked::Completely,
         Err(Stop::Partly) => Looked::Partly,
     }
@@ -55,6 +63,14 @@ pub(super) fn each(text: &[u8], look: &mut dyn FnMut(&[u8]) -> ControlFlow<()>) 
 struct Views<'a> {
     look: &'a mut dyn FnMut(&[u8]) -> ControlFlow<()>,
     room: usize,
+    work: usize,
+}
+
+/// How deep a view lies in the text.
+#[derive(Debug, Clone, Copy)]
+struct Depth {
+    encodings: usize,
+    packings: usize,
 }
 
 /// Why no more views are shown.
@@ -63,29 +79,58 @@ enum Stop {
     Partly,
 }
 
+/// Gives what a text stands for, and what is packed in it.
+pub(super) type Decoder = fn(&[u8], &mut Contents) -> Option<Vec<u8>>;
+
+/// In this order.
+pub(super) const DECODERS: [Decoder; 6] = [
+    |text, _| escapes::unescaped(text),
+    |text, _| escapes::unquoted(text),
+    |text, _| escapes::unoctaled(text),
+    |text, _| tags::spoken(text),
+    base64::decoded,
+    hexadecimal::decoded,
+];
+
 impl Views<'_> {
     /// Shows a text and all that is in it.
-    fn descend(&mut self, text: &[u8], level: usize) -> Result<(), Stop> {
+    fn descend(&mut self, text: &[u8], depth: Depth) -> Result<(), Stop> {
         self.show(text)?;
-        self.decode(text, level)?;
+        self.decode(packed_in, text, depth)?;
+        self.undo(text, depth)?;
         match plain::plain(text) {
             Some(plain) => {
                 self.take(&plain)?;
                 self.show(&plain)?;
-                self.decode(&plain, level)
+                self.undo(&plain, depth)
             }
             None => Ok(()),
         }
     }
 
-    fn decode(&mut self, text: &[u8], level: usize) -> Result<(), Stop> {
-        if level >= LEVELS {
+    /// Every encoding of a text.
+    fn undo(&mut self, text: &[u8], depth: Depth) -> Result<(), Stop> {
+        if depth.encodings >= LEVELS {
             return Ok(());
         }
-        for decode in [escapes::unescaped, escapes::unquoted, base64::decoded, hexadecimal::decoded] {
-            if let Some(decoded) = decode(text) {
-                self.take(&decoded)?;
-                self.descend(&decoded, level + 1)?;
+        DECODERS.iter().try_for_each(|decoder| self.decode(*decoder, text, depth))
+    }
+
+    fn decode(&mut self, decoder: Decoder, text: &[u8], depth: Depth) -> Result<(), Stop> {
+        let mut contents = Contents::new(self.work, self.room);
+        let decoded = decoder(text, &mut contents);
+        self.work = contents.work;
+        if contents.too_much || contents.certain && depth.packings >= PACKINGS {
+            return Err(Stop::Partly);
+        }
+        if let Some(decoded) = decoded {
+            self.take(&decoded)?;
+            self.descend(&decoded, Depth { encodings: depth.encodings + 1, ..depth })?;
+        }
+        if depth.packings < PACKINGS {
+            for content in contents.found {
+                self.take(&content)?;
+                self.descend(&content, Depth { packings: depth.packings + 1, ..depth })?;
             }
         }
         Ok(())
@@ -102,4 +147,11 @@ impl Views<'_> {
         self.room = self.room.checked_sub(view.len()).ok_or(Stop::Partly)?;
         Ok(())
     }
+}
+
+/// What is packed in the text as it stands.
+fn packed_in(text: &[u8], contents: &mut Contents) -> Option<Vec<u8>> {
+    contents.search(text);
+    contents.bare(text);
+    None
 }

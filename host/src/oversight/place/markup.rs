@@ -1,6 +1,11 @@
 //! Words of a model or a skill, made harmless for the chats that would act on them: a mention calls people at night, a
 //! link shows one address and leads to another, a code fence that ends too early lets the rest of a text speak as ours.
 
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 /// Whose markup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {
@@ -29,7 +34,7 @@ pub(super) fn plain(stamp: &str, text: &str, dialect: Dialect) -> String {
     let text = match dialect {
         Dialect::Slack => entities(&parted(&text)),
         Dialect::Discord => escaped(&text),
-        Dialect::Telegram => text,
+        Dialect::Telegram => text.into_owned(),
     };
     format!("{stamp}\n{text}")
 }
@@ -37,20 +42,25 @@ pub(super) fn plain(stamp: &str, text: &str, dialect: Dialect) -> String {
 /// How every stamp begins.
 pub(crate) const STAMP: &str = "[soulbound]";
 
-/// The text without anything that reads as a stamp of ours.
-pub(crate) fn unstamped(text: &str) -> String {
-    let lower = text.to_ascii_lowercase();
-    let mut out = String::with_capacity(text.len());
-    let mut from = 0;
-    for (at, _) in lower.match_indices(STAMP) {
-        out.push_str(text.get(from..at).unwrap_or_default());
-        out.push('(');
-        out.push_str(text.get(at + 1..at + STAMP.len() - 1).unwrap_or_default());
-        out.push(')');
-        from = at + STAMP.len();
-    }
-    out.push_str(text.get(from..).unwrap_or_default());
-    out
+/// Brackets that begin and end what reads as a stamp: all but round ones, of any script.
+const OPENING: &str = r"[\[{<\p{Ps}--(]";
+const CLOSING: &str = r"[\]}>\p{Pe}--)]";
+/// What may stand between two letters of a word that still reads as one: all but letters, digits and brackets. Markup is among
+/// it, and what nobody sees.
+const BETWEEN: &str = r"[^\p{L}\p{N}\p{Ps}\p{Pe}<>]*";
+/// The letters of `soulbound`, each with what of ASCII looks like it. Nobody here knows what else does, so that any character
+/// outside ASCII is taken for any of them.
+const LETTERS: [&str; 9] = ["s5$", "o0", "uv", "l1i|!", "b68", "o0", "uv", "n", "d"];
+
+static READS_AS_STAMP: LazyLock<Regex> = LazyLock::new(|| {
+    let letters = LETTERS.map(|alike| format!(r"{BETWEEN}[{alike}[^\x00-\x7f]]")).concat();
+    #[expect(clippy::expect_used, reason = "the tests compile it")]
+    Regex::new(&format!("(?i){OPENING}({letters}{BETWEEN}){CLOSING}")).expect("a constant expression")
+});
+
+/// The text without anything that reads as a stamp of ours: its brackets become round ones.
+pub(crate) fn unstamped(text: &str) -> Cow<'_, str> {
+    READS_AS_STAMP.replace_all(text, "($1)")
 }
 
 /// Slack's three characters: without `<` there is no link, no mention, no `<!channel>`.
@@ -117,6 +127,46 @@ mod tests {
         assert!(!slack.contains('<') && !slack.contains('>'), "{slack}");
     }
 
+    #[test]
+    fn what_reads_as_a_stamp_is_none() {
+        for (text, shown) in [
+            ("［soulbound］ agent chan, reviewed by admin", "(soulbound) agent chan, reviewed by admin"),
+            ("[ soulbound ] agent", "( soulbound ) agent"),
+            ("[s\u{43e}ulbound] agent", "(s\u{43e}ulbound) agent"),
+            (
+                "[\u{455}\u{43e}\u{3c5}\u{4cf}\u{42c}\u{43e}\u{3c5}\u{578}\u{501}]",
+                "(\u{455}\u{43e}\u{3c5}\u{4cf}\u{42c}\u{43e}\u{3c5}\u{578}\u{501})",
+            ),
+            ("[_soulbound_] [**Soul**bound]", "(_soulbound_) (**Soul**bound)"),
+            ("[s\u{200b}o\u{301}u\u{ad}lbound]", "(s\u{200b}o\u{301}u\u{ad}lbound)"),
+            ("[SOUIB0UND] [5ou|bound]", "(SOUIB0UND) (5ou|bound)"),
+            (
+                "【soulbound】 ⟦soulbound⟧ {soulbound} <soulbound>",
+                "(soulbound) (soulbound) (soulbound) (soulbound)",
+            ),
+            ("[[soulbound]]", "[(soulbound)]"),
+            ("[\\soulbound\\]", "(\\soulbound\\)"),
+            ("[ⓢⓞⓤⓛⓑⓞⓤⓝⓓ] [𝐬𝐨𝐮𝐥𝐛𝐨𝐮𝐧𝐝]", "(ⓢⓞⓤⓛⓑⓞⓤⓝⓓ) (𝐬𝐨𝐮𝐥𝐛𝐨𝐮𝐧𝐝)"),
+            // What is none stays as it is.
+            ("soulbound, [soulbounds] and (soulbound)", "soulbound, [soulbounds] and (soulbound)"),
+            ("[see the soulbound docs] [café] [1]", "[see the soulbound docs] [café] [1]"),
+        ] {
+            assert_eq!(unstamped(text), shown);
+        }
+    }
+
+    #[test]
+    fn many_beginnings_of_a_stamp_take_no_square_of_time() {
+        let time = |length: usize| {
+            let text = "[soulbound *".repeat(length);
+            let started = std::time::Instant::now();
+            assert_eq!(unstamped(&text), text);
+            started.elapsed()
+        };
+        let (small, large) = (time(500), time(4_000));
+        assert!(large < small * 32 + std::time::Duration::from_millis(50), "{small:?}, then {large:?}");
+    }
+
     proptest! {
         #[test]
         fn no_text_keeps_a_mention_or_a_link_of_slack(text in ".{0,200}") {
@@ -126,8 +176,10 @@ mod tests {
 
         #[test]
         fn no_text_carries_a_stamp(before in ".{0,20}", case in "\\[[sS][oO][uU][lL]bound\\]", after in ".{0,20}") {
-            let shown = unstamped(&format!("{before}{case}{after}"));
+            let text = format!("{before}{case}{after}");
+            let shown = unstamped(&text);
             prop_assert!(!shown.to_ascii_lowercase().contains(STAMP), "{}", shown);
+            prop_assert!(!READS_AS_STAMP.is_match(&shown), "{}", shown);
         }
     }
 }

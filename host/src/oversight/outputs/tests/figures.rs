@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rustix::time::{ClockId, clock_gettime};
 
-use super::super::{Outputs, Place};
+use super::super::{Outputs, Place, views};
 use super::{NONE, outputs};
 
 fn everything() -> Outputs {
@@ -42,6 +42,14 @@ fn hostile(bytes: usize) -> Vec<(&'static str, Vec<u8>)> {
         ("marks", repeat("a\u{301}\u{302}\u{303}")),
         ("zeros", vec![0; bytes]),
         ("no UTF-8", vec![0xff; bytes]),
+        ("beginnings of gzip", repeat("H4sI")),
+        ("beginnings of gzip with a name", [0x1f, 0x8b, 8, 8, 1, 2].repeat(bytes / 6)),
+        ("beginnings of zlib", [0x78, 0x9c, 0x63, 0xff].repeat(bytes / 4)),
+        ("runs that may be deflate", repeat("s1CqwK3tqwK3tqwK3tqwK3t ")),
+        ("tags", repeat("\u{e0041}")),
+        ("zeros of an entity", repeat("&#00000000")),
+        ("octal", repeat("\\4")),
+        ("words apart", repeat("UHJv amVj ")),
     ]
 }
 
@@ -106,14 +114,11 @@ fn output_figures() {
         )
         .unwrap();
     }
-    for (name, view) in [
-        ("plain", super::super::views::plain::plain as fn(&[u8]) -> Option<Vec<u8>>),
-        ("escapes", super::super::views::escapes::unescaped),
-        ("base64", super::super::views::base64::decoded),
-        ("hexadecimal", super::super::views::hexadecimal::decoded),
-    ] {
+    let names = ["escapes", "quoted-printable", "octal", "tags", "base64", "hexadecimal"];
+    for (name, decoder) in names.into_iter().zip(views::DECODERS) {
+        let mut contents = views::contents::Contents::new(usize::MAX, usize::MAX - 1);
         let started = cpu();
-        let length = view(&text).map_or(0, |view| view.len());
+        let length = decoder(&text, &mut contents).map_or(0, |view| view.len());
         writeln!(
             report,
             "view {name}: {:.1} µs a KiB, {length} bytes",

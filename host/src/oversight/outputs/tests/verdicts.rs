@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use soulbound_runtime::sandbox::{CallError, Content, Effect, Ending, ErrorKind, FileChange, Outcome};
 
 use super::super::{Action, Judged, Outputs, Place, Verdict, withheld};
+use super::seen::{deflate, gzip, zlib};
 use super::{NONE, outputs, settings};
 
 const CARD: &str = "4268465632122333";
@@ -208,10 +209,86 @@ fn more_than_is_looked_at_is_refused() {
     let packed = request("https://a.test", ("Content-Encoding", "br"), "x");
     assert!(word(&rules.judge_effect(&packed)).contains("Content-Encoding"));
     assert_eq!(word(&outputs("", NONE).judge_effect(&packed)), "pass");
-    assert_eq!(
-        word(&rules.judge_effect(&request("https://a.test", ("content-encoding", "gzip"), "x"))),
-        "pass"
+}
+
+#[test]
+fn a_body_is_what_its_coding_says_or_stays() {
+    let rules = card("");
+    let judge = |codings: &[(&str, &str)], body: Vec<u8>| {
+        word(&rules.judge_effect(&Effect::Request {
+            method: "POST".into(),
+            url: "https://a.test".into(),
+            headers: codings.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+            body: Some(Content(Bytes::from(body))),
+        }))
+    };
+    let name = "Content-Encoding";
+    let bad = CARD.as_bytes();
+    for (codings, body) in [
+        (vec![(name, "gzip")], gzip(b"fine")),
+        (vec![(name, "x-GZIP")], [gzip(b"fine"), gzip(b"too")].concat()),
+        (vec![(name, "deflate")], zlib(b"fine")),
+        (vec![(name, "deflate")], deflate(b"fine")),
+        (vec![(name, "identity, gzip")], gzip(b"fine")),
+        (vec![(name, "gzip")], Vec::new()),
+        (vec![(name, "identity")], b"fine".to_vec()),
+    ] {
+        assert_eq!(judge(&codings, body), "pass", "{codings:?}");
+    }
+    for (codings, body) in [
+        (vec![(name, "gzip")], gzip(bad)),
+        (vec![(name, "deflate")], zlib(bad)),
+        (vec![(name, "deflate")], deflate(bad)),
+        (vec![(name, "identity")], deflate(bad)),
+    ] {
+        assert!(judge(&codings, body).contains("`cards`"), "{codings:?}");
+    }
+    for (codings, body) in [
+        (vec![(name, "gzip, gzip")], gzip(&gzip(b"x"))),
+        (vec![(name, "deflate,gzip")], gzip(&zlib(b"x"))),
+        (vec![(name, "gzip"), ("content-encoding", "gzip")], gzip(&gzip(b"x"))),
+        (vec![(name, "gzip")], b"x".to_vec()),
+        (vec![(name, "gzip")], zlib(b"x")),
+        (vec![(name, "deflate")], gzip(b"x")),
+        (vec![(name, "gzip")], [gzip(b"x"), b"more".to_vec()].concat()),
+        (vec![(name, "deflate")], [zlib(b"x"), b"more".to_vec()].concat()),
+        (vec![(name, "gzip")], gzip(b"some text")[..20].to_vec()),
+        (vec![("content_encoding", "br")], b"x".to_vec()),
+    ] {
+        assert!(judge(&codings, body).contains("`Content-Encoding`"), "{codings:?}");
+    }
+}
+
+#[test]
+fn a_denial_s_hint_and_rule_are_answers_too() {
+    let id = soulbound_runtime::DenialId::HostNotGranted;
+    let hint = format!("soulbound why echo browser --host https://{CARD}.example.com");
+    let rule = soulbound_runtime::RuleRef {
+        file: "SOUL.md".into(),
+        line: 3,
+        column: 0,
+        text: format!("hosts: https://{CARD}.test"),
+    };
+    let denial = soulbound_runtime::Denial::new(id, "no").hint(hint).rule(rule);
+    let mut outcome = Outcome::failed(CallError::new(ErrorKind::Tool, "no"));
+    outcome.denials.push(denial.clone());
+    outcome.ending = Ending::Failed { denial: Some(denial), error: None };
+    let redact = outputs(
+        "",
+        &format!("{NONE}\n[[rules]]\nname = \"cards\"\ndetector = \"card\"\nresults = \"redact\""),
     );
+    let Verdict::Masked(masked) = redact.judge_outcome(&outcome).verdict else { panic!() };
+    let shown = format!("{masked:?}");
+    assert!(!shown.contains(CARD) && shown.contains("--host https://[redacted: cards]"), "{shown}");
+    let Verdict::Masked(masked) =
+        outputs("- Never output: card numbers", NONE).judge_outcome(&outcome).verdict
+    else {
+        panic!()
+    };
+    assert!(!format!("{masked:?}").contains(CARD));
+    let other = soulbound_runtime::Denial::new(soulbound_runtime::DenialId::OutputBlocked, "x");
+    let shown = format!("{:?}", withheld(outcome, other));
+    assert!(!shown.contains(CARD) && shown.contains("SOUL.md"), "{shown}");
 }
 
 #[test]

@@ -1,13 +1,15 @@
 //! Escapes: percent (RFC 3986), JSON's and C's backslashes and HTML's entities at once, and quoted-printable (RFC 2045) apart,
-//! since `?number=42` is a query as often as it is a `B`.
+//! since `?number=42` is a query as often as it is a `B`; C's short octal ones apart too.
 //!
 //! Which of them a receiver undoes, nobody here knows; the text as it is was looked at before.
+
+mod entities;
 
 use super::nearby::Nearby;
 
 /// The text with its escapes undone; none if it has none.
 pub(in crate::oversight::outputs) fn unescaped(text: &[u8]) -> Option<Vec<u8>> {
-    undone(text, |byte| matches!(byte, b'%' | b'\\' | b'&'))
+    undone(text, |byte| matches!(byte, b'%' | b'\\' | b'&'), escape)
 }
 
 /// The text with quoted-printable undone; none unless two characters in a row are quoted, or a line goes on.
@@ -19,17 +21,29 @@ pub(super) fn unquoted(text: &[u8]) -> Option<Vec<u8>> {
     if !is_quoted {
         return None;
     }
-    undone(text, |byte| byte == b'=')
+    undone(text, |byte| byte == b'=', escape)
 }
 
-fn undone(text: &[u8], begins: fn(u8) -> bool) -> Option<Vec<u8>> {
+/// The text with C's octal escapes undone as C does it, with as many digits as there are: `\40` is a space. The others stay,
+/// since one that follows may be a digit.
+pub(super) fn unoctaled(text: &[u8]) -> Option<Vec<u8>> {
+    undone(
+        text,
+        |byte| byte == b'\\',
+        |text| match text {
+            [b'\\', rest @ ..] => (1..=3).rev().find_map(|digits| octal(rest, digits)),
+            _ => None,
+        },
+    )
+}
+
+fn undone(text: &[u8], begins: fn(u8) -> bool, escape: Escapes) -> Option<Vec<u8>> {
     let mut view = Nearby::new(text);
     let mut at = 0;
     while let Some(offset) = text.get(at..).and_then(|rest| rest.iter().position(|byte| begins(*byte))) {
         at += offset;
+        // None looks beyond the next character that begins one, so that all are linear however long a number is.
         let rest = text.get(at..).unwrap_or_default();
-        // The longest is `&CounterClockwiseContourIntegral;`; of those with a meaning here, `\U0001F511`.
-        let rest = rest.get(..rest.len().min(16)).unwrap_or_default();
         let Some((escape, length)) = escape(rest) else {
             at += 1;
             continue;
@@ -48,6 +62,9 @@ fn undone(text: &[u8], begins: fn(u8) -> bool) -> Option<Vec<u8>> {
     }
     view.finish()
 }
+
+/// Reads the escape at the beginning of a text.
+type Escapes = fn(&[u8]) -> Option<(Escape, usize)>;
 
 /// What an escape stands for.
 enum Escape {
@@ -81,7 +98,10 @@ fn escape(text: &[u8]) -> Option<(Escape, usize)> {
         }
         [b'&', b'#', b'x' | b'X', rest @ ..] => entity(rest, 16, 3),
         [b'&', b'#', rest @ ..] => entity(rest, 10, 2),
-        [b'&', rest @ ..] => named(rest),
+        [b'&', rest @ ..] => {
+            let (character, length) = entities::named(rest)?;
+            Some((Escape::Unit(character), length + 1))
+        }
         [b'\\', rest @ ..] => backslash(rest),
         _ => None,
     }
@@ -103,40 +123,6 @@ fn entity(text: &[u8], radix: u32, before: usize) -> Option<(Escape, usize)> {
     Some((Escape::Unit(number(text, radix, length)?), before + length + ends))
 }
 
-/// Entities of characters that stand in what is looked for, or between its parts.
-fn named(text: &[u8]) -> Option<(Escape, usize)> {
-    const NAMES: [(&[u8], u32); 24] = [
-        (b"amp", 38),
-        (b"lt", 60),
-        (b"gt", 62),
-        (b"quot", 34),
-        (b"apos", 39),
-        (b"nbsp", 32),
-        (b"shy", 0xad),
-        (b"zwnj", 0x200c),
-        (b"zwj", 0x200d),
-        (b"ensp", 32),
-        (b"emsp", 32),
-        (b"thinsp", 32),
-        (b"hyphen", 45),
-        (b"dash", 45),
-        (b"ndash", 45),
-        (b"period", 46),
-        (b"sol", 47),
-        (b"plus", 43),
-        (b"equals", 61),
-        (b"commat", 64),
-        (b"lowbar", 95),
-        (b"colon", 58),
-        (b"Tab", 9),
-        (b"NewLine", 10),
-    ];
-    let end = text.iter().position(|byte| *byte == b';')?;
-    let name = text.get(..end)?;
-    let (_, character) = NAMES.iter().find(|(known, _)| *known == name)?;
-    Some((Escape::Unit(*character), end + 2))
-}
-
 /// What stands behind a backslash, as JSON and C have it.
 fn backslash(text: &[u8]) -> Option<(Escape, usize)> {
     let plain = |byte: u8| Some((Escape::Byte(byte), 2));
@@ -145,11 +131,14 @@ fn backslash(text: &[u8]) -> Option<(Escape, usize)> {
         b'r' => plain(b'\r'),
         b't' => plain(b'\t'),
         byte @ (b'"' | b'\'' | b'\\' | b'/' | b'-' | b'.' | b'_') => plain(byte),
-        b'0'..=b'3' if number(text, 8, 3).is_some() => {
-            Some((Escape::Byte(u8::try_from(number(text, 8, 3)?).ok()?), 4))
-        }
+        b'0'..=b'3' => octal(text, 3),
         _ => None,
     }
+}
+
+/// A byte in so many octal digits.
+fn octal(text: &[u8], digits: usize) -> Option<(Escape, usize)> {
+    Some((Escape::Byte(u8::try_from(number(text, 8, digits)?).ok()?), digits + 1))
 }
 
 /// The character of a unit, and the length of the second half of a pair that follows it.

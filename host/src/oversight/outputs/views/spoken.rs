@@ -8,6 +8,20 @@ use super::BETWEEN;
 /// Bytes of a readable part. Shorter ones are chance: random bytes are text for six bytes in a row once in 400 times.
 const SHORTEST: usize = 6;
 
+/// Whether something in these bytes is readable.
+pub(super) fn in_(bytes: &[u8]) -> bool {
+    !of(bytes).is_empty()
+}
+
+/// What is readable in these bytes.
+pub(super) fn of(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut spoken = Spoken::default();
+    spoken.extend(bytes, &mut out);
+    spoken.end(&mut out);
+    out
+}
+
 /// Collects what is readable.
 #[derive(Debug, Default)]
 pub(super) struct Spoken {
@@ -19,8 +33,8 @@ pub(super) struct Spoken {
 }
 
 impl Spoken {
-    /// Takes the next byte; a readable part that ends with it goes to `out`.
-    pub(super) fn push(&mut self, byte: u8, out: &mut Vec<u8>) {
+    /// Takes the next byte, and says whether the part goes on with it; one that ends goes to `out`.
+    pub(super) fn push(&mut self, byte: u8, out: &mut Vec<u8>) -> bool {
         match byte {
             b'\t' | b'\n' | b'\r' | b' '..=b'~' if self.expected == 0 => {
                 self.part.push(byte);
@@ -50,13 +64,29 @@ impl Spoken {
                 if matches!(byte, b' '..=b'~' | 0xc2..=0xf4) {
                     self.push(byte, out);
                 }
+                return false;
             }
         }
+        true
+    }
+
+    /// Takes bytes in a row.
+    pub(super) fn extend(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        for byte in bytes {
+            self.push(*byte, out);
+        }
+    }
+
+    /// Whether the part would go on with all of these.
+    pub(super) fn goes_on_with(&self, bytes: &[u8]) -> bool {
+        let mut state = Self { part: Vec::new(), ..*self };
+        let mut ends = Vec::new();
+        bytes.iter().all(|byte| state.push(*byte, &mut ends))
     }
 
     /// Ends the part.
     pub(super) fn end(&mut self, out: &mut Vec<u8>) {
-        self.part.truncate(self.part.len() - self.pending);
+        self.part.truncate(self.part.len().saturating_sub(self.pending));
         if self.part.len() >= SHORTEST {
             out.extend_from_slice(&self.part);
             out.extend_from_slice(BETWEEN);

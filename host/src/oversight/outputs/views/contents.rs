@@ -15,6 +15,9 @@ const CERTAIN: usize = 32;
 /// Bytes of packed data among which one is no ASCII. All of them are with a chance of one in ten millions.
 const TELLING: usize = 16;
 
+/// Bytes of deflate below which nothing is in it that a detector finds, six characters being the least: a try costs more than all
+/// the rest of looking at a short answer.
+const SHORTEST: usize = 8;
 /// Bytes of packed data below which encoders write one block.
 const ONE_BLOCK: usize = 4 << 10;
 
@@ -57,7 +60,7 @@ impl Contents {
 
     /// Takes these bytes as a whole for deflate without a header, which nothing announces.
     pub(super) fn bare(&mut self, bytes: &[u8]) {
-        if !self.too_much {
+        if !self.too_much && bytes.len() >= SHORTEST {
             let unpacked = self.unpack(Packing::Deflate, bytes);
             if unpacked.ended || unpacked.content.len() > self.room {
                 let certain = unpacked.ended && unpacked.read == bytes.len();

@@ -215,6 +215,32 @@ fn what_is_split_into_many_small_writes_is_counted_together() {
 }
 
 #[test]
+fn changes_that_cost_nothing_but_their_records_are_counted_too() {
+    let agent = Agent::new("- probe: Try\n  - write: ./ws").guest("probe").directory("ws");
+    let agent = agent.gateway("[anomalies]\nwritten = \"16KiB/hour\"\n");
+    let gateway = Gateway::with(&agent);
+    let names = ["a", "b"].map(|name| format!("/ws/{}", name.repeat(200)));
+    gateway.call("probe", "write", &[&format!("path={}", names[0]), "text=x"]).ends(0);
+    let renamed = |round: usize| {
+        let (source, destination) = (&names[round % 2], &names[(round + 1) % 2]);
+        let words = [format!("source={source}"), format!("destination={destination}")];
+        gateway.call("probe", "rename", &words.each_ref().map(String::as_str))
+    };
+    let ended =
+        (0..40).map(renamed).find(|ended| ended.json()["ok"] == false).expect("forty were let through");
+    assert_eq!(ended.denial(), "breaker.open");
+    assert_eq!(events(&agent, "anomaly")[0]["note"]["kind"], "volume-out");
+    // Whoever asks for one skill's records sees what it changed, and what was refused before it ran.
+    gateway.call("probe", "nothing", &[]).ends(1);
+    let shown = |words: &[&str]| {
+        let asked = [&["audit", "show", ECHO, "--json", "--skill", "probe"], words].concat();
+        agent.run(&asked).json()["records"].as_array().unwrap().len()
+    };
+    assert!(shown(&["--event", "effect"]) > 10);
+    assert_eq!(shown(&["--event", "refused", "--decision", "denied"]), 1);
+}
+
+#[test]
 fn a_skill_that_asks_on_and_on_trips_its_breaker_and_bothers_nobody_any_more() {
     let agent = agent("[approvals]\nrate = \"1000/minute\"\n[anomalies]\napprovals_denied = \"3/hour\"\n");
     let gateway = Gateway::with(&agent);

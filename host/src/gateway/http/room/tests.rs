@@ -1,3 +1,5 @@
+//! Whose places there are, who leaves for whom, and what a connection that left may still do.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -69,16 +69,16 @@ impl Oversight {
         })
     }
 
-    /// Looks for secrets in something of about so many bytes: where it is much, on threads that everybody else goes before.
-    /// None where that did not come to its end.
-    async fn masked<T: Send + 'static>(
+    /// Whether looking for secrets in so many bytes is work that others would wait for.
+    fn is_work(&self, bytes: usize) -> bool {
+        bytes >= outputs::LARGE && self.secrets.has_any()
+    }
+
+    /// Looks for secrets on threads that everybody else goes before. None where that did not come to its end.
+    async fn masked_below<T: Send + 'static>(
         &self,
-        bytes: usize,
         mask: impl FnOnce(&AgentSecrets) -> T + Send + 'static,
     ) -> Option<T> {
-        if bytes < outputs::LARGE || !self.secrets.has_any() {
-            return Some(mask(&self.secrets));
-        }
         let secrets = self.secrets.clone();
         self.turns.below(move || mask(&secrets)).await
     }
@@ -89,11 +89,11 @@ impl Oversight {
         arguments: &'a Map<String, Value>,
     ) -> Cow<'a, Map<String, Value>> {
         let bytes = arguments.iter().map(|(name, value)| name.len() + outputs::answer::size_of(value)).sum();
-        if bytes < outputs::LARGE || !self.secrets.has_any() {
+        if !self.is_work(bytes) {
             return self.secrets.members(arguments);
         }
         let whole = arguments.clone();
-        let masked = self.masked(bytes, move |secrets| secrets.members(&whole).into_owned()).await;
+        let masked = self.masked_below(move |secrets| secrets.members(&whole).into_owned()).await;
         Cow::Owned(masked.unwrap_or_else(|| AgentSecrets::withheld("they were not looked through")))
     }
 
@@ -101,13 +101,13 @@ impl Oversight {
     pub(crate) async fn masked_outcome(&self, outcome: Outcome) -> Outcome {
         let accessed: usize = outcome.accesses.iter().map(|access| access.target.len()).sum();
         let bytes = outputs::answer::size(&outcome) + accessed;
-        if bytes < outputs::LARGE || !self.secrets.has_any() {
+        if !self.is_work(bytes) {
             return self.secrets.outcome(outcome);
         }
         let mut spare = outcome.clone();
         spare.ending = Ending::Failed { denial: None, error: None };
         spare.log.clear();
-        let masked = self.masked(bytes, move |secrets| secrets.outcome(outcome)).await;
+        let masked = self.masked_below(move |secrets| secrets.outcome(outcome)).await;
         masked.unwrap_or_else(|| outputs::withheld(self.secrets.outcome(spare), unlooked()))
     }
 
@@ -221,12 +221,11 @@ impl Oversight {
 
     /// What an effect carries, without secrets.
     async fn permit(&self, effect: &Effect) -> Result<Permit, Denial> {
-        let bytes = outputs::effect::size(effect);
-        if bytes < outputs::LARGE {
+        if !self.is_work(outputs::effect::size(effect)) {
             return Ok(self.secrets.permit(effect));
         }
         let whole = effect.clone();
-        self.masked(bytes, move |secrets| secrets.permit(&whole)).await.ok_or_else(unlooked)
+        self.masked_below(move |secrets| secrets.permit(&whole)).await.ok_or_else(unlooked)
     }
 
     fn outputs(&self) -> Arc<Outputs> {

@@ -63,7 +63,10 @@ impl Why {
         let settings = Settings::read(&state)?;
         let subject = Subject::of(&self.agent, &state, &settings)?;
         let answer = match refused_altogether(&state) {
-            Some(denial) if subject.soul.skill(&self.skill).is_some() => {
+            // What refuses this skill alone says more.
+            Some(denial)
+                if subject.soul.skill(&self.skill).is_some() && subject.refusal(&self.skill).is_none() =>
+            {
                 Answer { decided: Err(Box::new(denial)), note: None }
             }
             _ => self.judged(&subject, &settings)?,

@@ -1,6 +1,7 @@
 //! A response's body in which echoes of secrets are masked, as it streams.
 //!
-//! Lengths stay what they were, so a `Content-Length` stays true. Held back is only what could be the beginning of an echo.
+//! Lengths stay what they were, so a `Content-Length` stays true. Held back are always as many of the last
+//! bytes ([`Masking`]), and an answer that breaks off is given without them: what those were, nobody is told.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -37,7 +38,7 @@ impl MaskedBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         self.is_over = true;
         if let Some(Err(_)) = &last {
-            // What broke off in the middle of an echo shows no part of it.
+            // What broke off in the middle of an echo shows no part of it, and nothing tells whether there was one.
             return Poll::Ready(last);
         }
         let rest = self.masking.finish();
